@@ -1,0 +1,214 @@
+"""Reading a payload with numpy alone: the whole scene, a window, some bands, single spectra.
+
+Only the positions asked for are evaluated, and each sample is the same however it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core import fixed_point
+from xr_inr.core.bitstream import Model, Section, read_container
+from xr_inr.core.mask import NAN, NODATA
+from xr_inr.core.scene import CONSTANT, FITTED, SceneLayout
+from xr_inr.core.siren.evaluate import Evaluator
+from xr_inr.core.siren.storage import StoredNetwork, read_quantised, read_table_i
+from xr_inr.core.spectral import SpectralBasis
+from xr_inr.exceptions import PayloadError, RequestError
+
+Window = tuple[slice | tuple[int, int], slice | tuple[int, int]]
+"""(rows, columns), each a slice or a (start, stop) pair."""
+
+Bands = int | slice | Sequence[int] | NDArray[Any]
+"""One band, a slice of bands, or a list of them; counted from 0."""
+
+_POINTS_AT_ONCE = 8192
+
+
+class Payload:
+    """A payload, read and checked, ready to give samples.
+
+    Parameters
+    ----------
+    payload
+        The bytes that `encode` returned.
+
+    Raises
+    ------
+    PayloadError
+        For anything but a whole, unaltered payload of a known format version.
+    """
+
+    def __init__(self, payload: bytes) -> None:
+        self.model, sections = read_container(bytes(payload))
+        self.layout = SceneLayout.from_sections(sections)
+        self.network, self.basis = _read_model(self.model, sections, self.layout)
+        self._evaluate = None if self.network is None else Evaluator(self.network, self.layout.shape[1:])
+        self._fitted_index = np.cumsum(self.layout.kinds == FITTED) - 1
+        self._constant_index = np.cumsum(self.layout.kinds == CONSTANT) - 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(bands, height, width)."""
+        return self.layout.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The sample type."""
+        return self.layout.dtype
+
+    def read(self, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:
+        """Return samples of a window and some bands.
+
+        Parameters
+        ----------
+        window
+            (rows, columns), each a slice or a (start, stop) pair; the whole scene if None.
+        bands
+            Which bands, counted from 0; all if None.
+
+        Returns
+        -------
+        ndarray
+            Shape (bands, rows, columns) in the scene's dtype; one band keeps its axis.
+
+        Raises
+        ------
+        RequestError
+            When the window or a band lies outside the scene.
+        """
+        count, height, width = self.shape
+        rows, columns = (slice(None), slice(None)) if window is None else window
+        row_index, column_index = _axis(rows, height, "rows"), _axis(columns, width, "columns")
+        band_index = band_indices(bands, count)
+        result = np.empty((len(band_index), len(row_index) * len(column_index)), self.dtype)
+        for start in range(0, result.shape[1], _POINTS_AT_ONCE):
+            flat = np.arange(start, min(start + _POINTS_AT_ONCE, result.shape[1]))
+            points = row_index[flat // len(column_index)], column_index[flat % len(column_index)]
+            result[:, flat[0] : flat[-1] + 1] = self.read_points(*points, band_index)
+        return result.reshape(len(band_index), len(row_index), len(column_index))
+
+    def read_points(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the samples of `bands` at the points (rows[i], columns[i]).
+
+        Parameters
+        ----------
+        rows, columns
+            Indices inside the scene, shape (points,).
+        bands
+            Indices inside the scene.
+
+        Returns
+        -------
+        ndarray
+            Shape (bands, points) in the scene's dtype.
+        """
+        layout = self.layout
+        result = np.zeros((len(bands), len(rows)), layout.dtype)
+        kinds = layout.kinds[bands]
+        fitted = kinds == FITTED
+        if fitted.any():
+            result[fitted] = self._fitted(rows, columns, self._fitted_index[bands[fitted]])
+        constant = kinds == CONSTANT
+        if constant.any():
+            result[constant] = layout.constants[self._constant_index[bands[constant]]][:, None]
+        if not layout.mask.all_valid:
+            classes = layout.mask.classes(bands, rows, columns)
+            if layout.nodata is not None:
+                result[classes == NODATA] = layout.nodata
+            if layout.dtype.kind == "f":
+                result[classes == NAN] = np.nan
+        return result
+
+    def _fitted(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
+        if self._evaluate is None:
+            outputs = np.zeros((len(rows), 0))
+        else:
+            outputs = self._evaluate(rows, columns)
+        if self.basis is None:
+            scaled = outputs.T[bands] / 2.0**fixed_point.VALUE_BITS
+        else:
+            scaled = self.basis.spectra(outputs, bands)
+        return restore(scaled, self.layout)
+
+
+def decode(payload: bytes, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:
+    """Decode a payload, or a window or some bands of it, with numpy alone.
+
+    Parameters
+    ----------
+    payload
+        The bytes that `encode` returned.
+    window
+        (rows, columns), each a slice or a (start, stop) pair; the whole scene if None.
+    bands
+        Which bands, counted from 0; all if None.
+
+    Returns
+    -------
+    ndarray
+        Shape (bands, rows, columns) in the scene's dtype; equal to the slice of the whole decoded scene.
+
+    Raises
+    ------
+    PayloadError
+        For anything but a whole, unaltered payload of a known format version.
+    RequestError
+        When the window or a band lies outside the scene.
+    """
+    return Payload(payload).read(window, bands)
+
+
+def restore(scaled: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
+    """Bring values on the [0, 1] scale back to data units and the scene's dtype, within its value range."""
+    low, high = float(layout.low), float(layout.high)
+    values = scaled * (high - low)
+    values += low
+    np.clip(values, low, high, out=values)
+    if layout.dtype.kind in "iu":
+        np.rint(values, out=values)
+    return values.astype(layout.dtype)
+
+
+def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:
+    """Return the indices that `bands` names among `count` bands; raises `RequestError`."""
+    if bands is None or isinstance(bands, slice):
+        return np.arange(count)[bands or slice(None)]
+    index = np.atleast_1d(np.asarray(bands))
+    if index.dtype.kind not in "iu" or index.ndim != 1:
+        raise RequestError(f"bands must be an integer, a slice or a list of integers. Got {bands!r}.")
+    if len(index) and (index.min() < -count or index.max() >= count):
+        raise RequestError(f"bands must lie in [0, {count}). Got {bands!r}.")
+    return np.where(index < 0, index + count, index).astype(np.intp)
+
+
+def _axis(span: slice | tuple[int, int], size: int, name: str) -> NDArray[np.intp]:
+    if isinstance(span, slice):
+        return np.arange(size)[span]
+    start, stop = span
+    if not 0 <= start <= stop <= size:
+        raise RequestError(f"the window's {name} must lie in [0, {size}]. Got ({start}, {stop}).")
+    return np.arange(start, stop)
+
+
+def _read_model(
+    model: Model, sections: dict[Section, bytes], layout: SceneLayout
+) -> tuple[StoredNetwork | None, SpectralBasis | None]:
+    if model is not Model.SIREN:
+        raise PayloadError(f"this xr_inr cannot decode the model {model.name}")
+    bands = len(layout.fitted_bands)
+    network = None
+    if Section.NETWORK_TABLE_I in sections:
+        network = read_table_i(sections[Section.NETWORK_TABLE_I], layout.shape[1:])
+    elif Section.NETWORK_QUANTISED in sections:
+        network = read_quantised(sections[Section.NETWORK_QUANTISED])
+    basis = SpectralBasis.from_bytes(sections[Section.SPECTRAL], bands) if Section.SPECTRAL in sections else None
+    expected = (bands if basis is None else basis.rank) if bands else 0
+    outputs = 0 if network is None else network.architecture.outputs
+    if outputs != expected:
+        raise PayloadError(f"the network must have {expected} outputs. Got {outputs}.")
+    return network, basis

@@ -1,0 +1,145 @@
+"""Which samples hold no measurement, and why: stored losslessly, restored exactly.
+
+Bands of a scene mostly share a few masks (a swath edge, a void detector band), so the distinct planes are stored
+once, each band names its plane, and the planes are packed to bits and deflated together.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.bitstream import ByteReader, ByteWriter
+from xr_inr.exceptions import PayloadError
+
+VALID, NODATA, NAN = 0, 1, 2
+_UNIFORM = 3
+_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+_DEFLATE, _LZMA = 0, 1
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The class of every sample: 0 valid, 1 nodata, 2 NaN beside another nodata value."""
+
+    plane_of_band: NDArray[np.intp]
+    """(bands,) which plane each band uses; 0, 1 and 2 are the uniform planes of that class."""
+
+    planes: NDArray[np.uint8]
+    """(planes, height, width) the other planes; plane ``3 + i`` is ``planes[i]``."""
+
+    @classmethod
+    def from_classes(cls, classes: NDArray[np.uint8]) -> Mask:
+        """Collect the distinct planes of `classes`, (bands, height, width)."""
+        height, width = classes.shape[1:]
+        seen = {np.full((height, width), value, np.uint8).tobytes(): value for value in (VALID, NODATA, NAN)}
+        plane_of_band = np.empty(len(classes), np.intp)
+        planes: list[NDArray[np.uint8]] = []
+        for band, plane in enumerate(classes):
+            key = plane.tobytes()
+            if key not in seen:
+                seen[key] = _UNIFORM + len(planes)
+                planes.append(plane)
+            plane_of_band[band] = seen[key]
+        return cls(plane_of_band, np.array(planes, np.uint8).reshape(-1, height, width))
+
+    @property
+    def all_valid(self) -> bool:
+        """Whether no sample of any band is masked."""
+        return not self.plane_of_band.any()
+
+    def classes(self, bands: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the classes at the points (rows[i], columns[i]), shape (bands, points)."""
+        of_band = self.plane_of_band[bands]
+        found = np.broadcast_to(of_band.astype(np.uint8)[:, None], (len(bands), len(rows))).copy()
+        for plane in np.unique(of_band[of_band >= _UNIFORM]):
+            found[of_band == plane] = self.planes[plane - _UNIFORM][rows, columns]
+        return found
+
+    def to_bytes(self) -> bytes:
+        """Return the stored form."""
+        writer = ByteWriter()
+        writer.varint(len(self.planes))
+        write_runs(writer, self.plane_of_band)
+        if len(self.planes):
+            bits = np.stack([self.planes != VALID, self.planes == NAN])
+            holds_nan = bool(bits[1].any())
+            writer.u8(holds_nan)
+            packed = np.packbits(_difference(bits[: 1 + holds_nan])).tobytes()
+            method, stored = min(
+                ((_DEFLATE, _deflate(packed)), (_LZMA, lzma.compress(packed, lzma.FORMAT_RAW, filters=_LZMA_FILTERS))),
+                key=lambda coded: len(coded[1]),
+            )
+            writer.u8(method)
+            writer.raw(stored)
+        return writer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, shape: tuple[int, int, int]) -> Mask:
+        """Read what `to_bytes` wrote for a scene of `shape` (bands, height, width)."""
+        bands, height, width = shape
+        reader = ByteReader(data, "mask")
+        count = reader.varint("number of planes", high=bands)
+        plane_of_band = read_runs(reader, bands, _UNIFORM + count - 1, "plane of a band").astype(np.intp)
+        if count == 0:
+            reader.finish()
+            return cls(plane_of_band, np.empty((0, height, width), np.uint8))
+        layers = 1 + reader.u8("NaN flag", high=1)
+        method = reader.u8("method", high=_LZMA)
+        samples = layers * count * height * width
+        packed = _inflate(method, reader.rest(), -(-samples // 8))
+        bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=samples).reshape(layers, count, height, width)
+        bits = np.bitwise_xor.accumulate(bits, axis=1)
+        return cls(plane_of_band, bits.sum(axis=0, dtype=np.uint8))
+
+
+def write_runs(writer: ByteWriter, values: Iterable[int]) -> None:
+    """Append `values` as runs of (value, length); the reader must know how many values there are."""
+    array = np.asarray(list(values), np.int64)
+    starts = np.flatnonzero(np.r_[True, array[1:] != array[:-1]])
+    for start, end in zip(starts, [*starts[1:], len(array)], strict=True):
+        writer.varint(int(array[start]))
+        writer.varint(int(end - start))
+
+
+def read_runs(reader: ByteReader, count: int, high: int, name: str) -> NDArray[np.int64]:
+    """Read `count` values in [0, high] that `write_runs` wrote."""
+    values = np.empty(count, np.int64)
+    filled = 0
+    while filled < count:
+        value = reader.varint(name, high=high)
+        length = reader.varint(f"run of {name}", low=1, high=count - filled)
+        values[filled : filled + length] = value
+        filled += length
+    return values
+
+
+def _difference(bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave the first plane, and of each later one what differs from the plane before."""
+    changed = bits.copy()
+    changed[:, 1:] ^= bits[:, :-1]
+    return changed
+
+
+def _deflate(data: bytes) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return compressor.compress(data) + compressor.flush()
+
+
+def _inflate(method: int, data: bytes, expected: int) -> bytes:
+    """Decompress to exactly `expected` bytes, never allocating more."""
+    try:
+        if method == _DEFLATE:
+            plain = zlib.decompressobj(-15).decompress(data, expected + 1)
+        else:
+            plain = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS).decompress(data, expected + 1)
+    except (zlib.error, lzma.LZMAError) as error:
+        raise PayloadError(f"the mask does not decompress: {error}") from error
+    if len(plain) != expected:
+        raise PayloadError(f"the mask must hold {expected} bytes for its planes. Got {len(plain)} or more.")
+    return plain
