@@ -125,15 +125,10 @@ class Payload:
         return result
 
     def _fitted(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
-        if self._evaluate is None:
-            outputs = np.zeros((len(rows), 0))
-        else:
-            outputs = self._evaluate(rows, columns)
-        if self.basis is None:
-            scaled = outputs.T[bands] / 2.0**fixed_point.VALUE_BITS
-        else:
-            scaled = self.basis.spectra(outputs, bands)
-        return restore(scaled, self.layout)
+        outputs = np.zeros((len(rows), 0)) if self._evaluate is None else self._evaluate(rows, columns)
+        if self.basis is not None:
+            return restore(self.basis.spectra(outputs, bands), self.layout)
+        return restore(outputs.T[bands] / 2.0**fixed_point.VALUE_BITS, self.layout)
 
 
 def decode(payload: bytes, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:

@@ -146,6 +146,9 @@ class Scene:
     valid: NDArray[np.bool_] | None
     """(fitted bands, pixels) where `values` count; None when all do."""
 
+    valid_samples: int
+    """How many samples of the scene are valid, constant bands included."""
+
     peak: float
     """The largest absolute value of the valid samples: R of the PSNR (paper, eq. 3)."""
 
@@ -281,4 +284,4 @@ def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np
         constants=np.array(constants, native),
         mask=Mask.from_classes(classes),
     )
-    return Scene(layout, values, None if fitted_valid.all() else fitted_valid, peak)
+    return Scene(layout, values, None if fitted_valid.all() else fitted_valid, int(valid.sum()), peak)

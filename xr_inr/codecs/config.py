@@ -1,0 +1,73 @@
+"""What both codecs keep in an array's metadata, and how a chunk is encoded with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.codecs.chunks import ChunkAxes, without_padding
+from xr_inr.core.encode import encode_array
+from xr_inr.core.request import FitRequest
+from xr_inr.core.scene import check_form, check_nodata
+from xr_inr.exceptions import RequestError
+
+CODEC_NAME = "xr_inr"
+"""The name both codecs are registered under."""
+
+_REQUEST_KEYS = tuple(field.name for field in fields(FitRequest) if field.name != "device")
+
+
+@dataclass(frozen=True)
+class CodecConfig:
+    """The parameters of a codec."""
+
+    request: FitRequest
+    """How chunks are fitted."""
+
+    band_axis: int = 0
+    """Index of the band axis."""
+
+    nodata: float | None = None
+    """The value that marks samples without measurement."""
+
+    def __post_init__(self) -> None:
+        if int(self.band_axis) != self.band_axis or self.band_axis < 0:
+            raise RequestError(f"band_axis must be a non-negative integer. Got {self.band_axis!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as JSON values, what is as by default left out."""
+        config: dict[str, Any] = {"band_axis": self.band_axis, **self.request.to_dict()}
+        if self.nodata is not None:
+            # NaN samples are masked in any case, and JSON has no NaN.
+            config |= {} if math.isnan(self.nodata) else {"nodata": self.nodata}
+        return config
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> CodecConfig:
+        """Read what `to_dict` returned; raises `RequestError`."""
+        known = {*_REQUEST_KEYS, "band_axis", "nodata"}
+        unknown = sorted(set(config) - known)
+        if unknown:
+            raise RequestError(f"the {CODEC_NAME} codec knows the parameters {sorted(known)}. Got {unknown} too.")
+        request = FitRequest(**{name: config[name] for name in _REQUEST_KEYS if name in config})
+        return cls(request, config.get("band_axis", 0), config.get("nodata"))
+
+    def check_array(self, chunk_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Refuse chunks this codec cannot encode, before any is; raises `RequestError`."""
+        axes = ChunkAxes(self.band_axis, len(chunk_shape))
+        axes.check_shape(chunk_shape)
+        check_form(tuple(chunk_shape[axis] for axis in axes.scene_axes), dtype)
+        check_nodata(self.nodata, dtype)
+
+    def encode(self, chunk: NDArray[Any], fill: Any) -> bytes:
+        """Return the payload of a chunk whose padding, if any, is `fill` (None: it has none)."""
+        self.check_array(chunk.shape, chunk.dtype)
+        scene = ChunkAxes(self.band_axis, chunk.ndim).to_scene(chunk)
+        if fill is not None:
+            scene = without_padding(scene, fill)
+        return encode_array(scene, self.request, nodata=self.nodata, allow_void=True).payload

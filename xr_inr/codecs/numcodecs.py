@@ -1,0 +1,151 @@
+"""The numcodecs codec, for Zarr format 2 and everybody who calls numcodecs directly."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.compat import ensure_bytes, ensure_contiguous_ndarray_like, ndarray_copy
+from numpy.typing import NDArray
+
+from xr_inr.codecs.chunks import ChunkAxes
+from xr_inr.codecs.config import CODEC_NAME, CodecConfig
+from xr_inr.core.decode import Payload
+from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import RequestError
+
+
+class InrCodec(Codec):  # type: ignore[misc]
+    """Stores each buffer as a network fitted to it.
+
+    Parameters
+    ----------
+    band_axis
+        Index of the band axis of the array.
+    nodata
+        The value that marks samples without measurement; NaN samples are masked in any case.
+    order
+        Memory order of the arrays, 'C' or 'F', as the Zarr array has it.
+    shape, dtype
+        The shape and dtype of buffers that have none of their own, such as bytes. A decoded array smaller than `shape`
+        is padded to it with zeros.
+    **request
+        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb`` or ``psnr``), and ``model``, ``preset``,
+        ``weight_bits``, ``device``, ``seed``.
+
+    Raises
+    ------
+    RequestError
+        When a parameter breaks a rule.
+    """
+
+    codec_id = CODEC_NAME
+
+    def __init__(
+        self,
+        *,
+        band_axis: int = 0,
+        nodata: float | None = None,
+        order: Literal["C", "F"] = "C",
+        shape: tuple[int, ...] | None = None,
+        dtype: str | None = None,
+        **request: Any,
+    ) -> None:
+        self._config = CodecConfig(FitRequest(**request), band_axis, nodata)
+        if order not in ("C", "F"):
+            raise RequestError(f"order must be 'C' or 'F'. Got {order!r}.")
+        if dtype is not None and shape is None:
+            raise RequestError(f"dtype must come with a shape. Got dtype={dtype!r} alone.")
+        self._order = order
+        self._shape = None if shape is None else tuple(int(size) for size in shape)
+        self._dtype = None if dtype is None else np.dtype(dtype)
+        if self._shape is not None:
+            ChunkAxes(band_axis, len(self._shape)).check_shape(self._shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what stands in the array's metadata."""
+        config: dict[str, Any] = {"id": self.codec_id, **self._config.to_dict()}
+        if self._order != "C":
+            config["order"] = self._order
+        if self._shape is not None:
+            config["shape"] = list(self._shape)
+        if self._dtype is not None:
+            config["dtype"] = self._dtype.str
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Read the codec from an array's metadata; raises `RequestError` for unknown or broken parameters."""
+        own = ("order", "shape", "dtype")
+        CodecConfig.from_dict({name: value for name, value in config.items() if name not in (*own, "id")})
+        return cls(**{name: value for name, value in config.items() if name != "id"})
+
+    def __repr__(self) -> str:
+        parameters = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items() if name != "id")
+        return f"{type(self).__name__}({parameters})"
+
+    def encode(self, buf: Any) -> bytes:
+        """Return the payload of an array.
+
+        Parameters
+        ----------
+        buf
+            An array with its axes, or any buffer if the codec was given a `shape` and a `dtype`.
+
+        Raises
+        ------
+        RequestError
+            When the array breaks a rule, before any fitting.
+        """
+        return self._config.encode(self._array(buf), None)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Return the array a payload holds.
+
+        Parameters
+        ----------
+        buf
+            The payload, as any buffer of bytes.
+        out
+            Where to put the samples, as any writable buffer of their size.
+
+        Raises
+        ------
+        PayloadError
+            For anything but a whole, unaltered payload of a known format version.
+        """
+        payload = Payload(ensure_bytes(buf))
+        axes = ChunkAxes(self._config.band_axis, 3 if self._shape is None else len(self._shape))
+        shape = self._shape
+        if shape is None:
+            shape = axes.from_scene(np.empty(payload.shape, bool)).shape
+        decoded = np.asarray(axes.read(payload, shape, 0), order=self._order)
+        return decoded if out is None else ndarray_copy(decoded, out)
+
+    def _array(self, buf: Any) -> NDArray[Any]:
+        array = np.asarray(buf) if isinstance(buf, np.ndarray) or _has_axes(buf) else None
+        if array is None or array.ndim < 3:
+            if self._shape is None or self._dtype is None:
+                given = "a buffer without axes" if array is None else f"shape {array.shape}"
+                raise RequestError(
+                    f"an array must have a band axis, y and x, or the codec a shape and a dtype. Got {given}."
+                )
+            flat: NDArray[Any] = np.asarray(ensure_contiguous_ndarray_like(buf)).view(np.uint8).view(self._dtype)
+            if flat.size != int(np.prod(self._shape)):
+                raise RequestError(
+                    f"a buffer of shape {self._shape} must hold {np.prod(self._shape)} samples. Got {flat.size}."
+                )
+            return flat.reshape(self._shape, order=self._order)
+        if self._order == "C" and array.flags.f_contiguous and not array.flags.c_contiguous:
+            raise RequestError(
+                f"an array in Fortran order needs a codec with order='F', or np.ascontiguousarray. Got shape {array.shape}."
+            )
+        return array
+
+
+def _has_axes(buf: Any) -> bool:
+    try:
+        return memoryview(buf).ndim > 1
+    except TypeError as error:
+        raise RequestError(f"encode takes arrays and buffers. Got {type(buf).__name__}.") from error

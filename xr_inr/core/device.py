@@ -1,0 +1,64 @@
+"""Where a fit runs: names of devices, checked before any work, and one fit at a time on each."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from xr_inr.exceptions import DependencyError, RequestError
+
+if TYPE_CHECKING:
+    import torch
+
+_NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
+_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def check_name(name: str) -> None:
+    """Refuse a device name that is not auto, cpu, cuda or cuda:N; raises `RequestError`."""
+    if not _NAMES.fullmatch(str(name)):
+        raise RequestError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N'. Got {name!r}.")
+
+
+def require_torch() -> None:
+    """Raise `DependencyError` where torch is not installed; does not import it."""
+    if importlib.util.find_spec("torch") is None:
+        raise DependencyError("fitting needs torch, which is not installed: pip install 'xr-inr[fit]'")
+
+
+def resolve(name: str) -> torch.device:
+    """Return the torch device of that name.
+
+    Parameters
+    ----------
+    name
+        'auto' (a CUDA device if there is one), 'cpu', 'cuda' or 'cuda:N'.
+
+    Raises
+    ------
+    RequestError
+        For another name or a CUDA device that is not there.
+    DependencyError
+        Where torch is not installed.
+    """
+    check_name(name)
+    require_torch()
+    import torch  # noqa: PLC0415 - reading must not load it
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(name if ":" in name else f"{name}:0")
+    if (device.index or 0) >= count:
+        raise RequestError(f"device {name!r} is not there: this machine has {count} CUDA devices")
+    return device
+
+
+def lock(device: torch.device) -> threading.Lock:
+    """Return the lock that a fit on `device` holds: several at once only slow each other down or run out of memory."""
+    return _locks[str(device)]

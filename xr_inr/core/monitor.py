@@ -1,0 +1,37 @@
+"""What a running fit tells, and how it asks whether an interrupted fit should be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands."""
+
+    stage: str
+    """What is being fitted: a candidate of the search, or the network."""
+
+    iteration: int
+    """Iterations done, over all stages."""
+
+    iterations: int
+    """Iterations planned, over all stages."""
+
+    psnr: float
+    """Best so far of the current stage, in dB."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Who listens to a fit."""
+
+    report: Callable[[Progress], None] = lambda _: None
+    """Called after every iteration; must be quick."""
+
+    keep_best: Callable[[Progress], bool] = lambda _: False
+    """Called on KeyboardInterrupt: True ends the fit with the best so far, False lets the interrupt go on."""
+
+    note: Callable[[str], None] = lambda _: None
+    """Called with a line worth reading, such as a candidate's PSNR."""

@@ -1,0 +1,94 @@
+"""What a caller asks for, checked before any work is done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from xr_inr.core import device as devices
+from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS, SirenPreset
+from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
+from xr_inr.exceptions import RequestError
+
+MODELS = ("siren",)
+"""The models that can be asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """How large or how good a payload shall be, and how to fit it.
+
+    Exactly one target must be given.
+
+    Raises
+    ------
+    RequestError
+        When a rule is broken; the message names the rule and the value.
+    """
+
+    bpppb: float | None = None
+    """Target: bits per pixel per band of all bytes of the payload, never exceeded."""
+
+    psnr: float | None = None
+    """Target: PSNR in dB over all valid samples, at least."""
+
+    model: str = "siren"
+    """Which representation."""
+
+    preset: str = DEFAULT_PRESET
+    """How thoroughly to fit."""
+
+    weight_bits: int | None = None
+    """Bits of a stored weight: 32 or 16 (floats), 8 to 4 (integers); what the preset says if None."""
+
+    device: str = "auto"
+    """'auto', 'cpu', 'cuda' or 'cuda:N'."""
+
+    seed: int = 0
+    """Of everything drawn at random; the same seed on the same machine gives the same payload."""
+
+    def __post_init__(self) -> None:
+        targets = {name: value for name in ("bpppb", "psnr") if (value := getattr(self, name)) is not None}
+        if len(targets) != 1:
+            given = ", ".join(f"{name}={value}" for name, value in targets.items()) or "none"
+            raise RequestError(f"exactly one target of bpppb and psnr must be given. Got {given}.")
+        for name, value in targets.items():
+            if not _is_number(value) or not math.isfinite(value) or value <= 0:
+                raise RequestError(f"{name} must be a positive, finite number. Got {value!r}.")
+        _check_choice("model", self.model, MODELS)
+        _check_choice("preset", self.preset, tuple(PRESETS))
+        if self.weight_bits is not None:
+            _check_choice("weight_bits", self.weight_bits, FLOAT_BITS + INTEGER_BITS)
+        devices.check_name(self.device)
+        if not _is_number(self.seed) or int(self.seed) != self.seed or not 0 <= self.seed < 2**63:
+            raise RequestError(f"seed must be an integer in [0, 2**63). Got {self.seed!r}.")
+
+    @property
+    def target(self) -> float:
+        """The value of the one target that is given."""
+        return next(value for value in (self.bpppb, self.psnr) if value is not None)
+
+    @property
+    def siren_preset(self) -> SirenPreset:
+        """The settings that `preset` names."""
+        return PRESETS[self.preset]
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of a stored weight, the preset's if none were asked for."""
+        return self.siren_preset.weight_bits if self.weight_bits is None else self.weight_bits
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the defaults and is needed to repeat the request; the device is not."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name] and name != "device"}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
+    if value not in known or isinstance(value, bool):
+        raise RequestError(f"{name} must be one of {', '.join(map(repr, known))}. Got {value!r}.")

@@ -1,0 +1,181 @@
+"""Fitting one network to one scene, resumable, keeping the best parameters so far."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from xr_inr.core.siren.architecture import Architecture
+from xr_inr.core.siren.network import Parameters, evaluate, initialise
+from xr_inr.core.siren.objective import Objective
+from xr_inr.core.siren.optimiser import Soap
+from xr_inr.core.siren.presets import SirenPreset
+from xr_inr.core.siren.quantisation import as_stored
+from xr_inr.exceptions import XrInrError
+
+_POINTS_AT_ONCE = 65_536
+_CHECKS = 60
+"""How often a fit on batches looks at all positions."""
+
+
+class _Optimiser(Protocol):
+    def zero_grad(self) -> None: ...
+    def step(self, learning_rate: float) -> None: ...
+
+
+class _Adam:
+    """torch's Adam with the learning rate given at each step."""
+
+    def __init__(self, parameters: list[Tensor]) -> None:
+        self._adam = torch.optim.Adam(parameters)
+
+    def zero_grad(self) -> None:
+        self._adam.zero_grad(set_to_none=True)
+
+    def step(self, learning_rate: float) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = learning_rate
+        self._adam.step()
+
+
+@dataclass
+class Best:
+    """The best parameters so far."""
+
+    psnr: float = -math.inf
+    """PSNR in dB over the valid samples of the scene, of the parameters as they are stored."""
+
+    iteration: int = 0
+    """After how many iterations they were reached."""
+
+    layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    """The parameters before rounding."""
+
+
+class Trainer:
+    """One network being fitted.
+
+    Parameters
+    ----------
+    objective
+        What to minimise.
+    architecture
+        The shape of the network.
+    preset
+        How to fit.
+    weight_bits
+        In which form the parameters will be stored.
+    seed
+        Of the initialisation and of the batches.
+    device
+        Where to fit.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        architecture: Architecture,
+        preset: SirenPreset,
+        *,
+        weight_bits: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.architecture = architecture
+        self.best = Best()
+        self.iteration = 0
+        self._objective = objective
+        self._preset = preset
+        self._bits = weight_bits
+        self._generator = torch.Generator().manual_seed(seed)
+        self._layers: Parameters = initialise(architecture, self._generator, device)
+        flat = [parameter for layer in self._layers for parameter in layer]
+        self._optimiser: _Optimiser = Soap(flat) if preset.optimiser == "soap" else _Adam(flat)
+        batch = preset.batch_points
+        self._batch = batch if batch is not None and batch < objective.points else None
+        self._check_every = max(1, preset.iterations // _CHECKS)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations of the preset are done."""
+        return self.iteration >= self._preset.iterations
+
+    def advance(self) -> None:
+        """Do one iteration.
+
+        Raises
+        ------
+        XrInrError
+            When the fit has diverged without any finite parameters to fall back on.
+        """
+        rounding = self._rounds()
+        if rounding and not self._rounds(self.iteration - 1):
+            self.best = Best()
+        index = self._draw()
+        stored = as_stored(self._layers, self._bits) if rounding else self._layers
+        outputs = evaluate(stored, self._objective.positions(index))
+        error = self._objective.squared_error(outputs, index)
+        if index is None:
+            self._keep(float(error.detach()))
+        elif self.iteration % self._check_every == 0:
+            self._keep(self._error_everywhere(stored))
+        self._optimiser.zero_grad()
+        (error / len(outputs)).backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step(self._learning_rate())
+        self.iteration += 1
+        if self.finished:
+            self.settle()
+
+    def settle(self) -> None:
+        """Measure the parameters as they are now, in the form they are stored in, and keep the better ones.
+
+        Parameters that were the best before any rounding are measured again as stored.
+        """
+        if not self._rounds(self.iteration - 1) and self.best.layers:
+            before = self.best
+            self.best = Best()
+            self._keep(self._error_everywhere(as_stored(before.layers, self._bits)), before.layers, before.iteration)
+        self._keep(self._error_everywhere(as_stored(self._layers, self._bits)))
+        if not self.best.layers:
+            raise XrInrError(f"the fit of a network {self.architecture} diverged: no finite error was ever reached")
+
+    def _rounds(self, iteration: int | None = None) -> bool:
+        iteration = self.iteration if iteration is None else iteration
+        return self._bits < 16 and iteration >= self._preset.quantise_from * self._preset.iterations
+
+    def _draw(self) -> Tensor | None:
+        if self._batch is None:
+            return None
+        drawn = torch.randperm(self._objective.points, generator=self._generator)[: self._batch]
+        return drawn.sort().values.to(self._layers[0][0].device)
+
+    def _learning_rate(self) -> float:
+        preset = self._preset
+        rate = preset.learning_rate * min(1.0, (self.iteration + 1) / max(1, preset.warmup))
+        if preset.schedule == "cosine":
+            rate *= 0.5 * (1.0 + math.cos(math.pi * self.iteration / preset.iterations))
+        return rate
+
+    @torch.no_grad()
+    def _error_everywhere(self, layers: list[tuple[Tensor, Tensor]]) -> float:
+        total = 0.0
+        for start in range(0, self._objective.points, _POINTS_AT_ONCE):
+            stop = min(start + _POINTS_AT_ONCE, self._objective.points)
+            index = torch.arange(start, stop, device=layers[0][0].device)
+            total += float(self._objective.squared_error(evaluate(layers, self._objective.positions(index)), index))
+        return total
+
+    @torch.no_grad()
+    def _keep(
+        self, error: float, layers: list[tuple[Tensor, Tensor]] | None = None, iteration: int | None = None
+    ) -> None:
+        if not math.isfinite(error):
+            return
+        psnr = self._objective.psnr(error)
+        if psnr > self.best.psnr:
+            copied = [(weights.clone(), biases.clone()) for weights, biases in layers or self._layers]
+            self.best = Best(psnr, self.iteration if iteration is None else iteration, copied)

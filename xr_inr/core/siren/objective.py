@@ -1,0 +1,129 @@
+"""What a fit minimises: squared error over the valid samples, measured in components where there is a basis."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xr_inr.core import fixed_point
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from xr_inr.core.scene import Scene
+    from xr_inr.core.spectral import SpectralBasis
+
+
+class Objective:
+    """Squared error of a network's outputs.
+
+    Pixels whose fitted bands are all valid are compared output by output: the basis is orthonormal, so that is their
+    error in bands, less a part no network can reach, which is known. Pixels with masked bands are compared in the
+    bands that are valid; pixels without a valid one are left out.
+
+    Parameters
+    ----------
+    scene
+        The scene to fit.
+    basis
+        The spectral basis the network feeds; None if its outputs are the bands themselves.
+    device
+        Where to compute.
+    """
+
+    def __init__(self, scene: Scene, basis: SpectralBasis | None, device: torch.device) -> None:
+        valid = scene.valid
+        pixels = scene.values.shape[1]
+        whole = np.ones(pixels, bool) if valid is None else valid.all(axis=0)
+        partial = np.zeros(pixels, bool) if valid is None else valid.any(axis=0) & ~whole
+        order = np.concatenate([np.flatnonzero(whole), np.flatnonzero(partial)])
+        self._whole = int(whole.sum())
+        self._positions = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=device)
+        spectra = scene.values[:, whole]
+        targets = spectra.T if basis is None else basis.coefficients(spectra)
+        self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=device)
+        self._energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
+        self._unreachable = 0.0 if basis is None else _unreachable(spectra, targets, basis)
+        self._spectra = torch.as_tensor(np.ascontiguousarray(scene.values[:, partial].T), device=device)
+        self._counts = (
+            None
+            if valid is None
+            else torch.as_tensor(np.ascontiguousarray(valid[:, partial].T, np.float32), device=device)
+        )
+        self._basis = None if basis is None else _affine(basis, device)
+        self._reach = _reach(scene)
+        self.outputs = self._targets.shape[1]
+        """How many values the network gives."""
+
+    @property
+    def points(self) -> int:
+        """How many positions count."""
+        return len(self._positions)
+
+    def positions(self, index: Tensor | None = None) -> Tensor:
+        """Return the positions, (points, 2), of all points or of those in `index`."""
+        return self._positions if index is None else self._positions[index]
+
+    def squared_error(self, outputs: Tensor, index: Tensor | None = None) -> Tensor:
+        """Return the summed squared error that a network can change, on the [0, 1] scale of the scene.
+
+        Parameters
+        ----------
+        outputs
+            (points, outputs) at `positions(index)`.
+        index
+            Which points, in ascending order; all if None.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
+        """
+        whole = self._whole if index is None else int(torch.searchsorted(index, self._whole))
+        targets = self._targets if index is None else self._targets[index[:whole]]
+        error = (outputs[:whole] - targets).square().sum() * self._energy_per_output
+        if whole < len(outputs) and self._counts is not None:
+            rest = slice(None) if index is None else index[whole:] - self._whole
+            bands = outputs[whole:] if self._basis is None else outputs[whole:] @ self._basis[0].T + self._basis[1]
+            error = error + ((bands - self._spectra[rest]) * self._counts[rest]).square().sum()
+        return error
+
+    def psnr(self, squared_error: float) -> float:
+        """Return the PSNR in dB over all valid samples of the scene (paper, eq. 2 and 3) for a summed squared error."""
+        return 10.0 * math.log10(self._reach / max(squared_error + self._unreachable, 1e-30))
+
+
+def _positions(order: NDArray[np.intp], size: tuple[int, int]) -> NDArray[np.float32]:
+    rows, columns = np.divmod(order, size[1])
+    steps = np.stack([fixed_point.grid_positions(columns, size[1]), fixed_point.grid_positions(rows, size[0])], axis=1)
+    return (steps / 2.0**fixed_point.VALUE_BITS).astype(np.float32)
+
+
+def _unreachable(spectra: NDArray[np.float32], targets: NDArray[np.float32], basis: SpectralBasis) -> float:
+    vectors, mean = _affine_arrays(basis)
+    total = 0.0
+    for start in range(0, len(targets), 65_536):
+        part = slice(start, start + 65_536)
+        total += float(np.square(targets[part] @ vectors.T + mean - spectra[:, part].T, dtype=np.float64).sum())
+    return total
+
+
+def _affine_arrays(basis: SpectralBasis) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    vectors = basis.vectors / 2.0**fixed_point.VALUE_BITS * float(basis.unit)
+    return vectors.astype(np.float32), basis.mean.astype(np.float32)
+
+
+def _affine(basis: SpectralBasis, device: torch.device) -> tuple[Tensor, Tensor]:
+    vectors, mean = _affine_arrays(basis)
+    return torch.as_tensor(vectors, device=device), torch.as_tensor(mean, device=device)
+
+
+def _reach(scene: Scene) -> float:
+    """Squared peak on the [0, 1] scale, times the number of valid samples: constant bands count, without error."""
+    layout = scene.layout
+    spread = float(layout.high) - float(layout.low)
+    return (scene.peak / spread) ** 2 * scene.valid_samples

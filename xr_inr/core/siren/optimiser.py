@@ -1,0 +1,117 @@
+"""SOAP: Adam run in the slowly turning eigenbasis of Shampoo's preconditioner.
+
+Vyas et al., 'SOAP: Improving and Stabilizing Shampoo using Adam', arXiv 2409.11321. Matrices get SOAP, biases Adam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class _State:
+    """What is remembered of one parameter."""
+
+    mean: Tensor
+    square: Tensor
+    grams: list[Tensor] = field(default_factory=list)
+    bases: list[Tensor] = field(default_factory=list)
+    steps: int = 0
+
+
+class Soap:
+    """The optimiser of the faster presets.
+
+    Parameters
+    ----------
+    parameters
+        Leaf tensors; matrices are preconditioned on both sides.
+    betas
+        Decay of the mean and of the squared gradient.
+    gram_beta
+        Decay of the preconditioner.
+    refresh_every
+        Steps between two updates of the eigenbasis.
+    eps
+        Added to the root of the squared gradient.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        betas: tuple[float, float] = (0.95, 0.95),
+        gram_beta: float = 0.95,
+        refresh_every: int = 10,
+        eps: float = 1e-8,
+    ) -> None:
+        self._parameters = list(parameters)
+        self._betas = betas
+        self._gram_beta = gram_beta
+        self._refresh_every = refresh_every
+        self._eps = eps
+        self._states = [_State(torch.zeros_like(p), torch.zeros_like(p)) for p in self._parameters]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter against its gradient."""
+        for parameter, state in zip(self._parameters, self._states, strict=True):
+            if parameter.grad is not None:
+                self._update(parameter, parameter.grad, state, learning_rate)
+
+    def _update(self, parameter: Tensor, gradient: Tensor, state: _State, learning_rate: float) -> None:
+        if parameter.ndim == 2:
+            self._follow(gradient, state)
+            if not state.bases:
+                # The first gradient only says which way the eigenbasis lies.
+                state.bases = [_eigenbasis(gram) for gram in state.grams]
+                return
+        state.steps += 1
+        first, second = self._betas
+        state.mean.lerp_(gradient, 1.0 - first)
+        turned = _turn(gradient, state.bases)
+        state.square.mul_(second).addcmul_(turned, turned, value=1.0 - second)
+        correction = (1.0 - second**state.steps) ** 0.5 / (1.0 - first**state.steps)
+        direction = _turn(state.mean, state.bases) / state.square.sqrt().add_(self._eps)
+        parameter.add_(_turn_back(direction, state.bases), alpha=-learning_rate * correction)
+        if state.bases and state.steps % self._refresh_every == 0:
+            _refresh(state)
+
+    def _follow(self, gradient: Tensor, state: _State) -> None:
+        grams = [gradient @ gradient.T, gradient.T @ gradient]
+        if not state.grams:
+            state.grams = [torch.zeros_like(gram) for gram in grams]
+        for kept, gram in zip(state.grams, grams, strict=True):
+            kept.lerp_(gram, 1.0 - self._gram_beta)
+
+
+def _eigenbasis(gram: Tensor) -> Tensor:
+    """Eigenvectors as columns, largest first; in float64, since the first Gram matrix is of low rank."""
+    vectors: Tensor = torch.linalg.eigh(gram.double())[1]
+    return vectors.flip(1).to(gram.dtype).contiguous()
+
+
+def _refresh(state: _State) -> None:
+    """Let the eigenbases follow by one step of orthogonal iteration; the squared gradients keep to their vectors."""
+    for side, (gram, basis) in enumerate(zip(state.grams, state.bases, strict=True)):
+        product = gram @ basis
+        order = torch.argsort((basis * product).sum(0), descending=True)
+        state.square = state.square.index_select(side, order)
+        state.bases[side] = torch.linalg.qr(product[:, order])[0]
+
+
+def _turn(matrix: Tensor, bases: list[Tensor]) -> Tensor:
+    return bases[0].T @ matrix @ bases[1] if bases else matrix
+
+
+def _turn_back(matrix: Tensor, bases: list[Tensor]) -> Tensor:
+    return bases[0] @ matrix @ bases[1].T if bases else matrix

@@ -1,0 +1,98 @@
+"""The settings a SIREN can be fitted with, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class SirenPreset:
+    """How to search for an architecture and how to fit it."""
+
+    name: str
+    """What to ask for."""
+
+    hidden_layers: tuple[int, ...]
+    """n_h of the candidates; each takes the widest w_h that fits the budget."""
+
+    rungs: tuple[int, ...]
+    """Iterations after which the worse half of the candidates is dropped."""
+
+    iterations: int
+    """Iterations of the network that is kept, those of the search included."""
+
+    optimiser: Literal["adam", "soap"]
+    """What moves the parameters."""
+
+    learning_rate: float
+    """The largest learning rate."""
+
+    schedule: Literal["constant", "cosine"]
+    """How the learning rate changes after the warm-up."""
+
+    warmup: int
+    """Iterations over which the learning rate rises linearly."""
+
+    spectral: bool
+    """Whether the network gives components of a spectral basis instead of bands."""
+
+    weight_bits: int
+    """32 or 16 (floats, stored as the paper's Table I says) or 4 to 8 (integers with scales, quantisation-aware)."""
+
+    quantise_from: float
+    """Share of the iterations after which integer weights are rounded in the forward pass."""
+
+    batch_points: int | None
+    """Positions in one iteration; all if None."""
+
+
+DEFAULT_PRESET = "balanced"
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        SirenPreset(
+            name="fast",
+            hidden_layers=(3, 5),
+            rungs=(40,),
+            iterations=300,
+            optimiser="soap",
+            learning_rate=2.5e-3,
+            schedule="cosine",
+            warmup=20,
+            spectral=True,
+            weight_bits=8,
+            quantise_from=0.0,
+            batch_points=None,
+        ),
+        SirenPreset(
+            name="balanced",
+            hidden_layers=(3, 4, 6),
+            rungs=(60,),
+            iterations=1500,
+            optimiser="soap",
+            learning_rate=2.5e-3,
+            schedule="cosine",
+            warmup=40,
+            spectral=True,
+            weight_bits=8,
+            quantise_from=0.0,
+            batch_points=None,
+        ),
+        SirenPreset(
+            name="paper",
+            hidden_layers=(2, 3, 5, 8, 10, 15),
+            rungs=(300, 600, 1200),
+            iterations=15_000,
+            optimiser="adam",
+            learning_rate=2e-4,
+            schedule="constant",
+            warmup=0,
+            spectral=False,
+            weight_bits=16,
+            quantise_from=1.0,
+            batch_points=None,
+        ),
+    )
+}
