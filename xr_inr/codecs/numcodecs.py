@@ -139,7 +139,8 @@ class InrCodec(Codec):  # type: ignore[misc]
             return flat.reshape(self._shape, order=self._order)
         if self._order == "C" and array.flags.f_contiguous and not array.flags.c_contiguous:
             raise RequestError(
-                f"an array in Fortran order needs a codec with order='F', or np.ascontiguousarray. Got shape {array.shape}."
+                "an array in Fortran order needs a codec with order='F', or np.ascontiguousarray. "
+                f"Got shape {array.shape} with strides {array.strides}."
             )
         return array
 

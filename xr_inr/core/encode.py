@@ -19,6 +19,7 @@ from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import Scene, prepare_scene
+from xr_inr.core.siren.plan import smallest_payload
 from xr_inr.exceptions import BudgetError
 
 if TYPE_CHECKING:
@@ -142,7 +143,6 @@ def _fit(
             )
         return None
     from xr_inr.core.rate import fit_to_psnr, fit_within  # noqa: PLC0415 - these load torch
-    from xr_inr.core.siren.model import smallest_payload  # noqa: PLC0415
 
     fit = fit_within(scene, request, device, monitor)
     if request.psnr is None:

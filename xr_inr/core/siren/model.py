@@ -8,19 +8,18 @@ from dataclasses import dataclass, field
 import torch
 
 from xr_inr.core import device as devices
-from xr_inr.core.bitstream import Section, container_bytes
+from xr_inr.core.bitstream import Section
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.fit import Trainer
 from xr_inr.core.siren.network import OMEGA_0
 from xr_inr.core.siren.objective import Objective
+from xr_inr.core.siren.plan import Plan, make_plan
 from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.quantisation import to_float_layers, to_integer_layers
-from xr_inr.core.siren.search import CandidateResult, candidates, successive_halving
-from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes, network_section, write_quantised, write_table_i
-from xr_inr.core.spectral import Analysis, SpectralBasis, analyse
-from xr_inr.exceptions import BudgetError
+from xr_inr.core.siren.search import CandidateResult, successive_halving
+from xr_inr.core.siren.storage import FLOAT_BITS, network_section, write_quantised, write_table_i
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def fit_siren(
     BudgetError
         When no payload is that small; the message says how small one can be.
     """
-    plan = _plan(scene, preset, budget, weight_bits)
+    plan = make_plan(scene, preset, budget, weight_bits)
     if plan.basis is not None and plan.basis.rank == 0:
         return SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None, weight_bits)
     with devices.lock(device):
@@ -107,64 +106,8 @@ def fit_siren(
     return SirenFit(sections, architecture, weight_bits, trainer.iteration, search)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What can be fitted within a budget."""
-
-    basis: SpectralBasis | None
-    architectures: list[Architecture]
-    fixed: dict[Section, int]
-    weight_bits: int
-
-    def size(self, architecture: Architecture) -> int:
-        network = {network_section(self.weight_bits): network_bytes(architecture, self.weight_bits)}
-        return container_bytes(self.fixed | network)
-
-
-def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int:
-    """Return the bytes of the smallest payload `fit_siren` can make of a scene."""
-    bands = len(scene.layout.fitted_bands)
-    fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
-    if preset.spectral:
-        return container_bytes(fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, 0)})
-    return _Plan(None, [], fixed, weight_bits).size(Architecture(min(preset.hidden_layers), 1, bands))
-
-
-def _plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> _Plan:
-    smallest = smallest_payload(scene, preset, weight_bits)
-    if smallest > budget:
-        samples = scene.layout.samples
-        raise BudgetError(
-            f"a budget of {budget:,} bytes ({budget * 8 / samples:.4g} bpppb) is too small: "
-            f"the smallest payload of this scene takes {smallest:,} bytes ({smallest * 8 / samples:.4g} bpppb)"
-        )
-    bands = len(scene.layout.fitted_bands)
-    fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
-    table_i = weight_bits in FLOAT_BITS
-
-    def found(plan: _Plan, outputs: int) -> list[Architecture]:
-        return candidates(preset.hidden_layers, outputs, plan.size, budget, table_i=table_i)
-
-    if not preset.spectral:
-        plan = _Plan(None, [], fixed, weight_bits)
-        return _Plan(None, found(plan, bands), fixed, weight_bits)
-    analysis = analyse(scene)
-    for rank in range(_wanted_rank(analysis, budget), 0, -1):
-        basis = SpectralBasis.quantise(analysis, rank)
-        plan = _Plan(basis, [], fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, rank)}, weight_bits)
-        architectures = found(plan, rank)
-        if architectures:
-            return _Plan(basis, architectures, plan.fixed, weight_bits)
-    return _Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
-
-
-def _wanted_rank(analysis: Analysis, budget: int) -> int:
-    per_direction = len(analysis.mean) + 2
-    return max(1, min(len(analysis.mean), int(0.08 * budget / per_direction)))
-
-
 def _run(
-    trainers: list[Trainer], preset: SirenPreset, plan: _Plan, monitor: Monitor, stop_at: float
+    trainers: list[Trainer], preset: SirenPreset, plan: Plan, monitor: Monitor, stop_at: float
 ) -> tuple[Trainer, list[CandidateResult]]:
     search: list[CandidateResult] = []
     try:

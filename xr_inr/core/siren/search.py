@@ -1,19 +1,14 @@
-"""Which networks fit a budget, and which of them fits the scene best (the paper's step 1 and its Figure 4)."""
+"""Which of the networks within a budget fits the scene best (the paper's step 1 and its Figure 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.fit import Trainer
-
-Size = Callable[[Architecture], int]
-"""The bytes of the whole payload with a network of that architecture."""
-
-_WIDEST = 65_535
-_WIDEST_TABLE_I = 255
+from xr_inr.core.siren.plan import Size
 
 
 @dataclass(frozen=True)
@@ -37,45 +32,6 @@ class CandidateResult:
             f"{self.architecture!s:>16}  {self.payload_bytes:>9,} bytes  "
             f"{self.iterations:>6,} iterations  {self.psnr:6.2f} dB"
         )
-
-
-def candidates(
-    hidden_layers: Iterable[int], outputs: int, size: Size, budget: int, *, table_i: bool
-) -> list[Architecture]:
-    """Return the widest network of each depth whose payload fits the budget.
-
-    Parameters
-    ----------
-    hidden_layers
-        The depths n_h to consider.
-    outputs
-        Values the network gives.
-    size
-        The payload's size, growing with the width.
-    budget
-        Bytes that the payload may take.
-    table_i
-        Whether the network is stored as Table I says, which ends at a width of 255.
-
-    Returns
-    -------
-    list of Architecture
-        Without the depths of which no network fits; those that leave more than 3 % of the budget unused only where
-        none uses more.
-    """
-    found = []
-    for depth in hidden_layers:
-        low, high = 0, _WIDEST_TABLE_I if table_i else _WIDEST
-        while low < high:
-            middle = (low + high + 1) // 2
-            if size(Architecture(depth, middle, outputs)) <= budget:
-                low = middle
-            else:
-                high = middle - 1
-        if low:
-            found.append(Architecture(depth, low, outputs))
-    full = [architecture for architecture in found if size(architecture) >= 0.97 * budget]
-    return full or sorted(found, key=size)[-1:]
 
 
 def successive_halving(

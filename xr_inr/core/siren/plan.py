@@ -1,0 +1,115 @@
+"""What can be fitted within a budget: the rank of the basis and the networks to try. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from xr_inr.core.bitstream import Section, container_bytes
+from xr_inr.core.scene import Scene
+from xr_inr.core.siren.architecture import Architecture
+from xr_inr.core.siren.presets import SirenPreset
+from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes, network_section
+from xr_inr.core.spectral import Analysis, SpectralBasis, analyse
+from xr_inr.exceptions import BudgetError
+
+Size = Callable[[Architecture], int]
+"""The bytes of the whole payload with a network of that architecture."""
+
+_WIDEST = 65_535
+_WIDEST_TABLE_I = 255
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What can be fitted within a budget."""
+
+    basis: SpectralBasis | None
+    architectures: list[Architecture]
+    fixed: dict[Section, int]
+    weight_bits: int
+
+    def size(self, architecture: Architecture) -> int:
+        network = {network_section(self.weight_bits): network_bytes(architecture, self.weight_bits)}
+        return container_bytes(self.fixed | network)
+
+
+def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int:
+    """Return the bytes of the smallest payload `fit_siren` can make of a scene."""
+    bands = len(scene.layout.fitted_bands)
+    fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
+    if preset.spectral:
+        return container_bytes(fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, 0)})
+    return Plan(None, [], fixed, weight_bits).size(Architecture(min(preset.hidden_layers), 1, bands))
+
+
+def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> Plan:
+    smallest = smallest_payload(scene, preset, weight_bits)
+    if smallest > budget:
+        samples = scene.layout.samples
+        raise BudgetError(
+            f"a budget of {budget:,} bytes ({budget * 8 / samples:.4g} bpppb) is too small: "
+            f"the smallest payload of this scene takes {smallest:,} bytes ({smallest * 8 / samples:.4g} bpppb)"
+        )
+    bands = len(scene.layout.fitted_bands)
+    fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
+    table_i = weight_bits in FLOAT_BITS
+
+    def found(plan: Plan, outputs: int) -> list[Architecture]:
+        return candidates(preset.hidden_layers, outputs, plan.size, budget, table_i=table_i)
+
+    if not preset.spectral:
+        plan = Plan(None, [], fixed, weight_bits)
+        return Plan(None, found(plan, bands), fixed, weight_bits)
+    analysis = analyse(scene)
+    for rank in range(_wanted_rank(analysis, budget), 0, -1):
+        basis = SpectralBasis.quantise(analysis, rank)
+        plan = Plan(basis, [], fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, rank)}, weight_bits)
+        architectures = found(plan, rank)
+        if architectures:
+            return Plan(basis, architectures, plan.fixed, weight_bits)
+    return Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
+
+
+def _wanted_rank(analysis: Analysis, budget: int) -> int:
+    per_direction = len(analysis.mean) + 2
+    return max(1, min(len(analysis.mean), int(0.08 * budget / per_direction)))
+
+
+def candidates(
+    hidden_layers: Iterable[int], outputs: int, size: Size, budget: int, *, table_i: bool
+) -> list[Architecture]:
+    """Return the widest network of each depth whose payload fits the budget.
+
+    Parameters
+    ----------
+    hidden_layers
+        The depths n_h to consider.
+    outputs
+        Values the network gives.
+    size
+        The payload's size, growing with the width.
+    budget
+        Bytes that the payload may take.
+    table_i
+        Whether the network is stored as Table I says, which ends at a width of 255.
+
+    Returns
+    -------
+    list of Architecture
+        Without the depths of which no network fits; those that leave more than 3 % of the budget unused only where
+        none uses more.
+    """
+    found = []
+    for depth in hidden_layers:
+        low, high = 0, _WIDEST_TABLE_I if table_i else _WIDEST
+        while low < high:
+            middle = (low + high + 1) // 2
+            if size(Architecture(depth, middle, outputs)) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        if low:
+            found.append(Architecture(depth, low, outputs))
+    full = [architecture for architecture in found if size(architecture) >= 0.97 * budget]
+    return full or sorted(found, key=size)[-1:]
