@@ -220,7 +220,8 @@ def attach_georeference(ds: xr.Dataset, names: Iterable[Hashable]) -> xr.Dataset
     variable is listed. Where there is a CRS, the group also gets the attributes of the Zarr conventions
     ``proj`` and ``spatial`` (``proj:code`` or ``proj:wkt2``, ``spatial:dimensions``, ``spatial:shape`` and
     ``spatial:transform``, declared in ``zarr_conventions``); variables on different grids carry them
-    themselves. Rasters placed by ground control points have no affine grid, so they get none.
+    themselves. After a selection of pixels, the ``GeoTransform`` of the grid mapping is
+    brought up to date. Rasters placed by ground control points have no affine grid, so they get none.
 
     Parameters
     ----------
@@ -256,6 +257,9 @@ def attach_georeference(ds: xr.Dataset, names: Iterable[Hashable]) -> xr.Dataset
         auxiliary = (str(c) for c in prepared[name].coords if c not in prepared[name].dims)
         # A name with a blank cannot be listed; xarray warns of it and writes a data variable.
         variable.encoding["coordinates"] = " ".join(sorted(c for c in auxiliary if " " not in c))
+    for mapping in set(mappings.values()):
+        _refresh_transform(prepared, mapping, [name for name in mappings if mappings[name] == mapping])
+    for name in mappings:
         if grid := _grid_attributes(prepared[name]):
             grids[name] = grid
 
@@ -289,21 +293,49 @@ def _grid_attributes(da: xr.DataArray) -> dict[str, Any] | None:
         grid: dict[str, Any] = {"proj:code": ":".join(authority)}
     else:
         grid = {"proj:wkt2": crs.to_wkt(version="WKT2_2019")}
-    try:
-        y_dim, x_dim = da.rio.y_dim, da.rio.x_dim
-    except RioXarrayError:
+    dims = _spatial_dims(da)
+    if dims is None:
         return grid
-    grid["spatial:dimensions"] = [str(y_dim), str(x_dim)]
-    grid["spatial:shape"] = [da.sizes[y_dim], da.sizes[x_dim]]
-    transform = read_transform(da, y_dim, x_dim)
+    grid["spatial:dimensions"] = [str(dim) for dim in dims]
+    grid["spatial:shape"] = [da.sizes[dim] for dim in dims]
+    transform = _affine_grid(da)
     if transform is not None:
         grid["spatial:transform"] = list(transform[:6])
     return grid
+
+
+def _refresh_transform(ds: xr.Dataset, mapping: str, names: Iterable[Hashable]) -> None:
+    """Make the stored transform that of the pixels which are left, if the variables agree on it.
+
+    rioxarray recomputes a north-up transform from coordinates, but takes a rotated one as it is stored.
+    """
+    attrs = ds.variables[mapping].attrs
+    transforms = {_affine_grid(ds[name]) for name in names}
+    transform = transforms.pop()
+    if transform is not None and not transforms and "GeoTransform" in attrs:
+        attrs["GeoTransform"] = " ".join(str(number) for number in transform.to_gdal())
+
+
+def _affine_grid(da: xr.DataArray) -> Affine | None:
+    dims = _spatial_dims(da)
+    try:
+        return read_transform(da, *dims) if dims is not None else None
+    except RequestError:
+        # An irregular grid may be stored; it just has no transform.
+        return None
+
+
+def _spatial_dims(da: xr.DataArray) -> tuple[Hashable, Hashable] | None:
+    try:
+        return da.rio.y_dim, da.rio.x_dim
+    except RioXarrayError:
+        return None
 
 
 def _declare(attrs: Mapping[Any, Any], grid: Mapping[str, Any]) -> dict[Any, Any]:
     """Merge grid attributes into attrs, replacing those of an earlier grid."""
     kept = {k: v for k, v in attrs.items() if not str(k).startswith(_CONVENTION_PREFIXES)}
     declared = [_PROJ, *([_SPATIAL] if "spatial:dimensions" in grid else [])]
-    others = [c for c in kept.get("zarr_conventions", []) if c.get("uuid") not in (_PROJ["uuid"], _SPATIAL["uuid"])]
+    ours = (_PROJ["uuid"], _SPATIAL["uuid"])
+    others = [c for c in kept.get("zarr_conventions", []) if not isinstance(c, Mapping) or c.get("uuid") not in ours]
     return {**kept, **grid, "zarr_conventions": [*others, *(dict(c) for c in declared)]}

@@ -54,7 +54,7 @@ def write_raster(
     ----------
     da : xarray.DataArray
         Shape (band, y, x) in any order of dimensions, or (y, x); a lazy or dask array is computed
-        by blocks of rows.
+        by blocks of rows, so that memory holds a block (and GDAL's cache, see ``GDAL_CACHEMAX``).
     path : str or path-like
         A file in a folder that exists. It appears once it is complete.
     overwrite : bool
@@ -156,6 +156,7 @@ def _options(first: xr.DataArray, count: int, height: int, width: int, profile: 
     dtype = first.dtype.name
     if dtype not in _DTYPES:
         raise RequestError(f"a GeoTIFF holds {', '.join(_DTYPES)}; got {first.dtype}")
+    profile = {key.lower(): value for key, value in profile.items()}
     given = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": dtype}
     for key, value in given.items():
         if key in profile and profile[key] != value:
@@ -167,10 +168,9 @@ def _options(first: xr.DataArray, count: int, height: int, width: int, profile: 
         if first.dtype.kind in "iu" and (nodata != np.clip(nodata, *_limits(first.dtype)) or int(nodata) != nodata):
             raise RequestError(f"nodata must be a {dtype}, at most 2**53; got {nodata!r}")
     tiled = {"tiled": True, "blockxsize": _TILE, "blockysize": _TILE} if min(height, width) >= 2 * _TILE else {}
-    defaults = {"nodata": nodata, "BIGTIFF": "IF_SAFER", "interleave": "band", **tiled}
-    if "photometric" not in {key.lower() for key in profile}:
-        # Else GDAL takes three or four bands of bytes for a picture.
-        defaults["photometric"] = "minisblack"
+    defaults = {"nodata": nodata, "bigtiff": "IF_SAFER", "interleave": "band", **tiled}
+    # Unless told otherwise, GDAL takes three or four bands of bytes for a picture.
+    defaults["photometric"] = "minisblack"
     return {**defaults, **profile, **given}
 
 
@@ -187,8 +187,12 @@ def _rows_per_block(
             raise RequestError(f"blocks must be at least 1 row; got {blocks}")
         return blocks
     most = max(1, _BLOCK_BYTES // row_bytes)
-    chunked = da.variable.chunksizes  # of the array alone: coordinates from a store may be chunked otherwise
-    chunk = chunked[y_dim][0] if chunked else da.encoding.get("preferred_chunks", {}).get(y_dim, 1)
+    chunks = da.variable.chunksizes  # of the array alone: coordinates from a store may be chunked otherwise
+    if chunks:
+        chunk = max(chunks[y_dim])
+        most = max(most, chunk)  # dask computes whole chunks whatever is asked for
+    else:
+        chunk = da.encoding.get("preferred_chunks", {}).get(y_dim, 1)
     tile = options.get("blockysize", 1)
     # A chunk read in two blocks is decoded twice, a tile written in two is compressed twice.
     unit = next((unit for unit in (math.lcm(chunk, tile), chunk, tile) if unit <= most), 1)

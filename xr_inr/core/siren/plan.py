@@ -25,11 +25,19 @@ class Plan:
     """What can be fitted within a budget."""
 
     basis: SpectralBasis | None
+    """What the network feeds; None where it gives the bands themselves."""
+
     architectures: list[Architecture]
+    """The networks to try; none where a mean spectrum is all that fits."""
+
     fixed: dict[Section, int]
+    """The lengths of the sections beside the network."""
+
     weight_bits: int
+    """Bits of a weight."""
 
     def size(self, architecture: Architecture) -> int:
+        """Return the bytes of the whole payload with a network of that architecture."""
         network = {network_section(self.weight_bits): network_bytes(architecture, self.weight_bits)}
         return container_bytes(self.fixed | network)
 
@@ -44,6 +52,13 @@ def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int
 
 
 def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> Plan:
+    """Return what to fit so that the payload takes at most `budget` bytes.
+
+    Raises
+    ------
+    BudgetError
+        When no payload is that small; the message says how small one can be.
+    """
     smallest = smallest_payload(scene, preset, weight_bits)
     if smallest > budget:
         samples = scene.layout.samples
