@@ -1,5 +1,44 @@
-"""Hyperspectral scenes as implicit neural representations."""
+"""Hyperspectral scenes as implicit neural representations, for xarray, Zarr and GeoTIFF."""
 
+from xr_inr import accessor as _accessor  # noqa: F401  (registers .inr)
 from xr_inr._version import __version__
+from xr_inr.api import compress, encode, encoding, report, write
+from xr_inr.core.decode import Payload, decode
+from xr_inr.core.metrics import Figures, compare
+from xr_inr.core.monitor import Progress
+from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import (
+    BudgetError,
+    DependencyError,
+    PayloadError,
+    RequestError,
+    StoreExistsError,
+    XrInrError,
+)
+from xr_inr.geo import open_raster, write_raster
+from xr_inr.report import Report, Reports
 
-__all__ = ["__version__"]
+__all__ = [
+    "BudgetError",
+    "DependencyError",
+    "Figures",
+    "FitRequest",
+    "Payload",
+    "PayloadError",
+    "Progress",
+    "Report",
+    "Reports",
+    "RequestError",
+    "StoreExistsError",
+    "XrInrError",
+    "__version__",
+    "compare",
+    "compress",
+    "decode",
+    "encode",
+    "encoding",
+    "open_raster",
+    "report",
+    "write",
+    "write_raster",
+]

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import device as devices
-from xr_inr.core.bitstream import Model, container_bytes, write_container
+from xr_inr.core.bitstream import Model, write_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import Scene, prepare_scene
-from xr_inr.core.siren.plan import smallest_payload
-from xr_inr.exceptions import BudgetError
+from xr_inr.core.siren.plan import check_budget, smallest_payload
 
 if TYPE_CHECKING:
     import torch
@@ -111,6 +110,33 @@ def encode_array(
     )
 
 
+def check_feasible(array: NDArray[Any], request: FitRequest, *, nodata: float | None = None) -> int:
+    """Check an array and a request as `encode_array` would, without fitting and without torch.
+
+    Parameters
+    ----------
+    array, request, nodata
+        As for `encode_array`; an array without a valid sample passes.
+
+    Returns
+    -------
+    int
+        The number of valid samples.
+
+    Raises
+    ------
+    RequestError
+        When the array breaks a rule.
+    BudgetError
+        When no payload can be that small.
+    """
+    scene = prepare_scene(array, nodata=nodata, allow_void=True)
+    if request.bpppb is not None:
+        budget = budget_bytes(request.bpppb, scene.layout.samples)
+        check_budget(scene, request.siren_preset, budget, request.stored_bits)
+    return scene.valid_samples
+
+
 def measure(payload: bytes, array: NDArray[Any]) -> Figures:
     """Decode `payload` row by row and compare it with the array it was made of."""
     decoder = Payload(payload)
@@ -134,13 +160,10 @@ def _fit(
     scene: Scene, array: NDArray[Any], request: FitRequest, device: torch.device, monitor: Monitor
 ) -> SirenFit | None:
     """Return the fit that meets the request; None where nothing is left to fit."""
+    if request.bpppb is not None:
+        budget = budget_bytes(request.bpppb, scene.layout.samples)
+        check_budget(scene, request.siren_preset, budget, request.stored_bits)
     if not len(scene.layout.fitted_bands):
-        exact = container_bytes({tag: len(content) for tag, content in scene.layout.to_sections().items()})
-        if request.bpppb is not None and exact > budget_bytes(request.bpppb, scene.layout.samples):
-            raise BudgetError(
-                f"a budget of {request.bpppb:.4g} bpppb is too small: the smallest payload of this scene takes "
-                f"{exact:,} bytes ({exact * 8 / scene.layout.samples:.4g} bpppb)"
-            )
         return None
     from xr_inr.core.rate import fit_to_psnr, fit_within  # noqa: PLC0415 - these load torch
 

@@ -43,22 +43,18 @@ class Plan:
 
 
 def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int:
-    """Return the bytes of the smallest payload `fit_siren` can make of a scene."""
+    """Return the bytes of the smallest payload a scene can be stored in."""
     bands = len(scene.layout.fitted_bands)
     fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
+    if not bands:
+        return container_bytes(fixed)
     if preset.spectral:
         return container_bytes(fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, 0)})
     return Plan(None, [], fixed, weight_bits).size(Architecture(min(preset.hidden_layers), 1, bands))
 
 
-def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> Plan:
-    """Return what to fit so that the payload takes at most `budget` bytes.
-
-    Raises
-    ------
-    BudgetError
-        When no payload is that small; the message says how small one can be.
-    """
+def check_budget(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> None:
+    """Raise `BudgetError` when no payload of at most `budget` bytes is possible; it says how small one can be."""
     smallest = smallest_payload(scene, preset, weight_bits)
     if smallest > budget:
         samples = scene.layout.samples
@@ -66,6 +62,11 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
             f"a budget of {budget:,} bytes ({budget * 8 / samples:.4g} bpppb) is too small: "
             f"the smallest payload of this scene takes {smallest:,} bytes ({smallest * 8 / samples:.4g} bpppb)"
         )
+
+
+def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> Plan:
+    """Return what to fit so that the payload takes at most `budget` bytes; raises `BudgetError` if none can."""
+    check_budget(scene, preset, budget, weight_bits)
     bands = len(scene.layout.fitted_bands)
     fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
     table_i = weight_bits in FLOAT_BITS

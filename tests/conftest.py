@@ -1,0 +1,73 @@
+"""Small generated scenes and fits that take milliseconds, for every test."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from xr_inr.core.encode import encode_array
+from xr_inr.core.request import FitRequest
+from xr_inr.core.siren.presets import PRESETS
+
+TINY_PRESETS = {
+    name: dataclasses.replace(PRESETS[name], iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2))
+    for name in PRESETS
+}
+
+
+def _make_scene(shape=(5, 7, 9), dtype="u2", *, seed=0):
+    """Return smooth spectra over a smooth plane: integers fill most of a byte, floats lie within [-2, 2]."""
+    generator = np.random.default_rng(seed)
+    bands, height, width = shape
+    position = np.add.outer(np.linspace(0.0, 2.0, height), np.linspace(0.0, 3.0, width))
+    angles = generator.uniform(0.0, 6.0, bands)[:, None, None] + position
+    scene = np.sin(angles) + generator.normal(0.0, 0.05, shape).clip(-0.2, 0.2)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return scene.astype(dtype)
+    return np.rint(60.0 * scene + (90.0 if dtype.kind == "u" else 0.0)).astype(dtype)
+
+
+@pytest.fixture(scope="session")
+def make_scene():
+    """A function of (shape, dtype, seed) that returns a smooth scene."""
+    return _make_scene
+
+
+@pytest.fixture(scope="module")
+def tiny_presets():
+    """Every preset, with a few iterations of small networks, in place of the real ones of that name."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, preset in TINY_PRESETS.items():
+            patch.setitem(PRESETS, name, preset)
+        yield TINY_PRESETS
+
+
+@pytest.fixture(scope="module")
+def encode(tiny_presets):  # noqa: ARG001 - in force while a test encodes
+    """A function that fits an array with a tiny preset, on the CPU, by default within 16 bpppb."""
+
+    def encode(array, *, nodata=None, allow_void=False, monitor=None, **request):
+        target = {} if "psnr" in request else {"bpppb": 16.0}
+        asked = FitRequest(**{"preset": "fast", "device": "cpu"} | target | request)
+        return encode_array(array, asked, nodata=nodata, allow_void=allow_void, monitor=monitor)
+
+    return encode
+
+
+@pytest.fixture(scope="module")
+def masked_scene():
+    """A scene of every kind of band: fitted with and without gaps, constant, void; nodata -999 beside NaN."""
+    scene = _make_scene((6, 8, 10), "f4", seed=3)
+    scene[0, :3, 4:] = -999.0
+    scene[1, 2, 2] = np.nan
+    scene[2] = 1.5
+    scene[2, 5, 5] = -999.0
+    scene[3] = np.nan
+    return scene
+
+
+@pytest.fixture(scope="module")
+def masked_payload(encode, masked_scene):
+    """The payload of `masked_scene`, 8-bit weights behind a spectral basis."""
+    return encode(masked_scene, nodata=-999.0).payload

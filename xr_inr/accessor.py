@@ -1,0 +1,112 @@
+"""``.inr`` on DataArray and Dataset: each method one call into `xr_inr.api`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Unpack
+
+import xarray as xr
+
+from xr_inr import api
+from xr_inr.api import RequestOptions
+from xr_inr.progress import ProgressOption
+from xr_inr.report import Report, Reports
+from xr_inr.store import Mode, ZarrFormat
+from xr_inr.variables import Chunks
+
+
+class _Accessor:
+    """What both accessors share."""
+
+    def __init__(self, obj: Any) -> None:
+        self._obj = obj
+
+    def encoding(
+        self,
+        *,
+        chunks: Chunks = "scene",
+        band_dim: Hashable | None = None,
+        nodata: float | None = None,
+        zarr_format: ZarrFormat = 3,
+        **request: Unpack[RequestOptions],
+    ) -> dict[Hashable, dict[str, Any]]:
+        """Return the ``encoding`` with which xarray's own ``to_zarr`` fits and stores; see `xr_inr.encoding`."""
+        return api.encoding(
+            self._obj, chunks=chunks, band_dim=band_dim, nodata=nodata, zarr_format=zarr_format, **request
+        )
+
+    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+        """Write what `compress` returned to a Zarr store, without fitting again; see `xr_inr.write`."""
+        api.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all payloads."""
+        return sum(report.payload_bytes for report in api.report(self._obj).values())
+
+
+@xr.register_dataarray_accessor("inr")  # type: ignore[no-untyped-call]
+class DataArrayAccessor(_Accessor):
+    """Compression of one scene as an implicit neural representation."""
+
+    def compress(
+        self,
+        *,
+        chunks: Chunks = "scene",
+        band_dim: Hashable | None = None,
+        nodata: float | None = None,
+        allow_labels: bool = False,
+        progress: ProgressOption = None,
+        **request: Unpack[RequestOptions],
+    ) -> xr.DataArray:
+        """Fit the scene and return it with values that decode from the payload; see `xr_inr.compress`."""
+        obj: xr.DataArray = self._obj
+        return api.compress(
+            obj,
+            chunks=chunks,
+            band_dim=band_dim,
+            nodata=nodata,
+            allow_labels=allow_labels,
+            progress=progress,
+            **request,
+        )
+
+    @property
+    def report(self) -> Report:
+        """Sizes and errors; see `xr_inr.Report`."""
+        (found,) = api.report(self._obj).values()
+        return found
+
+
+@xr.register_dataset_accessor("inr")  # type: ignore[no-untyped-call]
+class DatasetAccessor(_Accessor):
+    """Compression of a Dataset's scenes as implicit neural representations."""
+
+    def compress(
+        self,
+        *,
+        chunks: Chunks = "scene",
+        variables: Sequence[Hashable] | None = None,
+        band_dim: Hashable | None = None,
+        nodata: float | None = None,
+        allow_labels: bool = False,
+        progress: ProgressOption = None,
+        **request: Unpack[RequestOptions],
+    ) -> xr.Dataset:
+        """Fit the scenes and return the Dataset with values that decode from the payloads; see `xr_inr.compress`."""
+        obj: xr.Dataset = self._obj
+        return api.compress(
+            obj,
+            chunks=chunks,
+            variables=variables,
+            band_dim=band_dim,
+            nodata=nodata,
+            allow_labels=allow_labels,
+            progress=progress,
+            **request,
+        )
+
+    @property
+    def report(self) -> Reports:
+        """Sizes and errors of each compressed variable; see `xr_inr.Report`."""
+        return api.report(self._obj)

@@ -1,0 +1,262 @@
+"""What the package does, as plain functions; the accessor only calls these."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xr_inr.core import device as devices
+from xr_inr.core.encode import encode_array
+from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import RequestError
+from xr_inr.lazy import as_variable, fitted_of
+from xr_inr.progress import FitDisplay, ProgressOption
+from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
+from xr_inr.store import Mode, ZarrFormat, array_encoding, write_store
+from xr_inr.variable_fit import VariableFit
+from xr_inr.variables import Chunks, is_scene, refuse_labels
+
+XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
+
+DEFAULT_NAME = "scene"
+"""The name under which a DataArray without one is stored."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """The fields of `FitRequest`, for keyword arguments."""
+
+    bpppb: float | None
+    psnr: float | None
+    model: str
+    preset: str
+    weight_bits: int | None
+    device: str
+    seed: int
+
+
+def encode(
+    array: NDArray[Any],
+    *,
+    nodata: float | None = None,
+    progress: ProgressOption = False,
+    **request: Unpack[RequestOptions],
+) -> bytes:
+    """Fit one payload to an array.
+
+    Parameters
+    ----------
+    array
+        Samples, shape (bands, height, width), integers or floats.
+    nodata
+        The value that marks samples without measurement; NaN samples are masked in any case.
+    progress
+        True for a bar, a callable that is given every `Progress`, or False.
+    **request
+        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`.
+
+    Returns
+    -------
+    bytes
+        The payload, for `decode`.
+
+    Raises
+    ------
+    RequestError
+        When the array or the request breaks a rule, before any fitting.
+    BudgetError
+        When no payload can be that small or that good.
+    """
+    with FitDisplay(progress, 1) as display:
+        fit_request = FitRequest(**request)
+        return encode_array(np.asarray(array), fit_request, nodata=nodata, monitor=display.next_fit("fit")).payload
+
+
+def compress(
+    obj: XarrayObject,
+    *,
+    chunks: Chunks = "scene",
+    variables: Sequence[Hashable] | None = None,
+    band_dim: Hashable | None = None,
+    nodata: float | None = None,
+    allow_labels: bool = False,
+    progress: ProgressOption = None,
+    **request: Unpack[RequestOptions],
+) -> XarrayObject:
+    """Fit the scenes of an xarray object and return it with values that decode from the fitted payloads.
+
+    Parameters
+    ----------
+    obj
+        A DataArray with a band axis and two spatial axes, or a Dataset with such variables; backed by numpy, by dask
+        or by a file. Chunks are loaded one at a time.
+    chunks
+        'scene' for one network over all of y and x, or sizes along them, such as ``{"y": 256, "x": 256}``.
+    variables
+        Which variables of a Dataset to compress; those with a band axis and two spatial axes if None.
+    band_dim
+        The band dimension, where its name does not tell.
+    nodata
+        The value that marks samples without measurement; what the attribute ``_FillValue`` says if None. NaN samples
+        are masked in any case.
+    allow_labels
+        Compress integer variables that seem to hold categories.
+    progress
+        True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
+        in a notebook.
+    **request
+        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`. The target holds for each
+        chunk.
+
+    Returns
+    -------
+    DataArray or Dataset
+        The same dimensions, coordinates and attributes; every other variable as it was.
+
+    Raises
+    ------
+    RequestError
+        When the request or a variable breaks a rule, before any fitting.
+    BudgetError
+        When a chunk cannot be that small or that good.
+    """
+    fit_request = FitRequest(**request)
+    devices.resolve(fit_request.device)
+    ds, names = _scenes(obj, variables, band_dim)
+    jobs = {
+        name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
+        for name in names
+    }
+    with FitDisplay(progress, sum(job.count for job in jobs.values())) as display:
+        for job in jobs.values():
+            job.check(allow_labels=allow_labels)
+        for job in jobs.values():
+            job.run(display)
+    replaced = {name: as_variable(job.fitted, ds[name].variable) for name, job in jobs.items()}
+    if isinstance(obj, xr.DataArray):
+        (variable,) = replaced.values()
+        return xr.DataArray(variable, coords=obj.coords, name=obj.name)
+    return obj.assign({name: (variable.dims, variable._data, variable.attrs) for name, variable in replaced.items()})  # noqa: SLF001
+
+
+def encoding(
+    obj: xr.DataArray | xr.Dataset,
+    *,
+    chunks: Chunks = "scene",
+    variables: Sequence[Hashable] | None = None,
+    band_dim: Hashable | None = None,
+    nodata: float | None = None,
+    zarr_format: ZarrFormat = 3,
+    **request: Unpack[RequestOptions],
+) -> dict[Hashable, dict[str, Any]]:
+    """Return what ``to_zarr(store, encoding=...)`` needs to fit and store the scenes of an object with this codec.
+
+    Parameters
+    ----------
+    obj, chunks, variables, band_dim, nodata, **request
+        As for `compress`.
+    zarr_format
+        3 or 2, as given to ``to_zarr``.
+
+    Returns
+    -------
+    dict
+        The encoding of each scene by name; a DataArray without a name is called 'scene'.
+
+    Raises
+    ------
+    RequestError
+        When the request or a variable breaks a rule.
+    """
+    fit_request = FitRequest(**request)
+    ds, names = _scenes(obj, variables, band_dim)
+    jobs = {
+        name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
+        for name in names
+    }
+    for name, job in jobs.items():
+        refuse_labels(name, ds[name])
+        job.fitted.config.check_array(job.fitted.chunk_shape, job.fitted.dtype)
+    return {name: array_encoding(job.fitted, zarr_format, ds[name].encoding) for name, job in jobs.items()}
+
+
+def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+    """Write a compressed object to a Zarr store; nothing is fitted again.
+
+    Parameters
+    ----------
+    obj
+        What `compress` returned, whole.
+    store
+        A path, a URL or a Zarr store.
+    mode
+        'w-' refuses a store that exists, 'w' replaces it, and only when everything has been written.
+    zarr_format
+        3 or 2.
+
+    Raises
+    ------
+    RequestError
+        When nothing in `obj` has payloads: it was not compressed, or is a selection, or has been loaded or changed.
+    StoreExistsError
+        When the store exists and may not be replaced.
+    """
+    ds = _as_dataset(obj)
+    fitted = {name: found for name, variable in ds.data_vars.items() if (found := fitted_of(variable)) is not None}
+    if not fitted:
+        raise RequestError(
+            "only what compress() returned can be written, whole: not a selection of it, nor after load() or a change. "
+            "Compress first; to_zarr(encoding=ds.inr.encoding(...)) fits and writes in one call."
+        )
+    write_store(ds, fitted, store, mode=mode, zarr_format=zarr_format)
+
+
+def report(obj: xr.DataArray | xr.Dataset) -> Reports:
+    """Return the reports of the compressed variables of an object, just compressed or opened from a store.
+
+    Raises
+    ------
+    RequestError
+        When there is none.
+    """
+    reports = {}
+    for name, variable in _as_dataset(obj).data_vars.items():
+        fitted = fitted_of(variable)
+        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted)
+        if found is not None:
+            reports[str(name)] = found
+    if not reports:
+        raise RequestError(
+            "no variable has a report: none is what compress() returned, whole, "
+            f"or has the attribute {ATTRIBUTE!r} of a store"
+        )
+    return Reports(reports)
+
+
+def _as_dataset(obj: xr.DataArray | xr.Dataset) -> xr.Dataset:
+    if isinstance(obj, xr.Dataset):
+        return obj
+    return obj.to_dataset(name=DEFAULT_NAME if obj.name is None else obj.name)
+
+
+def _scenes(
+    obj: xr.DataArray | xr.Dataset, variables: Sequence[Hashable] | None, band_dim: Hashable | None
+) -> tuple[xr.Dataset, list[Hashable]]:
+    ds = _as_dataset(obj)
+    if isinstance(obj, xr.DataArray):
+        if variables is not None:
+            raise RequestError(f"variables= is for a Dataset. Got {variables!r} with a DataArray.")
+        return ds, list(ds.data_vars)
+    if variables is None:
+        names = [name for name, variable in ds.data_vars.items() if is_scene(variable, band_dim)]
+        if not names:
+            shapes = {name: variable.dims for name, variable in ds.data_vars.items()}
+            raise RequestError(f"a Dataset must have a variable with a band axis and two spatial axes. Got {shapes}.")
+        return ds, names
+    unknown = [name for name in variables if name not in ds.data_vars]
+    if unknown or not variables:
+        raise RequestError(f"variables must name data variables of {list(ds.data_vars)}. Got {list(variables)}.")
+    return ds, list(variables)

@@ -1,0 +1,227 @@
+"""What a compression cost and what it kept: a table to read, numbers to use, and the line stored with the array."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xr_inr._version import __version__
+from xr_inr.exceptions import RequestError
+from xr_inr.lazy import Fitted
+
+ATTRIBUTE = "xr_inr"
+"""The attribute of a stored array that holds its report, as JSON."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a variable was compressed, and how far its decoded samples are from the original's.
+
+    All errors are measured on the decoded payload, over the valid samples.
+    """
+
+    name: str
+    """The variable."""
+
+    shape: tuple[int, ...]
+    """Its shape."""
+
+    dtype: str
+    """Its sample type."""
+
+    payload_bytes: int
+    """Bytes of all payloads, everything in them counted."""
+
+    bpppb: float
+    """Payload bits per pixel per band."""
+
+    ratio: float
+    """Uncompressed bytes for one payload byte."""
+
+    psnr: float
+    """PSNR in dB over all samples; infinite where nothing was lost."""
+
+    peak: float
+    """R of the PSNR: the largest absolute value of the original."""
+
+    mse: float
+    """Mean squared error, in data units squared."""
+
+    sam: float
+    """Mean spectral angle, in degrees."""
+
+    max_error: float
+    """Largest absolute error, in data units."""
+
+    request: dict[str, Any]
+    """What was asked for."""
+
+    networks: tuple[str, ...] = ()
+    """The networks' shapes, n_h x w_h -> outputs, one for each chunk that needed one."""
+
+    chunks: int = 1
+    """How many payloads there are."""
+
+    seconds: float = math.nan
+    """Wall time of encoding."""
+
+    band_psnr: tuple[float, ...] = field(default=(), repr=False)
+    """PSNR of each band against its own largest absolute value, in dB."""
+
+    band_max_error: tuple[float, ...] = field(default=(), repr=False)
+    """Largest absolute error of each band."""
+
+    version: str = __version__
+    """The xr_inr that made it."""
+
+    search: tuple[str, ...] = field(default=(), repr=False)
+    """The architecture search, a line for each candidate and rung; not stored."""
+
+    @classmethod
+    def of(cls, name: str, fitted: Fitted) -> Report:
+        """Return the report of a variable that has just been fitted."""
+        figures = fitted.figures
+        chunks = fitted.encoded.values()
+        return cls(
+            name=name,
+            shape=fitted.shape,
+            dtype=fitted.dtype.name,
+            payload_bytes=fitted.nbytes,
+            bpppb=fitted.nbytes * 8 / fitted.samples,
+            ratio=fitted.samples * fitted.dtype.itemsize / fitted.nbytes,
+            psnr=figures.psnr,
+            peak=figures.peak,
+            mse=figures.mse,
+            sam=figures.sam,
+            max_error=figures.max_error,
+            request=fitted.config.request.to_dict(),
+            networks=tuple(chunk.architecture for chunk in chunks if chunk.architecture is not None),
+            chunks=len(fitted.encoded),
+            seconds=sum(chunk.seconds for chunk in chunks),
+            band_psnr=tuple(figures.band_psnr.tolist()),
+            band_max_error=tuple(figures.max_errors.tolist()),
+            search=tuple(line for chunk in chunks for line in chunk.search),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all figures as plain Python values."""
+        return asdict(self)
+
+    def to_attribute(self) -> str:
+        """Return the JSON text that is stored with the array; what is not finite stands as null."""
+        kept = {name: value for name, value in self.to_dict().items() if name != "search"}
+        kept |= {name: _rounded(kept[name]) for name in ("band_psnr", "band_max_error")}
+        return json.dumps(_finite(kept), separators=(",", ":"))
+
+    @classmethod
+    def from_attribute(cls, text: str) -> Report:
+        """Read what `to_attribute` returned.
+
+        Raises
+        ------
+        RequestError
+            When the text is something else.
+        """
+        try:
+            stored = json.loads(text)
+            known = {name: stored[name] for name in (f.name for f in fields(cls)) if name in stored}
+            numbers = ("psnr", "mse", "sam", "max_error", "peak", "seconds")
+            known |= {name: math.nan for name in numbers if known.get(name) is None}
+            if stored["mse"] == 0:
+                known["psnr"] = math.inf
+            for name in ("shape", "networks", "band_psnr", "band_max_error"):
+                known[name] = tuple(math.nan if value is None else value for value in known.get(name, ()))
+            return cls(**known)
+        except (TypeError, KeyError, ValueError) as error:
+            raise RequestError(f"the attribute {ATTRIBUTE!r} does not hold a report: {error}") from error
+
+    def _rows(self) -> list[tuple[str, str]]:
+        target = ", ".join(f"{key}={value}" for key, value in self.request.items())
+        bands = np.array([value for value in self.band_psnr if not math.isnan(value)])
+        rows = [
+            ("shape", " x ".join(map(str, self.shape)) + f" {self.dtype}"),
+            ("asked for", target),
+            ("payload", f"{self.payload_bytes:,} bytes in {self.chunks} chunk{'s' * (self.chunks != 1)}"),
+            ("bpppb", f"{self.bpppb:.4f}"),
+            ("ratio", f"{self.ratio:.1f} : 1"),
+            ("PSNR", f"{self.psnr:.2f} dB (peak {self.peak:g})"),
+            ("SAM", f"{self.sam:.3f} degrees"),
+            ("max error", f"{self.max_error:g}"),
+            ("RMSE", f"{math.sqrt(self.mse):.4g}" if self.mse >= 0 else "nan"),
+        ]
+        if len(bands):
+            low, middle, high = np.percentile(bands, [0, 50, 100], method="nearest")
+            rows.append(("band PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
+        if self.networks:
+            shapes = dict.fromkeys(self.networks)
+            rows.append(("network", ", ".join(list(shapes)[:4]) + (" ..." if len(shapes) > 4 else "")))
+        if not math.isnan(self.seconds):
+            rows.append(("encoded in", f"{self.seconds:.1f} s"))
+        return rows
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        width = max(len(label) for label, _ in rows)
+        return "\n".join([self.name, *(f"  {label:<{width}}  {value}" for label, value in rows)])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for label, value in self._rows()
+        )
+        return f"<table><caption><b>{html.escape(self.name)}</b></caption>{cells}</table>"
+
+
+class Reports(Mapping[str, Report]):
+    """The reports of a Dataset's compressed variables, by name."""
+
+    def __init__(self, reports: Mapping[str, Report]) -> None:
+        self._reports = dict(reports)
+
+    def __getitem__(self, name: str) -> Report:
+        return self._reports[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._reports)
+
+    def __len__(self) -> int:
+        return len(self._reports)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return all figures as plain Python values."""
+        return {name: report.to_dict() for name, report in self.items()}
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.values()))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(report._repr_html_() for report in self.values())
+
+
+def stored_report(variable: xr.DataArray) -> Report | None:
+    """Return the report that stands in a variable's attributes; None without one."""
+    text = variable.attrs.get(ATTRIBUTE)
+    return None if text is None else Report.from_attribute(text)
+
+
+def _rounded(values: tuple[float, ...]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,164 @@
+"""Writing fitted variables to a Zarr store: all of it or nothing, and never over something without being told to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import dask.array
+import xarray as xr
+import zarr
+from zarr.storage import LocalStore
+
+from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
+from xr_inr.codecs.zarr import InrCodec
+from xr_inr.exceptions import RequestError, StoreExistsError
+from xr_inr.geo import attach_georeference
+from xr_inr.lazy import Fitted
+from xr_inr.report import ATTRIBUTE, Report
+
+Mode = Literal["w-", "w"]
+ZarrFormat = Literal[2, 3]
+
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+
+
+def array_encoding(fitted: Fitted, zarr_format: ZarrFormat, like: Mapping[Any, Any] | None = None) -> dict[str, Any]:
+    """Return xarray's encoding of a variable stored with this codec, without the fitting.
+
+    Parameters
+    ----------
+    fitted
+        The variable's shape, chunks and codec parameters.
+    zarr_format
+        Of the array.
+    like
+        The variable's own encoding: what says where its coordinates stand is kept.
+    """
+    chosen: dict[str, Any] = {"chunks": fitted.chunk_shape, "filters": None}
+    if zarr_format == 3:
+        chosen |= {"serializer": InrCodec.from_config(fitted.config), "compressors": None}
+    else:
+        codec = NumcodecsCodec(**fitted.config.to_dict(), shape=fitted.chunk_shape)
+        chosen |= {"compressors": [codec]}
+    like = like or {}
+    if "coordinates" in like:
+        chosen["coordinates"] = like["coordinates"]
+    if fitted.dtype.kind == "f":
+        # Else xarray would declare NaN as nodata of arrays that have none.
+        chosen["_FillValue"] = None
+    return chosen
+
+
+def check_target(store: Any, mode: str, zarr_format: int) -> None:
+    """Refuse, before any work, a target that must not be written.
+
+    Raises
+    ------
+    RequestError
+        For an unknown mode or format.
+    StoreExistsError
+        When the target exists and `mode` is not 'w', or is something else than a Zarr store.
+    """
+    if mode not in ("w-", "w"):
+        raise RequestError(f"mode must be 'w-' (refuse an existing store) or 'w' (replace it). Got {mode!r}.")
+    if zarr_format not in (2, 3):
+        raise RequestError(f"zarr_format must be 2 or 3. Got {zarr_format!r}.")
+    path = local_path(store)
+    if path is None:
+        if mode == "w-" and _holds_something(store):
+            raise StoreExistsError(f"the store {store} exists; pass mode='w' to replace it")
+        return
+    if not path.parent.is_dir():
+        raise RequestError(f"the folder of the store must exist. Got {path.parent}.")
+    if path.exists():
+        if mode == "w-":
+            raise StoreExistsError(f"{path} exists; pass mode='w' to replace it")
+        is_store = path.is_dir() and any((path / name).exists() for name in _ZARR_FILES)
+        if not is_store and (path.is_file() or any(path.iterdir())):
+            raise StoreExistsError(f"{path} is not a Zarr store; it is not replaced")
+
+
+def write_store(
+    ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, *, mode: Mode, zarr_format: ZarrFormat
+) -> None:
+    """Write a Dataset whose variables named in `fitted` have payloads.
+
+    A store on the local disk appears, or replaces the one before it, when everything has been written.
+    """
+    check_target(store, mode, zarr_format)
+    path = local_path(store)
+    if path is None:
+        _write(ds, fitted, store, mode, zarr_format)
+        return
+    with _replacing(path) as beside:
+        _write(ds, fitted, beside, "w-", zarr_format)
+
+
+def local_path(store: Any) -> Path | None:
+    """Return where a store lies on the local disk; None for one that does not."""
+    if isinstance(store, LocalStore):
+        return Path(store.root)
+    if isinstance(store, os.PathLike):
+        return Path(store)
+    return Path(store) if isinstance(store, str) and "://" not in store else None
+
+
+def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
+    template = ds.copy()
+    for name, payloads in fitted.items():
+        empty = dask.array.zeros(payloads.shape, payloads.dtype, chunks=payloads.chunk_shape)
+        attrs = ds[name].attrs | {ATTRIBUTE: Report.of(str(name), payloads).to_attribute()}
+        template[name] = ds[name].copy(data=empty).assign_attrs(attrs)
+    template = attach_georeference(template, list(fitted))
+    encoding = {
+        name: array_encoding(payloads, zarr_format, template[name].encoding) for name, payloads in fitted.items()
+    }
+    consolidated = zarr_format == 2
+    template.to_zarr(
+        store, mode=mode, compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=consolidated
+    )
+    delayed = [name for name, variable in ds.variables.items() if variable.chunks is not None and name not in fitted]
+    if delayed:
+        rest = template[delayed]
+        rest = rest.drop_vars([name for name in rest.variables if name not in delayed])
+        rest.to_zarr(store, mode="r+", zarr_format=zarr_format, consolidated=consolidated)
+    group = zarr.open_group(store, mode="r+", zarr_format=zarr_format, use_consolidated=False)
+    for name, payloads in fitted.items():
+        array = group[str(name)]
+        if not isinstance(array, zarr.Array):
+            raise RequestError(f"{name!r} cannot be the name of an array in this store")
+        payloads.put_into(array)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a path to write to; put it in the place of `path` when all went well, remove it when not."""
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    before = path.with_name(f"{beside.name}.before")
+    try:
+        yield beside
+        if path.exists():
+            path.rename(before)
+        try:
+            beside.rename(path)
+        except OSError:
+            if before.exists():
+                before.rename(path)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+def _holds_something(store: Any) -> bool:
+    try:
+        zarr.open(store, mode="r")
+    except (FileNotFoundError, KeyError):
+        return False
+    return True
