@@ -4,10 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from xr_inr.core.encode import encode_array
 from xr_inr.core.request import FitRequest
 from xr_inr.core.siren.presets import PRESETS
+
+settings.register_profile("xr_inr", deadline=None)  # a slow machine is not a failure
+settings.load_profile("xr_inr")
 
 TINY_PRESETS = {
     name: dataclasses.replace(PRESETS[name], iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2))

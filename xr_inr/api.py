@@ -180,7 +180,7 @@ def encoding(
     for name, job in jobs.items():
         refuse_labels(name, ds[name])
         job.fitted.config.check_array(job.fitted.chunk_shape, job.fitted.dtype)
-    return {name: array_encoding(job.fitted, zarr_format, ds[name].encoding) for name, job in jobs.items()}
+    return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
 
 
 def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal
 import dask.array
 import xarray as xr
 import zarr
+from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
 
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
@@ -28,7 +30,7 @@ ZarrFormat = Literal[2, 3]
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
-def array_encoding(fitted: Fitted, zarr_format: ZarrFormat, like: Mapping[Any, Any] | None = None) -> dict[str, Any]:
+def array_encoding(fitted: Fitted, zarr_format: ZarrFormat) -> dict[str, Any]:
     """Return xarray's encoding of a variable stored with this codec, without the fitting.
 
     Parameters
@@ -37,8 +39,6 @@ def array_encoding(fitted: Fitted, zarr_format: ZarrFormat, like: Mapping[Any, A
         The variable's shape, chunks and codec parameters.
     zarr_format
         Of the array.
-    like
-        The variable's own encoding: what says where its coordinates stand is kept.
     """
     chosen: dict[str, Any] = {"chunks": fitted.chunk_shape, "filters": None}
     if zarr_format == 3:
@@ -46,9 +46,6 @@ def array_encoding(fitted: Fitted, zarr_format: ZarrFormat, like: Mapping[Any, A
     else:
         codec = NumcodecsCodec(**fitted.config.to_dict(), shape=fitted.chunk_shape)
         chosen |= {"compressors": [codec]}
-    like = like or {}
-    if "coordinates" in like:
-        chosen["coordinates"] = like["coordinates"]
     if fitted.dtype.kind == "f":
         # Else xarray would declare NaN as nodata of arrays that have none.
         chosen["_FillValue"] = None
@@ -112,28 +109,27 @@ def local_path(store: Any) -> Path | None:
 def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
     template = ds.copy()
     for name, payloads in fitted.items():
-        empty = dask.array.zeros(payloads.shape, payloads.dtype, chunks=payloads.chunk_shape)
+        empty = dask.array.zeros(payloads.shape, dtype=payloads.dtype, chunks=payloads.chunk_shape)
         attrs = ds[name].attrs | {ATTRIBUTE: Report.of(str(name), payloads).to_attribute()}
         template[name] = ds[name].copy(data=empty).assign_attrs(attrs)
     template = attach_georeference(template, list(fitted))
-    encoding = {
-        name: array_encoding(payloads, zarr_format, template[name].encoding) for name, payloads in fitted.items()
-    }
-    consolidated = zarr_format == 2
-    template.to_zarr(
-        store, mode=mode, compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=consolidated
-    )
+    encoding = {name: array_encoding(payloads, zarr_format) for name, payloads in fitted.items()}
+    template.to_zarr(store, mode=mode, compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=False)
     delayed = [name for name, variable in ds.variables.items() if variable.chunks is not None and name not in fitted]
     if delayed:
         rest = template[delayed]
         rest = rest.drop_vars([name for name in rest.variables if name not in delayed])
-        rest.to_zarr(store, mode="r+", zarr_format=zarr_format, consolidated=consolidated)
+        rest.to_zarr(store, mode="r+", zarr_format=zarr_format, consolidated=False)
     group = zarr.open_group(store, mode="r+", zarr_format=zarr_format, use_consolidated=False)
     for name, payloads in fitted.items():
         array = group[str(name)]
         if not isinstance(array, zarr.Array):
             raise RequestError(f"{name!r} cannot be the name of an array in this store")
         payloads.put_into(array)
+    with warnings.catch_warnings():
+        # xarray looks for consolidated metadata in both formats; format 3 has yet to specify it.
+        warnings.filterwarnings("ignore", message="Consolidated metadata", category=ZarrUserWarning)
+        zarr.consolidate_metadata(store, zarr_format=zarr_format)
 
 
 @contextmanager
