@@ -1,0 +1,197 @@
+"""The command line: ``xr-inr compress | decompress | info | compare``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xr_inr import api
+from xr_inr._version import __version__
+from xr_inr.comparison import compare_scenes, figures_dict, open_scene
+from xr_inr.core.decode import Payload
+from xr_inr.core.request import MODELS
+from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
+from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
+from xr_inr.exceptions import RequestError, XrInrError
+from xr_inr.geo import write_raster
+from xr_inr.report import stored_report
+from xr_inr.store import check_target
+from xr_inr.variables import Chunks, SceneAxes, find_axes
+
+_PRESET_FIELDS = ("iterations", "optimiser", "learning_rate", "schedule", "hidden_layers", "weight_bits", "spectral")
+
+
+class _Commands(click.Group):
+    """Turns every error that has a reason into one line on stderr and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (XrInrError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted; nothing was written") from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="xr-inr")
+def main() -> None:
+    """Store hyperspectral scenes as implicit neural representations.
+
+    \b
+    $ xr-inr compress scene.tif scene.zarr --bpppb 0.1
+    $ xr-inr decompress scene.zarr scene_again.tif
+    $ xr-inr compare scene.tif scene.zarr
+    """  # noqa: D301 - click's mark for lines that must not be wrapped
+
+
+@main.command(short_help="Compress a raster into a Zarr store.")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded.")
+@click.option("--psnr", type=float, help="Target: PSNR in dB, at least.")
+@click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}.")
+@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {', '.join(PRESETS)}.")
+@click.option(
+    "--weight-bits", type=int, help=f"Bits of a stored weight: {', '.join(map(str, FLOAT_BITS + INTEGER_BITS))}."
+)
+@click.option("--chunks", default="scene", show_default=True, help="'scene', or a chunk's height and width: 256x256.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random.")
+@click.option("--nodata", type=float, help="The value of samples without measurement, if the file does not say.")
+@click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
+@click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
+@click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
+def compress(
+    source: Path,
+    target: Path,
+    *,
+    chunks: str,
+    nodata: float | None,
+    zarr_format: int,
+    allow_labels: bool,
+    overwrite: bool,
+    quiet: bool,
+    **request: Any,
+) -> None:
+    """Compress SOURCE, anything that GDAL reads or a Zarr store, into the Zarr store TARGET."""
+    mode = "w" if overwrite else "w-"
+    check_target(target, mode, zarr_format)
+    if target.resolve() == source.resolve():
+        raise RequestError(f"the target must be another place than the source. Got {target}.")
+    scene = open_scene(source)
+    small = api.compress(
+        scene,
+        chunks=_parse_chunks(chunks, find_axes(scene)),
+        nodata=nodata,
+        allow_labels=allow_labels,
+        progress=False if quiet else None,
+        **request,
+    )
+    api.write(small, target, mode="w" if overwrite else "w-", zarr_format=2 if zarr_format == 2 else 3)
+    if not quiet:
+        click.echo(api.report(small))
+
+
+@main.command(short_help="Decompress a Zarr store into a GeoTIFF.")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--variable", help="Which variable, if the store holds several scenes.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def decompress(source: Path, target: Path, variable: str | None, *, overwrite: bool) -> None:
+    """Write the scene in the Zarr store SOURCE to the GeoTIFF TARGET, with its georeferencing and band metadata."""
+    write_raster(open_scene(source, variable), target, overwrite=overwrite)
+
+
+@main.command(short_help="Say what is in a store or a payload.")
+@click.argument("source", type=click.Path(path_type=Path), required=False)
+@click.option("--presets", is_flag=True, help="Print the presets instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(source: Path | None, *, presets: bool, as_json: bool) -> None:
+    """Print what the Zarr store or payload file SOURCE holds and how it was made."""
+    if presets == (source is not None):
+        raise click.UsageError("give either a SOURCE or --presets")
+    if source is None:
+        found = {name: {field: getattr(preset, field) for field in _PRESET_FIELDS} for name, preset in PRESETS.items()}
+    elif source.is_file():
+        found = {source.name: _describe_payload(source.read_bytes())}
+    else:
+        scene = open_scene(source)
+        report = stored_report(scene)
+        if report is not None and not as_json:
+            click.echo(report)
+            return
+        found = {str(scene.name): {"shape": scene.shape, "dtype": str(scene.dtype)}}
+        if report is not None:
+            found = {str(scene.name): report.to_dict()}
+    if as_json:
+        click.echo(json.dumps(_json_safe(found), indent=2))
+        return
+    for name, values in found.items():
+        click.echo(name)
+        for key, value in values.items():
+            click.echo(f"  {key:<14} {value}")
+
+
+@main.command(short_help="Measure how far two scenes are apart.")
+@click.argument("original", type=click.Path(path_type=Path))
+@click.argument("decoded", type=click.Path(path_type=Path))
+@click.option("--bands", is_flag=True, help="Print the figures of every band.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures of every band.")
+def compare(original: Path, decoded: Path, *, bands: bool, as_json: bool) -> None:
+    """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
+    figures = figures_dict(compare_scenes(open_scene(original), open_scene(decoded)))
+    if as_json:
+        click.echo(json.dumps(_json_safe(figures), indent=2))
+        return
+    click.echo(f"PSNR       {figures['psnr']:.3f} dB (peak {figures['peak']:g})")
+    click.echo(f"MSE        {figures['mse']:.6g}")
+    click.echo(f"SAM        {figures['sam']:.4f} degrees")
+    click.echo(f"max error  {figures['max_error']:g}")
+    click.echo(f"samples    {figures['valid_samples']:,} valid")
+    if bands:
+        click.echo(f"\n{'band':>5}  {'PSNR dB':>9}  {'MSE':>12}  {'max error':>12}")
+        for band in figures["bands"]:
+            click.echo(f"{band['band']:>5}  {band['psnr']:>9.3f}  {band['mse']:>12.6g}  {band['max_error']:>12.6g}")
+
+
+def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
+    if text == "scene":
+        return text
+    height, cross, width = text.partition("x")
+    if not (cross and height.isdigit() and width.isdigit()):
+        raise RequestError(f"--chunks must be 'scene' or HEIGHTxWIDTH, such as 256x256. Got {text!r}.")
+    return {axes.y: int(height), axes.x: int(width)}
+
+
+def _describe_payload(data: bytes) -> dict[str, Any]:
+    payload = Payload(data)
+    network = payload.network
+    return {
+        "model": payload.model.name.lower(),
+        "shape": payload.shape,
+        "dtype": str(payload.dtype),
+        "bytes": len(data),
+        "bpppb": len(data) * 8 / payload.layout.samples,
+        "network": None if network is None else str(network.architecture),
+        "rank": None if payload.basis is None else payload.basis.rank,
+    }
+
+
+def _json_safe(value: Any) -> Any:
+    """JSON has no infinities and no NaN: they become null."""
+    if isinstance(value, dict):
+        return {key: _json_safe(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_safe(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
