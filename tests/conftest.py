@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import settings
 
 from xr_inr.core.encode import encode_array
@@ -12,6 +13,8 @@ from xr_inr.core.siren.presets import PRESETS
 
 settings.register_profile("xr_inr", deadline=None)  # a slow machine is not a failure
 settings.load_profile("xr_inr")
+
+torch.set_num_threads(1)  # tiny networks only wait for more threads
 
 TINY_PRESETS = {
     name: dataclasses.replace(PRESETS[name], iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2))

@@ -32,6 +32,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
         except (XrInrError, OSError) as error:
             raise click.ClickException(" ".join(str(error).split())) from error
         except KeyboardInterrupt:

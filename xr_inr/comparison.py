@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.exceptions import RequestError
@@ -90,7 +91,7 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
     for start in range(0, original.shape[row_axis], step):
         rows = tuple(slice(start, start + step) if axis == row_axis else slice(None) for axis in range(original.ndim))
         first, second = (scene.variable[rows].to_numpy().transpose(order) for scene in (original, decoded))
-        valid, also = _valid(first, nodata_of(original)), _valid(second, nodata_of(decoded))
+        valid, also = valid_samples(first, original), valid_samples(second, decoded)
         if not np.array_equal(valid, also):
             count = int((valid != also).sum())
             raise RequestError(f"both scenes must mask the same samples. {count:,} from row {start} on differ.")
@@ -116,7 +117,9 @@ def figures_dict(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _valid(block: np.ndarray[Any, np.dtype[Any]], nodata: float | None) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def valid_samples(block: NDArray[Any], scene: xr.DataArray) -> NDArray[np.bool_]:
+    """Return which samples of a block of `scene` are neither NaN nor what its attributes call nodata."""
+    nodata = nodata_of(scene)
     valid = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, bool)
     if nodata is not None and not np.isnan(nodata):
         valid &= block != np.asarray(nodata).astype(block.dtype)

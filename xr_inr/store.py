@@ -69,13 +69,13 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
     path = local_path(store)
     if path is None:
         if mode == "w-" and _holds_something(store):
-            raise StoreExistsError(f"the store {store} exists; pass mode='w' to replace it")
+            raise StoreExistsError(f"the store {store} exists; mode='w' (--overwrite) replaces it")
         return
     if not path.parent.is_dir():
         raise RequestError(f"the folder of the store must exist. Got {path.parent}.")
     if path.exists():
         if mode == "w-":
-            raise StoreExistsError(f"{path} exists; pass mode='w' to replace it")
+            raise StoreExistsError(f"{path} exists; mode='w' (--overwrite) replaces it")
         is_store = path.is_dir() and any((path / name).exists() for name in _ZARR_FILES)
         if not is_store and (path.is_file() or any(path.iterdir())):
             raise StoreExistsError(f"{path} is not a Zarr store; it is not replaced")

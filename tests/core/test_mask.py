@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -33,6 +33,7 @@ def lzma2(data):
     return lzma.compress(data, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0}])
 
 
+@settings(max_examples=60)  # packing a mask takes a while
 @given(classes=CLASSES)
 def test_mask_is_restored_exactly(classes):
     stored = Mask.from_classes(classes).to_bytes()

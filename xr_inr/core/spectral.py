@@ -25,6 +25,8 @@ _MEAN_BYTES, _SCALE_BYTES, _UNIT_BYTES = 2, 2, 4
 _ANALYSED_PIXELS = 262_144
 _FILL_ROUNDS = 3
 _MAX_RANK = 1024
+_UNIT_DEVIATIONS = 4.0
+"""Coefficient 1 in standard deviations of the leading component: networks learn outputs below 1 much faster."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class SpectralBasis:
         top = largest_level(VECTOR_BITS)
         scales = (np.abs(vectors).max(axis=0) / top).astype(np.float16)
         levels = np.clip(np.rint(vectors / scales.astype(np.float64)), -top, top).astype(np.int64)
-        unit = np.float32(np.sqrt(max(analysis.energies[0], 1e-30))) if rank else np.float32(1.0)
+        unit = np.float32(_UNIT_DEVIATIONS * np.sqrt(max(analysis.energies[0], 1e-30))) if rank else np.float32(1.0)
         mean_levels = np.rint(np.clip(analysis.mean, 0.0, 1.0) * _MEAN_LEVELS).astype(np.int64)
         return cls(mean_levels, levels, scales, unit)
 

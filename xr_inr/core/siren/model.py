@@ -101,7 +101,9 @@ def fit_siren(
             to_float_layers(best.layers), architecture, OMEGA_0, scene.layout.shape[1:], weight_bits
         )
     else:
-        network = write_quantised(to_integer_layers(best.layers, weight_bits), architecture, OMEGA_0, weight_bits)
+        first = to_float_layers(best.layers[:1])[0]
+        integers = to_integer_layers(best.layers, weight_bits)
+        network = write_quantised(first, integers, architecture, OMEGA_0, weight_bits)
     sections[network_section(weight_bits)] = network
     return SirenFit(sections, architecture, weight_bits, trainer.iteration, search)
 

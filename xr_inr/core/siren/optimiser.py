@@ -44,7 +44,7 @@ class Soap:
         self,
         parameters: Iterable[Tensor],
         *,
-        betas: tuple[float, float] = (0.95, 0.95),
+        betas: tuple[float, float] = (0.9, 0.9),
         gram_beta: float = 0.95,
         refresh_every: int = 10,
         eps: float = 1e-8,

@@ -29,9 +29,9 @@ def as_stored(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> list[tuple[
     if bits == 32:
         return list(layers)
     if bits == 16:
-        return [(_through(weights, _half(weights)), _through(biases, _half(biases))) for weights, biases in layers]
-    stored = []
-    for weights, biases in layers:
+        return [_halved(layer) for layer in layers]
+    stored = [_halved(layers[0])]
+    for weights, biases in layers[1:]:
         steps = row_steps(weights, bits)
         stored.append((_through(weights, _levels(weights, steps, bits) * steps), _through(biases, _half(biases))))
     return stored
@@ -43,11 +43,11 @@ def to_float_layers(layers: Sequence[tuple[Tensor, Tensor]]) -> Layers:
 
 
 def to_integer_layers(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> list[QuantisedLayer]:
-    """Return the parameters as integers of `bits` bits with steps."""
+    """Return the parameters of all layers but the first as integers of `bits` bits with steps."""
     if bits in FLOAT_BITS:
         raise ValueError(f"bits must not be one of {FLOAT_BITS}. Got {bits}.")
     stored = []
-    for weights, biases in layers:
+    for weights, biases in layers[1:]:
         steps = row_steps(weights, bits)
         levels = _numpy(_levels(weights, steps, bits)).astype(np.int64)
         stored.append(QuantisedLayer(levels, _numpy(steps[:, 0]).astype(np.float16), _numpy(biases).astype(np.float16)))
@@ -57,6 +57,11 @@ def to_integer_layers(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> lis
 def _levels(weights: Tensor, steps: Tensor, bits: int) -> Tensor:
     top = largest_level(bits)
     return (weights / steps).round().clamp(-top, top)
+
+
+def _halved(layer: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    weights, biases = layer
+    return _through(weights, _half(weights)), _through(biases, _half(biases))
 
 
 def _through(parameter: Tensor, stored: Tensor) -> Tensor:

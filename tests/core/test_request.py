@@ -1,0 +1,143 @@
+"""What can be asked for, and that every broken rule is named together with the value."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from xr_inr.core import device as devices
+from xr_inr.core.request import FitRequest
+from xr_inr.core.siren.presets import PRESETS
+from xr_inr.exceptions import DependencyError, RequestError
+
+INF, NAN = float("inf"), float("nan")
+
+
+def test_defaults():
+    request = FitRequest(bpppb=0.1)
+    assert (request.model, request.preset, request.device, request.seed) == ("siren", "balanced", "auto", 0)
+    assert request.stored_bits == PRESETS["balanced"].weight_bits
+
+
+@pytest.mark.parametrize("target", [{"bpppb": 0.1}, {"psnr": 40}, {"psnr": 40.0}, {"bpppb": np.float64(0.1)}])
+def test_target_is_the_one_given(target):
+    assert FitRequest(**target).target == next(iter(target.values()))
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float16(0.5), np.int16(1)], ids=lambda value: type(value).__name__)
+def test_numpy_numbers_are_numbers(number):
+    assert FitRequest(bpppb=number).target == number
+
+
+@pytest.mark.parametrize("bits", [32, 16, 8, 7, 6, 5, 4])
+def test_weight_bits_replace_those_of_the_preset(bits):
+    assert FitRequest(bpppb=1.0, weight_bits=bits).stored_bits == bits
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param({}, "exactly one target of bpppb and psnr must be given. Got none", id="no-target"),
+        pytest.param({"bpppb": 0.1, "psnr": 40}, "exactly one target .* Got bpppb=0.1, psnr=40", id="two-targets"),
+        pytest.param({"bpppb": 0}, "bpppb must be a positive, finite number. Got 0", id="bpppb-0"),
+        pytest.param({"bpppb": -0.1}, "bpppb must be a positive.* Got -0.1", id="bpppb-negative"),
+        pytest.param({"bpppb": NAN}, "bpppb must be a positive.* Got nan", id="bpppb-nan"),
+        pytest.param({"bpppb": INF}, "bpppb must be a positive.* Got inf", id="bpppb-inf"),
+        pytest.param({"bpppb": "0.1"}, "bpppb must be a positive.* Got '0.1'", id="bpppb-text"),
+        pytest.param({"bpppb": True}, "bpppb must be a positive.* Got True", id="bpppb-bool"),
+        pytest.param({"bpppb": [0.1]}, r"bpppb must be a positive.* Got \[0.1\]", id="bpppb-list"),
+        pytest.param({"bpppb": 1j}, "bpppb must be a positive.* Got 1j", id="bpppb-complex"),
+        pytest.param({"psnr": -1}, "psnr must be a positive.* Got -1", id="psnr-negative"),
+        pytest.param({"psnr": INF}, "psnr must be a positive.* Got inf", id="psnr-inf"),
+        pytest.param({"bpppb": 1, "model": "latents"}, "model must be one of 'siren'.* Got 'latents'", id="model"),
+        pytest.param({"bpppb": 1, "model": None}, "model must be one of .* Got None", id="model-none"),
+        pytest.param(
+            {"bpppb": 1, "preset": "slow"}, "preset must be one of 'fast', 'balanced', 'paper'.* Got 'slow'", id="preset"
+        ),
+        pytest.param({"bpppb": 1, "preset": []}, r"preset must be one of .* Got \[\]", id="preset-list"),
+        pytest.param({"bpppb": 1, "weight_bits": 3}, "weight_bits must be one of 32, 16, 8.* Got 3", id="3-bits"),
+        pytest.param({"bpppb": 1, "weight_bits": 64}, "weight_bits must be one of .* Got 64", id="64-bits"),
+        pytest.param({"bpppb": 1, "weight_bits": 8.0}, "weight_bits must be one of .* Got 8.0", id="float-bits"),
+        pytest.param({"bpppb": 1, "weight_bits": "8"}, "weight_bits must be one of .* Got '8'", id="text-bits"),
+        pytest.param({"bpppb": 1, "device": "gpu"}, "device must be 'auto', 'cpu'.* Got 'gpu'", id="device"),
+        pytest.param({"bpppb": 1, "device": "cuda:"}, "device must be .* Got 'cuda:'", id="device-without-number"),
+        pytest.param({"bpppb": 1, "device": "cuda:-1"}, "device must be .* Got 'cuda:-1'", id="device-negative"),
+        pytest.param({"bpppb": 1, "device": None}, "device must be .* Got None", id="device-none"),
+        pytest.param({"bpppb": 1, "seed": -1}, r"seed must be an integer in \[0, 2\*\*63\). Got -1", id="seed-negative"),
+        pytest.param({"bpppb": 1, "seed": 2**63}, "seed must be .* Got 9223372036854775808", id="seed-too-large"),
+        pytest.param({"bpppb": 1, "seed": 0.5}, "seed must be an integer .* Got 0.5", id="seed-fraction"),
+        pytest.param({"bpppb": 1, "seed": 1.0}, "seed must be an integer .* Got 1.0", id="seed-float"),
+        pytest.param({"bpppb": 1, "seed": NAN}, "seed must be an integer .* Got nan", id="seed-nan"),
+        pytest.param({"bpppb": 1, "seed": INF}, "seed must be an integer .* Got inf", id="seed-inf"),
+        pytest.param({"bpppb": 1, "seed": "1"}, "seed must be an integer .* Got '1'", id="seed-text"),
+        pytest.param({"bpppb": 1, "seed": True}, "seed must be an integer .* Got True", id="seed-bool"),
+        pytest.param({"bpppb": 1, "seed": None}, "seed must be an integer .* Got None", id="seed-none"),
+    ],
+)
+def test_request_is_refused(arguments, message):
+    with pytest.raises(RequestError, match=message):
+        FitRequest(**arguments)
+
+
+def test_arguments_are_keywords():
+    with pytest.raises(TypeError, match="positional"):
+        FitRequest(0.1)
+
+
+def test_to_dict_says_what_differs_from_the_defaults():
+    request = FitRequest(psnr=40.0, weight_bits=16, seed=7, device="cpu", model="siren")
+    assert request.to_dict() == {"psnr": 40.0, "weight_bits": 16, "seed": 7}
+
+
+@pytest.mark.parametrize("arguments", [{"bpppb": 0.1}, {"psnr": 40, "preset": "paper", "seed": 2**63 - 1}])
+def test_to_dict_repeats_the_request(arguments):
+    assert FitRequest(**FitRequest(**arguments).to_dict()) == FitRequest(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "cuda_devices", "resolved"),
+    [
+        ("cpu", 0, "cpu"),
+        ("cpu", 2, "cpu"),
+        ("auto", 0, "cpu"),
+        ("auto", 1, "cuda:0"),
+        ("cuda", 1, "cuda:0"),
+        ("cuda:1", 2, "cuda:1"),
+    ],
+)
+def test_device_names(monkeypatch, name, cuda_devices, resolved):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda_devices > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda_devices)
+    assert str(devices.resolve(name)) == resolved
+
+
+@pytest.mark.parametrize(
+    ("name", "cuda_devices"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1), ("cuda:300", 1), ("cuda:1000", 1)]
+)
+def test_device_that_is_not_there_is_refused(monkeypatch, name, cuda_devices):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda_devices > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda_devices)
+    with pytest.raises(RequestError, match=f"device '{name}' is not there: this machine has {cuda_devices} CUDA"):
+        devices.resolve(name)
+
+
+def test_missing_torch_says_the_command_to_type(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(DependencyError, match=r"pip install 'xr-inr\[fit\]'"):
+        devices.resolve("cpu")
+
+
+def test_each_device_has_one_lock():
+    assert devices.lock(torch.device("cpu")) is devices.lock(torch.device("cpu"))
+    assert devices.lock(torch.device("cpu")) is not devices.lock(torch.device("cuda:0"))
+
+
+def test_requests_and_reading_load_no_torch():
+    import subprocess
+
+    code = (
+        "import sys; sys.modules['torch'] = None; import xr_inr.core.decode, xr_inr.core.encode, xr_inr.core.request; "
+        "xr_inr.core.request.FitRequest(bpppb=1.0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

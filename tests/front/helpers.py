@@ -1,0 +1,61 @@
+"""Scenes and stores that take milliseconds to fit, and what reads them."""
+
+import numpy as np
+import xarray as xr
+import zarr
+from rasterio.crs import CRS
+from zarr.storage import MemoryStore
+
+from xr_inr.codecs.zarr import InrCodec
+
+AFFINE_3 = "ignore:Use `@` matmul:PendingDeprecationWarning"
+"""rioxarray's own arithmetic on transforms, with affine 3."""
+
+WKT = CRS.from_epsg(32633).to_wkt()
+
+
+def smooth(shape, dtype="i2", *, band_axis=0, seed=0):
+    """Return samples that vary smoothly in space, each band in its own way; every chunk has a range of values."""
+    generator = np.random.default_rng(seed)
+    bands = shape[band_axis]
+    others = [size for axis, size in enumerate(shape) if axis != band_axis]
+    position = sum(np.ix_(*(np.linspace(0.0, 2.5 + axis, size) for axis, size in enumerate(others))))
+    waves = np.sin(np.add.outer(generator.uniform(0.0, 6.0, bands), position))
+    waves = np.moveaxis(waves + generator.normal(0.0, 0.05, waves.shape), 0, band_axis)
+    dtype = np.dtype(dtype)
+    return waves.astype(dtype) if dtype.kind == "f" else np.rint(50.0 * waves + 70.0).clip(1, 250).astype(dtype)
+
+
+def make_scene(shape=(5, 7, 9), dtype="i2", *, name="reflectance", seed=0, **attrs):
+    """Return a georeferenced scene with all that a scene may carry."""
+    bands, height, width = shape
+    grid = {"crs_wkt": WKT, "GeoTransform": "364095.0 30.0 0.0 5809965.0 0.0 -30.0", "grid_mapping_name": "utm"}
+    return xr.DataArray(
+        smooth(shape, dtype, seed=seed),
+        dims=("band", "y", "x"),
+        coords={
+            "band": np.arange(1, bands + 1),
+            "y": 5809950.0 - 30.0 * np.arange(height),
+            "x": 364110.0 + 30.0 * np.arange(width),
+            "wavelength": ("band", np.linspace(450.0, 900.0, bands), {"units": "nm"}),
+            "spatial_ref": ((), 0, grid),
+        },
+        name=name,
+        attrs={"long_name": [f"band {band}" for band in range(bands)], "grid_mapping": "spatial_ref", **attrs},
+    )
+
+
+def create_array(shape, chunks, *, dtype="i2", band_axis=0, store=None, fill_value=0, shards=None, **codec):
+    """Return an empty Zarr array of format 3 with the codec and nothing else."""
+    request = codec if {"bpppb", "psnr"} & set(codec) else {"bpppb": 24.0, **codec}
+    return zarr.create_array(
+        MemoryStore() if store is None else store,
+        shape=shape,
+        chunks=chunks,
+        shards=shards,
+        dtype=dtype,
+        serializer=InrCodec(**{"band_axis": band_axis, "preset": "fast", "device": "cpu"} | request),
+        filters=None,
+        compressors=None,
+        fill_value=fill_value,
+    )
