@@ -253,7 +253,7 @@ def test_axes_come_back_in_the_order_they_had(shape, band_axis):
     found = codec.decode(codec.encode(samples))
 
     assert found.shape == shape
-    assert abs(found.astype(int) - samples).max() < np.ptp(samples)
+    assert abs(found.astype(int) - samples).mean() < np.ptp(samples) / 3
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i1", "<i2", ">i2", "<u2", "<i4", ">u4", "<f2", "<f4", ">f8"])
@@ -321,7 +321,7 @@ def test_array_of_format_2_reads_in_part_as_in_full(chunks, band_axis, order):
     full = array[...]
 
     np.testing.assert_array_equal(array[1:4, 2, 1:5], full[1:4, 2, 1:5])
-    assert abs(full.astype(int) - samples).max() < np.ptp(samples)
+    assert abs(full.astype(int) - samples).mean() < np.ptp(samples) / 3
 
 
 def test_memory_order_does_not_change_the_samples():

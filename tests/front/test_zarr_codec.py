@@ -188,7 +188,7 @@ def test_array_the_codec_cannot_encode_is_refused_at_creation(shape, chunks, dty
 
 
 def test_array_of_strings_of_any_length_is_refused_by_zarr_at_creation():
-    with pytest.raises(ValueError, match="string dtype.*InrCodec"):
+    with pytest.raises(ValueError, match=r"string dtype.*InrCodec"):
         create_array((5, 7, 9), (5, 7, 9), dtype="str", fill_value="")
 
 

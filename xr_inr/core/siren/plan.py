@@ -9,8 +9,9 @@ from xr_inr.core.bitstream import Section, container_bytes
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.presets import SirenPreset
+from xr_inr.core.siren.rank import choose_rank
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes, network_section
-from xr_inr.core.spectral import Analysis, SpectralBasis, analyse
+from xr_inr.core.spectral import SpectralBasis, analyse
 from xr_inr.exceptions import BudgetError
 
 Size = Callable[[Architecture], int]
@@ -78,18 +79,17 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
         plan = Plan(None, [], fixed, weight_bits)
         return Plan(None, found(plan, bands), fixed, weight_bits)
     analysis = analyse(scene)
-    for rank in range(_wanted_rank(analysis, budget), 0, -1):
+
+    def parameters(rank: int) -> int:
+        return (budget - container_bytes(fixed) - SpectralBasis.stored_bytes(bands, rank)) * 8 // weight_bits
+
+    for rank in range(choose_rank(scene, analysis, parameters), 0, -1):
         basis = SpectralBasis.quantise(analysis, rank)
         plan = Plan(basis, [], fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, rank)}, weight_bits)
         architectures = found(plan, rank)
         if architectures:
             return Plan(basis, architectures, plan.fixed, weight_bits)
     return Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
-
-
-def _wanted_rank(analysis: Analysis, budget: int) -> int:
-    per_direction = len(analysis.mean) + 2
-    return max(1, min(len(analysis.mean), int(0.08 * budget / per_direction)))
 
 
 def candidates(
