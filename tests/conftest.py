@@ -17,8 +17,10 @@ settings.load_profile("xr_inr")
 torch.set_num_threads(1)  # tiny networks only wait for more threads
 
 TINY_PRESETS = {
-    name: dataclasses.replace(PRESETS[name], iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2))
-    for name in PRESETS
+    name: dataclasses.replace(
+        preset, iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2), learning_rate=4 * preset.learning_rate
+    )
+    for name, preset in PRESETS.items()
 }
 
 

@@ -25,7 +25,9 @@ def test_target_is_the_one_given(target):
     assert FitRequest(**target).target == next(iter(target.values()))
 
 
-@pytest.mark.parametrize("number", [np.float32(0.5), np.float16(0.5), np.int16(1)], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "number", [np.float32(0.5), np.float16(0.5), np.int16(1)], ids=lambda value: type(value).__name__
+)
 def test_numpy_numbers_are_numbers(number):
     assert FitRequest(bpppb=number).target == number
 
@@ -53,7 +55,9 @@ def test_weight_bits_replace_those_of_the_preset(bits):
         pytest.param({"bpppb": 1, "model": "latents"}, "model must be one of 'siren'.* Got 'latents'", id="model"),
         pytest.param({"bpppb": 1, "model": None}, "model must be one of .* Got None", id="model-none"),
         pytest.param(
-            {"bpppb": 1, "preset": "slow"}, "preset must be one of 'fast', 'balanced', 'paper'.* Got 'slow'", id="preset"
+            {"bpppb": 1, "preset": "slow"},
+            "preset must be one of 'fast', 'balanced', 'paper'.* Got 'slow'",
+            id="preset",
         ),
         pytest.param({"bpppb": 1, "preset": []}, r"preset must be one of .* Got \[\]", id="preset-list"),
         pytest.param({"bpppb": 1, "weight_bits": 3}, "weight_bits must be one of 32, 16, 8.* Got 3", id="3-bits"),
@@ -64,7 +68,9 @@ def test_weight_bits_replace_those_of_the_preset(bits):
         pytest.param({"bpppb": 1, "device": "cuda:"}, "device must be .* Got 'cuda:'", id="device-without-number"),
         pytest.param({"bpppb": 1, "device": "cuda:-1"}, "device must be .* Got 'cuda:-1'", id="device-negative"),
         pytest.param({"bpppb": 1, "device": None}, "device must be .* Got None", id="device-none"),
-        pytest.param({"bpppb": 1, "seed": -1}, r"seed must be an integer in \[0, 2\*\*63\). Got -1", id="seed-negative"),
+        pytest.param(
+            {"bpppb": 1, "seed": -1}, r"seed must be an integer in \[0, 2\*\*63\). Got -1", id="seed-negative"
+        ),
         pytest.param({"bpppb": 1, "seed": 2**63}, "seed must be .* Got 9223372036854775808", id="seed-too-large"),
         pytest.param({"bpppb": 1, "seed": 0.5}, "seed must be an integer .* Got 0.5", id="seed-fraction"),
         pytest.param({"bpppb": 1, "seed": 1.0}, "seed must be an integer .* Got 1.0", id="seed-float"),

@@ -115,9 +115,7 @@ def test_network_that_no_decoder_takes_is_not_kept(train, scene):
         last[:, 0], last[:, 1] = 1e3, -1e3  # cancel out, but sums of 2,000 are not exact
         trainer._layers[-1][1].fill_(10.0)
     trainer.settle()
-    stored = write_table_i(
-        to_float_layers(trainer.best.layers), trainer.architecture, 30.0, scene.layout.shape[1:], 16
-    )
+    stored = write_table_i(to_float_layers(trainer.best.layers), trainer.architecture, 30.0, scene.layout.shape[1:], 16)
     Evaluator(read_table_i(stored, scene.layout.shape[1:]), scene.layout.shape[1:])
 
 
@@ -160,7 +158,9 @@ def test_objective_in_components_is_the_error_in_bands(train, scene):
     outputs = torch.randn(objective.points, 3, generator=torch.Generator().manual_seed(0))
     steps = np.rint(outputs.double().numpy() * 2**20)
     squared = np.square(basis.spectra(steps, np.arange(5)) - scene.values).sum()
-    expected = 10 * math.log10((scene.peak / (scene.layout.high - scene.layout.low)) ** 2 * scene.valid_samples / squared)
+    expected = 10 * math.log10(
+        (scene.peak / (scene.layout.high - scene.layout.low)) ** 2 * scene.valid_samples / squared
+    )
     assert objective.psnr(float(objective.squared_error(outputs))) == pytest.approx(expected, abs=0.05)
 
 

@@ -55,7 +55,7 @@ def test_errors_of_several_chunks_are_those_of_the_whole(scene, in_chunks):
     report = in_chunks.inr.report
 
     assert report.chunks == 6
-    assert len(report.networks) == 6
+    assert 1 <= len(report.networks) <= 6
     assert report.psnr == pytest.approx(expected.psnr)
     assert report.sam == pytest.approx(expected.sam)
     np.testing.assert_allclose(report.band_psnr, expected.band_psnr)

@@ -165,7 +165,7 @@ def classes(count, size=64, dtype="u1"):
 
 @pytest.mark.parametrize("count", [3, 17, 64])
 def test_one_band_of_few_distinct_integers_is_refused_with_their_number(count):
-    with pytest.raises(RequestError, match=rf"'classes' .* its one band takes only {count} distinct values"):
+    with pytest.raises(RequestError, match=rf"'classes' .*its one band takes only {count} distinct values"):
         watch(classes(count)).decide()
 
 

@@ -1,0 +1,1 @@
+"""Slow experiments whose results stand in ``benchmarks/results``."""
