@@ -3,6 +3,7 @@
 import struct
 
 import google_crc32c
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,8 @@ from xr_inr.core.bitstream import (
     write_container,
 )
 from xr_inr.core.decode import Payload
-from xr_inr.exceptions import PayloadError
+from xr_inr.core.spectral import SpectralBasis
+from xr_inr.exceptions import PayloadError, XrInrError
 
 SECTIONS = st.dictionaries(st.sampled_from(Section), st.binary(max_size=300))
 
@@ -159,3 +161,52 @@ def test_random_bytes_are_never_a_payload(data):
 def test_sealed_rubbish_is_refused_as_a_payload_error(data):
     with pytest.raises(PayloadError):
         Payload(write_container(Model.SIREN, data | {Section.SCENE: data.get(Section.SCENE, b"") + b"\xff"}))
+
+
+NO_COMPONENTS = SpectralBasis(np.zeros(4, int), np.zeros((4, 0), int), np.zeros(0, "f2"), np.float32(1.0)).to_bytes()
+
+
+def altered(payload, change):
+    model, sections = read_container(payload)
+    return write_container(model, {tag: content for tag, content in change(sections).items() if content is not None})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({Section.NETWORK_QUANTISED: None}, r"must have \d outputs. Got 0", id="no-network"),
+        pytest.param({Section.SPECTRAL: NO_COMPONENTS}, r"must have 0 outputs. Got \d", id="another-basis"),
+        pytest.param({Section.CONSTANTS: None}, "1 constant bands cannot have 0 bytes", id="no-constants"),
+        pytest.param({Section.SCENE: None}, "no scene header", id="no-scene"),
+        pytest.param({Section.NETWORK_TABLE_I: b""}, "network", id="two-networks"),
+    ],
+)
+def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, message):
+    with pytest.raises(PayloadError, match=message):
+        Payload(altered(masked_payload, lambda sections: sections | change))
+
+
+@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
+def test_sealed_changes_of_any_section_never_escape_as_another_error(encode, masked_scene, masked_payload, tag):
+    paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
+    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
+    content = read_container(payload)[1][tag]
+    generator = np.random.default_rng(0)
+    for position in [*range(min(len(content), 40)), *generator.integers(0, len(content), 40)]:
+        changed = bytearray(content)
+        changed[position] ^= int(generator.integers(1, 256))
+        try:
+            Payload(altered(payload, lambda sections, new=bytes(changed): sections | {tag: new})).read(((0, 1), (0, 1)))
+        except XrInrError:
+            continue
+
+
+@pytest.mark.parametrize(
+    "change", [lambda content: content[:-1], lambda content: content + b"\x00"], ids=["cut", "longer"]
+)
+@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
+def test_section_cut_or_lengthened_is_refused_even_when_sealed(encode, masked_scene, masked_payload, tag, change):
+    paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
+    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
+    with pytest.raises(PayloadError):
+        Payload(altered(payload, lambda sections: sections | {tag: change(sections[tag])}))

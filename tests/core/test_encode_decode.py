@@ -1,22 +1,17 @@
 """Arrays in, bytes out and back: what is exact, what is bounded, and that a part is a part of the whole."""
 
-import json
-import tracemalloc
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xr_inr.core.bitstream import Model, Section, read_container, write_container
+from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload, decode
-from xr_inr.core.encode import check_feasible, measure
-from xr_inr.core.mask import VALID
+from xr_inr.core.encode import measure
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.request import FitRequest
-from xr_inr.core.scene import DTYPES, prepare_scene
+from xr_inr.core.scene import DTYPES
 from xr_inr.core.siren.evaluate import Evaluator
-from xr_inr.exceptions import BudgetError, PayloadError, RequestError, XrInrError
+from xr_inr.exceptions import BudgetError, RequestError
 
 EVERY_DTYPE = [*DTYPES, *(dtype.newbyteorder(">") for dtype in DTYPES if dtype.itemsize > 1)]
 
@@ -116,7 +111,7 @@ def test_array_without_a_valid_sample_is_restored_exactly(encode, nodata):
     encoded = encode(void, nodata=nodata, allow_void=True)
     assert bits(decode(encoded.payload)) == bits(void)
     assert encoded.architecture is None
-    with pytest.raises(RequestError, match="at least one valid sample. All 24"):
+    with pytest.raises(RequestError, match=r"at least one valid sample. All 24"):
         encode(void, nodata=nodata)
 
 
@@ -154,25 +149,6 @@ def test_budget_is_filled_and_never_exceeded(encode, make_scene, bpppb, options)
     assert 0.9 * bpppb < encode(scene, bpppb=bpppb, **options).bpppb <= bpppb
 
 
-def test_budget_below_the_header_says_the_smallest_and_that_one_works(encode, make_scene):
-    scene = make_scene()
-    with pytest.raises(BudgetError, match=r"smallest payload of this scene takes (\d+) bytes") as refused:
-        encode(scene, bpppb=0.01)
-    smallest = int(str(refused.value).split("takes ")[1].split()[0])
-    assert len(encode(scene, bpppb=smallest * 8 / scene.size).payload) == smallest
-    with pytest.raises(BudgetError, match="smallest payload"):
-        encode(scene, bpppb=(smallest - 1) * 8 / scene.size)
-
-
-def test_budget_below_an_exact_scene_says_the_smallest(encode):
-    with pytest.raises(BudgetError, match=r"is too small: the smallest payload of this scene takes \d+ bytes"):
-        encode(np.full((2, 5, 5), 3), bpppb=0.01)
-
-
-def test_vast_budget_is_no_error(encode, make_scene):
-    assert len(encode(make_scene((2, 3, 3)), bpppb=1e308, weight_bits=16).payload) > 100
-
-
 def test_psnr_target_is_met_by_the_decoded_samples(encode, make_scene):
     scene = make_scene((6, 20, 24), "i2")
     encoded = encode(scene, psnr=15.0)
@@ -183,46 +159,6 @@ def test_psnr_target_is_met_by_the_decoded_samples(encode, make_scene):
 def test_psnr_out_of_reach_is_refused(encode, make_scene):
     with pytest.raises(BudgetError, match=r"psnr=120.0 was not reached: .* gave \d+\.\d\d dB"):
         encode(make_scene(), psnr=120.0)
-
-
-@pytest.mark.parametrize(
-    ("array", "options"),
-    [
-        pytest.param(np.arange(24.0).reshape(1, 4, 6) * 1j, {}, id="complex"),
-        pytest.param(np.full((1, 4, 6), np.inf), {}, id="infinite"),
-        pytest.param(np.arange(24.0).reshape(4, 6), {}, id="two-axes"),
-        pytest.param(np.arange(24).reshape(1, 4, 6), {"nodata": 0.5}, id="nodata"),
-        pytest.param(np.arange(24.0).reshape(1, 4, 6), {"bpppb": 0.01}, id="budget"),
-        pytest.param(np.arange(24.0).reshape(1, 4, 6), {"device": "cuda:99"}, id="device"),
-        pytest.param(
-            np.arange(66_000.0).reshape(1, 1, -1), {"preset": "paper", "bpppb": 0.1}, id="too-wide-for-table-i"
-        ),
-    ],
-)
-def test_bad_input_is_refused_before_any_fitting(encode, array, options):
-    reports = []
-    with pytest.raises(RequestError):
-        encode(array, monitor=Monitor(report=reports.append), **options)
-    assert not reports
-
-
-@pytest.mark.parametrize(
-    ("array", "nodata", "message"),
-    [
-        pytest.param(np.full((1, 4, 6), np.inf), None, "must be finite", id="infinite"),
-        pytest.param(np.arange(24).reshape(1, 4, 6), 0.5, "nodata must be", id="nodata"),
-        pytest.param(np.arange(24.0).reshape(1, 4, 6), None, "smallest payload of this scene", id="budget"),
-        pytest.param(np.full((1, 4, 6), 7.0), None, "smallest payload of this scene", id="budget-of-a-constant-scene"),
-    ],
-)
-def test_feasibility_can_be_checked_ahead(array, nodata, message):
-    with pytest.raises(RequestError, match=message):
-        check_feasible(array, FitRequest(bpppb=0.01), nodata=nodata)
-
-
-def test_feasible_request_counts_the_valid_samples(masked_scene):
-    assert check_feasible(masked_scene, FitRequest(bpppb=16.0), nodata=-999.0) == 346
-    assert check_feasible(np.full((1, 2, 3), np.nan), FitRequest(bpppb=64.0)) == 0
 
 
 @pytest.mark.parametrize("weight_bits", [8, 16])
@@ -247,7 +183,7 @@ def test_encoded_says_what_was_done(encode, make_scene):
     assert encoded.iterations == 24
     assert " -> " in encoded.architecture
     assert encoded.seconds > 0
-    json.dumps(encoded.search)
+    assert all(line.endswith(" dB") for line in encoded.search)
 
 
 SPANS = st.integers(0, 8).flatmap(lambda start: st.tuples(st.just(start), st.integers(start, 8)))
@@ -354,71 +290,3 @@ def test_reading_a_payload_evaluates_nothing(masked_payload, evaluated):
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_any_buffer_can_be_decoded(masked_payload, kind):
     assert bits(decode(kind(masked_payload))) == bits(decode(masked_payload))
-
-
-def altered(payload, change):
-    model, sections = read_container(payload)
-    return write_container(model, {tag: content for tag, content in change(sections).items() if content is not None})
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        pytest.param({Section.NETWORK_QUANTISED: None}, r"must have \d outputs. Got 0", id="no-network"),
-        pytest.param({Section.SPECTRAL: None}, r"must have \d outputs. Got \d", id="no-basis"),
-        pytest.param({Section.CONSTANTS: None}, "1 constant bands cannot have 0 bytes", id="no-constants"),
-        pytest.param({Section.SCENE: None}, "no scene header", id="no-scene"),
-        pytest.param({Section.NETWORK_TABLE_I: b""}, "network", id="two-networks"),
-    ],
-)
-def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, message):
-    with pytest.raises(PayloadError, match=message):
-        Payload(altered(masked_payload, lambda sections: sections | change))
-
-
-@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
-def test_sealed_changes_of_any_section_never_escape_as_another_error(encode, masked_scene, masked_payload, tag):
-    paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
-    content = read_container(payload)[1][tag]
-    generator = np.random.default_rng(0)
-    for position in [*range(min(len(content), 40)), *generator.integers(0, len(content), 40)]:
-        changed = bytearray(content)
-        changed[position] ^= int(generator.integers(1, 256))
-        try:
-            Payload(altered(payload, lambda sections, new=bytes(changed): sections | {tag: new})).read(((0, 1), (0, 1)))
-        except XrInrError:
-            continue
-
-
-@pytest.mark.parametrize(
-    "change", [lambda content: content[:-1], lambda content: content + b"\x00"], ids=["cut", "longer"]
-)
-@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
-def test_section_cut_or_lengthened_is_refused_even_when_sealed(encode, masked_scene, masked_payload, tag, change):
-    paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
-    with pytest.raises(PayloadError):
-        Payload(altered(payload, lambda sections: sections | {tag: change(sections[tag])}))
-
-
-def test_one_pixel_of_a_vast_scene_allocates_next_to_nothing():
-    header = b"\x00\x01" + b"\x80\x80\x80\x10" * 2 + b"\x02\x01\x01"  # one constant band, 2**25 x 2**25
-    payload = write_container(Model.SIREN, {Section.SCENE: header, Section.CONSTANTS: b"\x2a"})
-    tracemalloc.start()
-    try:
-        assert decode(payload, window=((5, 6), (2**24, 2**24 + 1))).tolist() == [[[42]]]
-        assert decode(payload, window=(slice(5, 6), slice(2**24, 2**24 + 1))).tolist() == [[[42]]]
-        assert tracemalloc.get_traced_memory()[1] < 2**20
-    finally:
-        tracemalloc.stop()
-
-
-def test_figures_are_those_of_the_decoded_samples(encode, masked_scene):
-    encoded = encode(masked_scene, nodata=-999.0)
-    scene = prepare_scene(masked_scene, nodata=-999.0)
-    valid = np.isfinite(masked_scene) & (masked_scene != -999.0)
-    error = decode(encoded.payload).astype("f8")[valid] - masked_scene[valid]
-    assert encoded.figures.mse == pytest.approx(np.square(error).mean())
-    assert encoded.figures.peak == scene.peak
-    assert VALID == 0

@@ -150,7 +150,7 @@ def test_absurd_shape_is_refused_before_allocating(planes):
     stored = writer.getvalue() + b"\x01\x00" + ONE_BIT
     tracemalloc.start()
     try:
-        with pytest.raises(PayloadError, match="bytes for its planes. Got 1 or more"):
+        with pytest.raises(PayloadError, match=r"bytes for its planes. Got 1 or more"):
             Mask.from_bytes(stored, (planes, 2**31 - 1, 2**31 - 1))
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:

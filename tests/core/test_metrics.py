@@ -1,6 +1,7 @@
 """Figures against scikit-image, torchmetrics and numbers worked out by hand; blocks add up to the whole."""
 
 import functools
+import itertools
 import math
 import operator
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 from torchmetrics.functional.image import spectral_angle_mapper
 
+from xr_inr.core.decode import decode
 from xr_inr.core.encode import measure
 from xr_inr.core.metrics import Figures, compare, psnr
 
@@ -111,10 +113,7 @@ def test_figures_of_blocks_add_up_to_those_of_the_whole(make_scene, cuts, masked
     if masked:
         original[1, 3:6] = np.nan
     edges = sorted({0, 9, *cuts})
-    blocks = [
-        compare(original[:, top:bottom], decoded[:, top:bottom])
-        for top, bottom in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    blocks = [compare(original[:, top:bottom], decoded[:, top:bottom]) for top, bottom in itertools.pairwise(edges)]
     equal_figures(functools.reduce(operator.add, blocks), compare(original, decoded))
 
 
@@ -123,3 +122,11 @@ def test_a_payload_is_measured_the_same_in_blocks_of_rows(monkeypatch, masked_pa
     monkeypatch.setattr("xr_inr.core.encode._SAMPLES_AT_ONCE", 130)
     equal_figures(measure(masked_payload, masked_scene), whole)
     assert whole.valid_samples.sum() == (np.isfinite(masked_scene) & (masked_scene != -999)).sum()
+
+
+def test_figures_are_those_of_the_decoded_samples(encode, masked_scene):
+    encoded = encode(masked_scene, nodata=-999.0)
+    valid = np.isfinite(masked_scene) & (masked_scene != -999.0)
+    error = decode(encoded.payload).astype("f8")[valid] - masked_scene[valid]
+    assert encoded.figures.mse == pytest.approx(np.square(error).mean())
+    assert encoded.figures.peak == np.abs(masked_scene[valid]).max()

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from xr_inr.core.bitstream import Section
+from xr_inr.core.bitstream import Model, Section, write_container
+from xr_inr.core.decode import decode
 from xr_inr.core.mask import NAN, NODATA, VALID
 from xr_inr.core.scene import CONSTANT, DTYPES, FITTED, VOID, SceneLayout, check_nodata, prepare_scene
 from xr_inr.exceptions import PayloadError, RequestError
@@ -231,5 +232,17 @@ def test_reading_the_largest_header_allocates_next_to_nothing():
     try:
         assert SceneLayout.from_sections(layout).shape == (65_535, 2**31 - 1, 2**31 - 1)
         assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_pixel_of_a_vast_scene_allocates_next_to_nothing():
+    header = b"\x00\x01" + b"\x80\x80\x80\x10" * 2 + b"\x02\x01\x01"  # one constant band, 2**25 x 2**25
+    payload = write_container(Model.SIREN, {Section.SCENE: header, Section.CONSTANTS: b"\x2a"})
+    tracemalloc.start()
+    try:
+        assert decode(payload, window=((5, 6), (2**24, 2**24 + 1))).tolist() == [[[42]]]
+        assert decode(payload, window=(slice(5, 6), slice(2**24, 2**24 + 1))).tolist() == [[[42]]]
+        assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()

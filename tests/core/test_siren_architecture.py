@@ -1,5 +1,6 @@
 """The network's shape and cost (eq. 4 and 5 by hand), its torch form, and what fits a budget."""
 
+import dataclasses
 import itertools
 import math
 
@@ -9,13 +10,16 @@ import torch
 
 from xr_inr.core.bitstream import Section, write_container
 from xr_inr.core.encode import budget_bytes
+from xr_inr.core.monitor import Monitor
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.siren.architecture import Architecture, bpppb
 from xr_inr.core.siren.network import evaluate, initialise
 from xr_inr.core.siren.plan import candidates, make_plan, smallest_payload
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
+from xr_inr.core.siren.rank import choose_rank
+from xr_inr.core.siren.search import successive_halving
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes
-from xr_inr.core.spectral import SpectralBasis
+from xr_inr.core.spectral import SpectralBasis, analyse
 from xr_inr.exceptions import BudgetError, RequestError
 
 CPU = torch.device("cpu")
@@ -150,10 +154,32 @@ def test_basis_of_any_plan_can_be_read_back():
     assert SpectralBasis.from_bytes(basis.to_bytes(), 425).rank == basis.rank
 
 
+def rank_of(components, parameters):
+    """The rank chosen for a scene of some orthogonal components in noise; a direction costs 12 parameters."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.indices((24, 32))
+    planes = [np.cos(2 * np.pi * ((i + 1) * rows / 24 + i * columns / 32)) for i in range(components)]
+    spectra = np.linalg.qr(generator.normal(size=(12, 12)))[0][:, :components]
+    array = np.einsum("bi,iyx->byx", spectra, planes) + generator.normal(0.0, 0.01, (12, 24, 32))
+    scene = prepare_scene(array)
+    return choose_rank(scene, analyse(scene), lambda rank: parameters - 12 * rank)
+
+
+@pytest.mark.parametrize(("components", "parameters"), [(1, 25), (3, 70), (5, 100)])
+def test_rank_is_the_number_of_components_that_stand_out(components, parameters):
+    assert rank_of(components, parameters) == components
+
+
+def test_rank_grows_with_the_parameters_there_are():
+    ranks = [rank_of(5, parameters) for parameters in (1, 20, 40, 100)]
+    assert ranks == sorted(ranks)
+    assert ranks[0] == 1 < ranks[-1]
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 65_536), (1, 65_536, 1)], ids=["too-wide", "too-high"])
 def test_plan_refuses_what_table_i_cannot_say(shape):
     scene = prepare_scene(np.arange(65_536.0).reshape(shape))
-    with pytest.raises(RequestError, match="must be below 65536 to be stored as Table I says. Got 65536"):
+    with pytest.raises(RequestError, match=r"must be below 65536 to be stored as Table I says. Got 65536"):
         make_plan(scene, PRESETS["paper"], 20_000, 16)
 
 
@@ -169,3 +195,41 @@ def test_paper_preset_has_the_settings_of_the_paper():
     paper = PRESETS["paper"]
     assert (paper.optimiser, paper.learning_rate, paper.schedule) == ("adam", 2e-4, "constant")
     assert (paper.iterations, paper.spectral, paper.weight_bits) == (15_000, False, 16)
+
+
+class Runner:
+    """A trainer whose PSNR is what it is told."""
+
+    def __init__(self, architecture, psnr):
+        self.architecture, self.iteration, self.best = architecture, 0, dataclasses.make_dataclass("B", ["psnr"])(psnr)
+
+    def advance(self):
+        self.iteration += 1
+
+
+@pytest.mark.parametrize(
+    ("candidates", "rungs", "iterations"),
+    [
+        pytest.param(1, (10, 20), [0], id="one-candidate-needs-no-search"),
+        pytest.param(2, (10, 20), [10, 10], id="two"),
+        pytest.param(4, (10, 20), [10, 10, 20, 20], id="four"),
+        pytest.param(5, (10, 20, 30), [10, 10, 20, 30, 30], id="five"),
+        pytest.param(6, (300, 600, 1200), [300, 300, 300, 600, 1200, 1200], id="the-paper-preset"),
+    ],
+)
+def test_search_drops_the_worse_half_at_each_rung(candidates, rungs, iterations):
+    order = np.random.default_rng(0).permutation(candidates)
+    runners = [Runner(Architecture(1 + i, 5, 3), 20.0 + i) for i in range(candidates)]
+    best, results = successive_halving([runners[i] for i in order], rungs, lambda _: 7, Monitor())
+    assert best is runners[-1]
+    assert [runner.iteration for runner in runners] == iterations
+    assert len(results) == sum(sum(done >= rung for done in iterations) for rung in rungs)
+    assert all(result.psnr == 19.0 + result.architecture.hidden_layers for result in results)
+
+
+def test_search_says_a_line_for_each_candidate_and_rung():
+    lines = []
+    runners = [Runner(Architecture(depth, 5, 3), 20.0 + depth) for depth in (1, 2)]
+    successive_halving(runners, (10,), lambda _: 12_345, Monitor(note=lines.append))
+    assert lines[0].split() == ["1", "x", "5", "->", "3", "12,345", "bytes", "10", "iterations", "21.00", "dB"]
+    assert len(lines) == 2

@@ -18,7 +18,6 @@ from xr_inr.core.siren.network import evaluate
 from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.plan import make_plan
 from xr_inr.core.siren.quantisation import as_stored, to_float_layers
-from xr_inr.core.siren.search import successive_halving
 from xr_inr.core.siren.storage import read_table_i, write_table_i
 from xr_inr.core.spectral import SpectralBasis, analyse
 from xr_inr.exceptions import BudgetError, XrInrError
@@ -152,7 +151,7 @@ def test_objective_is_eq_2_and_3_over_the_valid_samples(train, partly_masked):
     assert objective.psnr(error) == pytest.approx(10 * math.log10(partly_masked.peak**2 / mse), abs=1e-4)
 
 
-def test_objective_in_components_is_the_error_in_bands(train, scene):
+def test_objective_in_components_is_the_error_in_bands(scene):
     basis = SpectralBasis.quantise(analyse(scene), 3)
     objective = Objective(scene, basis, CPU)
     outputs = torch.randn(objective.points, 3, generator=torch.Generator().manual_seed(0))
@@ -171,44 +170,6 @@ def test_same_seed_same_course_and_another_seed_another(train):
 def test_huge_constant_band_beside_a_small_range_has_a_psnr():
     array = np.stack([np.full((2, 2), 1e200), np.arange(4.0).reshape(2, 2)])
     assert Objective(prepare_scene(array), None, CPU).psnr(1.0) > 3000
-
-
-class Runner:
-    """A trainer whose PSNR is what it is told."""
-
-    def __init__(self, architecture, psnr):
-        self.architecture, self.iteration, self.best = architecture, 0, dataclasses.make_dataclass("B", ["psnr"])(psnr)
-
-    def advance(self):
-        self.iteration += 1
-
-
-@pytest.mark.parametrize(
-    ("candidates", "rungs", "iterations"),
-    [
-        pytest.param(1, (10, 20), [0], id="one-candidate-needs-no-search"),
-        pytest.param(2, (10, 20), [10, 10], id="two"),
-        pytest.param(4, (10, 20), [10, 10, 20, 20], id="four"),
-        pytest.param(5, (10, 20, 30), [10, 10, 20, 30, 30], id="five"),
-        pytest.param(6, (300, 600, 1200), [300, 300, 300, 600, 1200, 1200], id="the-paper-preset"),
-    ],
-)
-def test_search_drops_the_worse_half_at_each_rung(candidates, rungs, iterations):
-    order = np.random.default_rng(0).permutation(candidates)
-    runners = [Runner(Architecture(1 + i, 5, 3), 20.0 + i) for i in range(candidates)]
-    best, results = successive_halving([runners[i] for i in order], rungs, lambda _: 7, Monitor())
-    assert best is runners[-1]
-    assert [runner.iteration for runner in runners] == iterations
-    assert len(results) == sum(sum(done >= rung for done in iterations) for rung in rungs)
-    assert all(result.psnr == 19.0 + result.architecture.hidden_layers for result in results)
-
-
-def test_search_says_a_line_for_each_candidate_and_rung():
-    lines = []
-    runners = [Runner(Architecture(depth, 5, 3), 20.0 + depth) for depth in (1, 2)]
-    successive_halving(runners, (10,), lambda _: 12_345, Monitor(note=lines.append))
-    assert lines[0].split() == ["1", "x", "5", "->", "3", "12,345", "bytes", "10", "iterations", "21.00", "dB"]
-    assert len(lines) == 2
 
 
 @pytest.fixture

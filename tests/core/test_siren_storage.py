@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from xr_inr.core.packing import largest_level, pack_signed, packed_bytes, unpack_signed
 from xr_inr.core.siren.architecture import Architecture
+from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.network import initialise
 from xr_inr.core.siren.quantisation import as_stored, to_float_layers, to_integer_layers
 from xr_inr.core.siren.storage import (
@@ -187,6 +188,17 @@ def test_integer_weights_are_refused(data, message):
         assert tracemalloc.get_traced_memory()[1] < 2**18
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("part", ["scales", "biases", "first"])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_parameters_that_are_not_finite_are_refused(value, part, level):
+    wrong = {name: np.array([value if name == part else 1.0], "f2") for name in ("scales", "biases", "first")}
+    rest = QuantisedLayer(np.array([[level]]), wrong["scales"], wrong["biases"])
+    stored = write_quantised((np.ones((1, 2)), wrong["first"]), [rest], TINY, 30.0, 8)
+    with pytest.raises(PayloadError, match="finite"):
+        Evaluator(read_quantised(stored), (2, 3))
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 300.0], ids=["tiny", "usual", "large"])

@@ -326,7 +326,7 @@ BAD_REQUESTS = {
     "an infinite quality": ({"bpppb": None, "psnr": np.inf}, r"psnr must be a positive, finite number. Got inf"),
     "a budget in words": ({"bpppb": "0.1"}, r"bpppb must be a positive, finite number. Got '0.1'"),
     "a model": ({"model": "wavelet"}, r"model must be one of 'siren'. Got 'wavelet'"),
-    "a preset": ({"preset": "best"}, r"preset must be one of 'fast', .* Got 'best'"),
+    "a preset": ({"preset": "thorough"}, r"preset must be one of 'fast', .* Got 'thorough'"),
     "a device": ({"device": "tpu"}, r"device must be 'auto', 'cpu', .* Got 'tpu'"),
     "weight bits": ({"weight_bits": 12}, r"weight_bits must be one of .* Got 12"),
     "weight bits in words": ({"weight_bits": "8"}, r"weight_bits must be one of .* Got '8'"),

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import dask.array
 import numpy as np
@@ -320,6 +321,22 @@ def test_failure_in_the_middle_leaves_nothing_where_nothing_was(small, tmp_path,
         small.inr.to_zarr(tmp_path / "scene.zarr")
 
     assert not list(tmp_path.iterdir())
+
+
+def test_store_is_put_back_when_the_new_one_cannot_take_its_place(small, existing, monkeypatch):
+    rename = Path.rename
+
+    def fail(path, target):
+        if Path(target) == existing and path.name.endswith(".partial"):
+            raise OSError("busy")
+        return rename(path, target)
+
+    before = tree(existing)
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OSError, match="busy"):
+        small.inr.to_zarr(existing, mode="w")
+
+    assert tree(existing.parent) == {f"scene.zarr/{name}": data for name, data in before.items()}
 
 
 def test_store_can_be_written_over_the_one_it_was_opened_from(ds, tmp_path):

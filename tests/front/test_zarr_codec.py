@@ -20,7 +20,7 @@ from xr_inr.exceptions import BudgetError, RequestError
 
 from .helpers import create_array, smooth
 
-EXAMPLES = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 CONFIGURATIONS = {
     "the least": ({"bpppb": 0.1}, {"band_axis": 0, "bpppb": 0.1}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import threading
 from collections import defaultdict
@@ -46,6 +47,8 @@ def resolve(name: str) -> torch.device:
     """
     check_name(name)
     require_torch()
+    # Threads that wait by spinning make a fit several times slower as soon as a core is shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch  # noqa: PLC0415 - reading must not load it
 
     if name == "auto":

@@ -100,9 +100,21 @@ class Trainer:
         self._check_every = max(1, preset.iterations // _CHECKS)
 
     @property
+    def iterations(self) -> int:
+        """How many iterations the fit shall have."""
+        return self._preset.iterations
+
+    @property
     def finished(self) -> bool:
-        """Whether all iterations of the preset are done."""
-        return self.iteration >= self._preset.iterations
+        """Whether all iterations are done."""
+        return self.iteration >= self.iterations
+
+    def reaches(self, psnr: float) -> bool:
+        """Whether the best parameters so far, as they are stored, have at least this PSNR, in dB."""
+        if self.best.psnr < psnr:
+            return False
+        self.settle()
+        return self.best.psnr >= psnr
 
     def advance(self) -> None:
         """Do one iteration.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -18,7 +18,7 @@ from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.plan import Plan, make_plan
 from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.quantisation import to_float_layers, to_integer_layers
-from xr_inr.core.siren.search import CandidateResult, successive_halving
+from xr_inr.core.siren.search import CandidateResult, Start, successive_halving
 from xr_inr.core.siren.storage import FLOAT_BITS, network_section, write_quantised, write_table_i
 
 
@@ -89,11 +89,12 @@ def fit_siren(
         return SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None, weight_bits)
     with devices.lock(device):
         objective = Objective(scene, plan.basis, device)
-        trainers = [
-            Trainer(objective, architecture, preset, weight_bits=weight_bits, seed=seed, device=device)
-            for architecture in plan.architectures
-        ]
-        trainer, search = _run(trainers, preset, plan, monitor, math.inf if stop_at is None else stop_at)
+
+        def start(architecture: Architecture, iterations: int) -> Trainer:
+            schedule = replace(preset, iterations=iterations)
+            return Trainer(objective, architecture, schedule, weight_bits=weight_bits, seed=seed, device=device)
+
+        trainer, search = _run(start, preset, plan, monitor, math.inf if stop_at is None else stop_at)
     best, architecture = trainer.best, trainer.architecture
     sections = {} if plan.basis is None else {Section.SPECTRAL: plan.basis.to_bytes()}
     if weight_bits in FLOAT_BITS:
@@ -109,24 +110,29 @@ def fit_siren(
 
 
 def _run(
-    trainers: list[Trainer], preset: SirenPreset, plan: Plan, monitor: Monitor, stop_at: float
+    start: Start, preset: SirenPreset, plan: Plan, monitor: Monitor, stop_at: float
 ) -> tuple[Trainer, list[CandidateResult]]:
+    """Search, then fit the winner; on KeyboardInterrupt ask whether the best network so far shall be kept."""
+    begun: list[Trainer] = []
     search: list[CandidateResult] = []
+
+    def begin(architecture: Architecture, iterations: int) -> Trainer:
+        begun.append(start(architecture, iterations))
+        return begun[-1]
+
     try:
-        trainer, search = successive_halving(trainers, preset.rungs, plan.size, monitor)
-        while not trainer.finished:
+        architecture, search = successive_halving(begin, plan.architectures, preset.rungs, plan.size, monitor)
+        trainer = begin(architecture, preset.iterations)
+        while not trainer.finished and not trainer.reaches(stop_at):
             trainer.advance()
-            monitor.report(Progress("fit", trainer.iteration, preset.iterations, trainer.best.psnr))
-            if trainer.best.psnr >= stop_at:
-                trainer.settle()
-                if trainer.best.psnr >= stop_at:
-                    break
+            monitor.report(Progress("fit", trainer.iteration, trainer.iterations, trainer.best.psnr))
     except KeyboardInterrupt:
-        trainer = max(trainers, key=lambda tried: tried.best.psnr)
-        if not trainer.best.layers:
+        tried = [candidate for candidate in begun if candidate.best.layers]
+        if not tried:
             raise
+        trainer = max(tried, key=lambda candidate: candidate.best.psnr)
         trainer.settle()
-        if not monitor.keep_best(Progress("fit", trainer.iteration, preset.iterations, trainer.best.psnr)):
+        if not monitor.keep_best(Progress("fit", trainer.iteration, trainer.iterations, trainer.best.psnr)):
             raise
     monitor.note(f"{trainer.architecture} kept: {trainer.best.psnr:.2f} dB after {trainer.iteration:,} iterations")
     return trainer, search

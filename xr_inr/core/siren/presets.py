@@ -17,10 +17,10 @@ class SirenPreset:
     """n_h of the candidates; each takes the widest w_h that fits the budget."""
 
     rungs: tuple[int, ...]
-    """Iterations after which the worse half of the candidates is dropped."""
+    """Iterations of a candidate in each round of the search, after which the worse half is dropped."""
 
     iterations: int
-    """Iterations of the network that is kept, those of the search included."""
+    """Iterations of the network that is kept."""
 
     optimiser: Literal["adam", "soap"]
     """What moves the parameters."""

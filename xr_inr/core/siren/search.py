@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from xr_inr.core.monitor import Monitor, Progress
@@ -34,17 +34,26 @@ class CandidateResult:
         )
 
 
+Start = Callable[[Architecture, int], Trainer]
+"""Begins the fit of an architecture over a number of iterations."""
+
+
 def successive_halving(
-    trainers: list[Trainer], rungs: Iterable[int], size: Size, monitor: Monitor
-) -> tuple[Trainer, list[CandidateResult]]:
-    """Fit all candidates for a while, drop the worse half, go on with the rest, until one is left.
+    start: Start, architectures: Sequence[Architecture], rungs: Iterable[int], size: Size, monitor: Monitor
+) -> tuple[Architecture, list[CandidateResult]]:
+    """Fit all candidates for a while, drop the worse half, fit the rest for longer, until one is left.
+
+    Every rung is a whole fit with a schedule of its own. Halfway through a longer one, at a high learning rate, the
+    ranks say little: they picked a network 1.3 dB below the best.
 
     Parameters
     ----------
-    trainers
-        One for each candidate, at least one.
+    start
+        Begins a fit.
+    architectures
+        The candidates, at least one.
     rungs
-        The iterations each remaining candidate has done when the worse half is dropped.
+        Iterations of a fit in each round.
     size
         The payload's size.
     monitor
@@ -52,21 +61,27 @@ def successive_halving(
 
     Returns
     -------
-    trainer, results
-        The best candidate, fitted so far as the search went, and every candidate's result at each rung.
+    architecture, results
+        The best candidate, and every candidate's result in each round; none where there is but one.
     """
     results: list[CandidateResult] = []
+    remaining = list(architectures)
     for rung in rungs:
-        if len(trainers) == 1:
+        if len(remaining) == 1:
             break
-        for trainer in trainers:
-            while trainer.iteration < rung:
-                trainer.advance()
-                monitor.report(Progress(f"search {trainer.architecture}", trainer.iteration, rung, trainer.best.psnr))
-            result = CandidateResult(
-                trainer.architecture, size(trainer.architecture), trainer.iteration, trainer.best.psnr
-            )
-            monitor.note(str(result))
-            results.append(result)
-        trainers = sorted(trainers, key=lambda trainer: trainer.best.psnr, reverse=True)[: (len(trainers) + 1) // 2]
-    return max(trainers, key=lambda trainer: trainer.best.psnr), results
+        round_results = [_try(start(architecture, rung), size, monitor) for architecture in remaining]
+        round_results.sort(key=lambda result: result.psnr, reverse=True)
+        results += round_results
+        remaining = [result.architecture for result in round_results[: (len(remaining) + 1) // 2]]
+    return remaining[0], results
+
+
+def _try(trainer: Trainer, size: Size, monitor: Monitor) -> CandidateResult:
+    while not trainer.finished:
+        trainer.advance()
+        monitor.report(
+            Progress(f"search {trainer.architecture}", trainer.iteration, trainer.iterations, trainer.best.psnr)
+        )
+    result = CandidateResult(trainer.architecture, size(trainer.architecture), trainer.iteration, trainer.best.psnr)
+    monitor.note(str(result))
+    return result
