@@ -25,14 +25,23 @@ class _Accessor:
         self,
         *,
         chunks: Chunks = "scene",
+        variables: Sequence[Hashable] | None = None,
         band_dim: Hashable | None = None,
         nodata: float | None = None,
+        allow_labels: bool = False,
         zarr_format: ZarrFormat = 3,
         **request: Unpack[RequestOptions],
     ) -> dict[Hashable, dict[str, Any]]:
         """Return the ``encoding`` with which xarray's own ``to_zarr`` fits and stores; see `xr_inr.encoding`."""
         return api.encoding(
-            self._obj, chunks=chunks, band_dim=band_dim, nodata=nodata, zarr_format=zarr_format, **request
+            self._obj,
+            chunks=chunks,
+            variables=variables,
+            band_dim=band_dim,
+            nodata=nodata,
+            allow_labels=allow_labels,
+            zarr_format=zarr_format,
+            **request,
         )
 
     def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:

@@ -16,7 +16,7 @@ from xr_inr.exceptions import RequestError
 from xr_inr.lazy import as_variable, fitted_of
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
-from xr_inr.store import Mode, ZarrFormat, array_encoding, write_store
+from xr_inr.store import Mode, ZarrFormat, array_encoding, check_format, write_store
 from xr_inr.variable_fit import VariableFit
 from xr_inr.variables import Chunks, is_scene, refuse_labels
 
@@ -108,8 +108,8 @@ def compress(
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
     **request
-        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`. The target holds for each
-        chunk.
+        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`. A size holds for all chunks
+        of a variable together, a quality for each.
 
     Returns
     -------
@@ -126,20 +126,22 @@ def compress(
     fit_request = FitRequest(**request)
     devices.resolve(fit_request.device)
     ds, names = _scenes(obj, variables, band_dim)
+    if not allow_labels:
+        for name in names:
+            refuse_labels(name, ds[name])
     jobs = {
         name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
         for name in names
     }
     with FitDisplay(progress, sum(job.count for job in jobs.values())) as display:
-        for job in jobs.values():
-            job.check(allow_labels=allow_labels)
-        for job in jobs.values():
-            job.run(display)
+        budgets = {name: job.check(allow_labels=allow_labels) for name, job in jobs.items()}
+        for name, job in jobs.items():
+            job.run(budgets[name], display)
     replaced = {name: as_variable(job.fitted, ds[name].variable) for name, job in jobs.items()}
     if isinstance(obj, xr.DataArray):
         (variable,) = replaced.values()
         return xr.DataArray(variable, coords=obj.coords, name=obj.name)
-    return obj.assign({name: (variable.dims, variable._data, variable.attrs) for name, variable in replaced.items()})  # noqa: SLF001
+    return obj.assign(replaced)
 
 
 def encoding(
@@ -149,6 +151,7 @@ def encoding(
     variables: Sequence[Hashable] | None = None,
     band_dim: Hashable | None = None,
     nodata: float | None = None,
+    allow_labels: bool = False,
     zarr_format: ZarrFormat = 3,
     **request: Unpack[RequestOptions],
 ) -> dict[Hashable, dict[str, Any]]:
@@ -156,7 +159,7 @@ def encoding(
 
     Parameters
     ----------
-    obj, chunks, variables, band_dim, nodata, **request
+    obj, chunks, variables, band_dim, nodata, allow_labels, **request
         As for `compress`.
     zarr_format
         3 or 2, as given to ``to_zarr``.
@@ -172,14 +175,15 @@ def encoding(
         When the request or a variable breaks a rule.
     """
     fit_request = FitRequest(**request)
+    check_format(zarr_format)
     ds, names = _scenes(obj, variables, band_dim)
+    if not allow_labels:
+        for name in names:
+            refuse_labels(name, ds[name])
     jobs = {
         name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
         for name in names
     }
-    for name, job in jobs.items():
-        refuse_labels(name, ds[name])
-        job.fitted.config.check_array(job.fitted.chunk_shape, job.fitted.dtype)
     return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
 
 
@@ -193,7 +197,8 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
     store
         A path, a URL or a Zarr store.
     mode
-        'w-' refuses a store that exists, 'w' replaces it, and only when everything has been written.
+        'w-' refuses a store that exists, 'w' replaces it: one on the local disk only when everything has been
+        written.
     zarr_format
         3 or 2.
 
@@ -246,6 +251,8 @@ def _scenes(
     obj: xr.DataArray | xr.Dataset, variables: Sequence[Hashable] | None, band_dim: Hashable | None
 ) -> tuple[xr.Dataset, list[Hashable]]:
     ds = _as_dataset(obj)
+    if band_dim is not None and band_dim not in ds.dims:
+        raise RequestError(f"band_dim must be one of the dimensions {tuple(ds.dims)}. Got {band_dim!r}.")
     if isinstance(obj, xr.DataArray):
         if variables is not None:
             raise RequestError(f"variables= is for a Dataset. Got {variables!r} with a DataArray.")

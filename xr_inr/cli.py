@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import click
 
 from xr_inr import api
 from xr_inr._version import __version__
-from xr_inr.comparison import compare_scenes, figures_dict, open_scene
+from xr_inr.comparison import compare_scenes, figures_dict, open_scene, open_scenes
+from xr_inr.core.bitstream import MAGIC
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import MODELS
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
@@ -23,6 +25,7 @@ from xr_inr.report import stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
 
+_VARIABLE_HELP = "Which variable, if a store holds several scenes."
 _PRESET_FIELDS = ("iterations", "optimiser", "learning_rate", "schedule", "hidden_layers", "weight_bits", "spectral")
 
 
@@ -53,8 +56,9 @@ def main() -> None:
 
 
 @main.command(short_help="Compress a raster into a Zarr store.")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("source")
+@click.argument("target")
+@click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded.")
 @click.option("--psnr", type=float, help="Target: PSNR in dB, at least.")
 @click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}.")
@@ -71,9 +75,10 @@ def main() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
 def compress(
-    source: Path,
-    target: Path,
+    source: str,
+    target: str,
     *,
+    variable: str | None,
     chunks: str,
     nodata: float | None,
     zarr_format: int,
@@ -85,9 +90,9 @@ def compress(
     """Compress SOURCE, anything that GDAL reads or a Zarr store, into the Zarr store TARGET."""
     mode = "w" if overwrite else "w-"
     check_target(target, mode, zarr_format)
-    if target.resolve() == source.resolve():
+    if Path(target).resolve() == Path(source).resolve():
         raise RequestError(f"the target must be another place than the source. Got {target}.")
-    scene = open_scene(source)
+    scene = open_scene(source, variable)
     small = api.compress(
         scene,
         chunks=_parse_chunks(chunks, find_axes(scene)),
@@ -102,36 +107,36 @@ def compress(
 
 
 @main.command(short_help="Decompress a Zarr store into a GeoTIFF.")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--variable", help="Which variable, if the store holds several scenes.")
+@click.argument("source")
+@click.argument("target")
+@click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-def decompress(source: Path, target: Path, variable: str | None, *, overwrite: bool) -> None:
+def decompress(source: str, target: str, variable: str | None, *, overwrite: bool) -> None:
     """Write the scene in the Zarr store SOURCE to the GeoTIFF TARGET, with its georeferencing and band metadata."""
     write_raster(open_scene(source, variable), target, overwrite=overwrite)
 
 
 @main.command(short_help="Say what is in a store or a payload.")
-@click.argument("source", type=click.Path(path_type=Path), required=False)
+@click.argument("source", required=False)
 @click.option("--presets", is_flag=True, help="Print the presets instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(source: Path | None, *, presets: bool, as_json: bool) -> None:
-    """Print what the Zarr store or payload file SOURCE holds and how it was made."""
+def info(source: str | None, *, presets: bool, as_json: bool) -> None:
+    """Print what SOURCE holds and how it was made: a Zarr store, a payload in a file, or a raster."""
     if presets == (source is not None):
         raise click.UsageError("give either a SOURCE or --presets")
     if source is None:
         found = {name: {field: getattr(preset, field) for field in _PRESET_FIELDS} for name, preset in PRESETS.items()}
-    elif source.is_file():
-        found = {source.name: _describe_payload(source.read_bytes())}
+    elif _is_payload(source):
+        found = {Path(source).name: _describe_payload(Path(source).read_bytes())}
     else:
-        scene = open_scene(source)
-        report = stored_report(scene)
-        if report is not None and not as_json:
-            click.echo(report)
+        reports = {str(scene.name): (scene, stored_report(scene)) for scene in open_scenes(source)}
+        if not as_json and all(report is not None for _, report in reports.values()):
+            click.echo("\n\n".join(str(report) for _, report in reports.values()))
             return
-        found = {str(scene.name): {"shape": scene.shape, "dtype": str(scene.dtype)}}
-        if report is not None:
-            found = {str(scene.name): report.to_dict()}
+        found = {
+            name: {"shape": scene.shape, "dtype": str(scene.dtype)} if report is None else report.to_dict()
+            for name, (scene, report) in reports.items()
+        }
     if as_json:
         click.echo(json.dumps(_json_safe(found), indent=2))
         return
@@ -142,13 +147,14 @@ def info(source: Path | None, *, presets: bool, as_json: bool) -> None:
 
 
 @main.command(short_help="Measure how far two scenes are apart.")
-@click.argument("original", type=click.Path(path_type=Path))
-@click.argument("decoded", type=click.Path(path_type=Path))
+@click.argument("original")
+@click.argument("decoded")
+@click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--bands", is_flag=True, help="Print the figures of every band.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures of every band.")
-def compare(original: Path, decoded: Path, *, bands: bool, as_json: bool) -> None:
+def compare(original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool) -> None:
     """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
-    figures = figures_dict(compare_scenes(open_scene(original), open_scene(decoded)))
+    figures = figures_dict(compare_scenes(open_scene(original, variable), open_scene(decoded, variable)))
     if as_json:
         click.echo(json.dumps(_json_safe(figures), indent=2))
         return
@@ -166,10 +172,18 @@ def compare(original: Path, decoded: Path, *, bands: bool, as_json: bool) -> Non
 def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
     if text == "scene":
         return text
-    height, cross, width = text.partition("x")
-    if not (cross and height.isdigit() and width.isdigit()):
+    sizes = re.fullmatch(r"(\d+)x(\d+)", text, re.ASCII)
+    if sizes is None:
         raise RequestError(f"--chunks must be 'scene' or HEIGHTxWIDTH, such as 256x256. Got {text!r}.")
-    return {axes.y: int(height), axes.x: int(width)}
+    return {axes.y: int(sizes[1]), axes.x: int(sizes[2])}
+
+
+def _is_payload(source: str) -> bool:
+    path = Path(source)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def _describe_payload(data: bytes) -> dict[str, Any]:

@@ -36,26 +36,30 @@ def open_scene(source: str | PathLike[str], variable: Hashable | None = None) ->
     RequestError
         When it does not exist, or does not hold exactly one scene and none was named.
     """
-    path = Path(source)
-    is_url = "://" in str(source)
-    if not is_url and not path.exists():
-        raise RequestError(f"the scene must exist. Got {source}.")
-    if not path.is_dir() and not (is_url and path.suffix == ".zarr"):
-        return open_raster(source)
+    scenes = {scene.name: scene for scene in open_scenes(source)}
+    if variable is not None:
+        if variable not in scenes:
+            raise RequestError(f"variable must be one of {list(scenes)}. Got {variable!r}.")
+        return scenes[variable]
+    if len(scenes) != 1:
+        raise RequestError(f"{source} must hold one scene, or one must be named. Got {list(scenes)}.")
+    return next(iter(scenes.values()))
+
+
+def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
+    """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open."""
+    if not is_store(source):
+        return [open_raster(source)]
     try:
         ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise RequestError(f"{source} is not a Zarr store that can be read: {error}") from error
-    if variable is not None:
-        if variable not in ds.data_vars:
-            raise RequestError(f"variable must be one of {list(ds.data_vars)}. Got {variable!r}.")
-        named: xr.DataArray = ds[variable]
-        return named
-    names = [name for name, candidate in ds.data_vars.items() if is_scene(candidate)]
-    if len(names) != 1:
-        raise RequestError(f"{source} must hold one scene, or one must be named. Got {names or list(ds.data_vars)}.")
-    found: xr.DataArray = ds[names[0]]
-    return found
+    return [scene for scene in ds.data_vars.values() if is_scene(scene)]
+
+
+def is_store(source: str | PathLike[str]) -> bool:
+    """Whether a scene is in a Zarr store: a folder, or a URL that ends in .zarr; GDAL opens everything else."""
+    return Path(source).is_dir() or ("://" in str(source) and str(source).rstrip("/").endswith(".zarr"))
 
 
 def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
@@ -67,7 +71,8 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
     Parameters
     ----------
     original, decoded
-        Of the same shape, with a band axis and two spatial axes in the same order.
+        Of the same shape, with a band axis and two spatial axes; where both name their dimensions the same, in any
+        order.
 
     Returns
     -------
@@ -80,6 +85,8 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
         When the shapes differ, or the masks.
     """
     axes = find_axes(original)
+    if set(decoded.dims) == set(original.dims):
+        decoded = decoded.transpose(*original.dims)
     if original.shape != decoded.shape:
         raise RequestError(f"both scenes must have the same shape. Got {original.shape} and {decoded.shape}.")
     if len(axes.dims) != 3:

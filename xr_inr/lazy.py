@@ -105,8 +105,12 @@ class FittedArray(BackendArray):
 
 
 def as_variable(fitted: Fitted, like: xr.Variable) -> xr.Variable:
-    """Return a variable with the dimensions and attributes of `like` whose values decode from `fitted`."""
-    return xr.Variable(like.dims, indexing.LazilyIndexedArray(FittedArray(fitted)), like.attrs)
+    """Return a variable with the dimensions and attributes of `like` whose values decode from `fitted`.
+
+    Of the encoding only what ties it to its coordinates is kept: the rest says how the source was stored.
+    """
+    encoding = {key: like.encoding[key] for key in ("grid_mapping", "coordinates") if key in like.encoding}
+    return xr.Variable(like.dims, indexing.LazilyIndexedArray(FittedArray(fitted)), like.attrs, encoding)
 
 
 def fitted_of(variable: xr.DataArray | xr.Variable) -> Fitted | None:

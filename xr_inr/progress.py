@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import DependencyError, RequestError
@@ -39,12 +39,14 @@ class FitDisplay:
         self._fits = fits
         self._started = 0
         self._bar: Any = None
-        if progress is True or (progress is None and (sys.stderr.isatty() or in_notebook())):
+        if progress is True or (progress is None and (_is_terminal(sys.stderr) or in_notebook())):
             try:
                 from tqdm.auto import tqdm  # noqa: PLC0415 - only a bar needs it
             except ImportError as error:
-                raise DependencyError("a progress bar needs tqdm: pip install 'xr-inr[fit]'") from error
-            self._bar = tqdm(unit="it", leave=False, mininterval=0.2)
+                if progress is True:
+                    raise DependencyError("a progress bar needs tqdm: pip install 'xr-inr[fit]'") from error
+            else:
+                self._bar = tqdm(unit="it", leave=False, mininterval=0.2)
 
     def __enter__(self) -> Self:
         return self
@@ -88,9 +90,14 @@ def in_notebook() -> bool:
     return shell is not None and "IPKernelApp" in getattr(shell, "config", {})
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether a standard stream is a terminal; a program without a console has None in their place."""
+    return stream is not None and stream.isatty()
+
+
 def offer_best(label: str, progress: Progress) -> bool:
     """Ask a person whether an interrupted fit shall be kept; False where nobody can answer."""
-    if not (in_notebook() or (sys.stdin.isatty() and sys.stderr.isatty())):
+    if not (in_notebook() or (_is_terminal(sys.stdin) and _is_terminal(sys.stderr))):
         return False
     question = (
         f"\n{label}: interrupted after {progress.iteration:,} of {progress.iterations:,} iterations. "

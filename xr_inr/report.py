@@ -138,6 +138,10 @@ class Report:
                 known["psnr"] = math.inf
             for name in ("shape", "networks", "band_psnr", "band_max_error"):
                 known[name] = tuple(math.nan if value is None else value for value in known.get(name, ()))
+            known["band_psnr"] = tuple(
+                math.inf if math.isnan(psnr) and error == 0 else psnr
+                for psnr, error in zip(known["band_psnr"], known["band_max_error"], strict=True)
+            )
             return cls(**known)
         except (TypeError, KeyError, ValueError) as error:
             raise RequestError(f"the attribute {ATTRIBUTE!r} does not hold a report: {error}") from error
@@ -209,9 +213,13 @@ class Reports(Mapping[str, Report]):
 
 
 def stored_report(variable: xr.DataArray) -> Report | None:
-    """Return the report that stands in a variable's attributes; None without one."""
+    """Return the report that stands in a variable's attributes; None without one, or with one of another shape.
+
+    xarray keeps attributes through selections and, if told to, through arithmetic: only the first can be noticed.
+    """
     text = variable.attrs.get(ATTRIBUTE)
-    return None if text is None else Report.from_attribute(text)
+    found = None if text is None else Report.from_attribute(text)
+    return found if found is not None and found.shape == variable.shape else None
 
 
 def _rounded(values: tuple[float, ...]) -> list[float]:

@@ -27,6 +27,19 @@ from xr_inr.report import ATTRIBUTE, Report
 Mode = Literal["w-", "w"]
 ZarrFormat = Literal[2, 3]
 
+_CF_ENCODING = frozenset(
+    {
+        "_FillValue",
+        "add_offset",
+        "calendar",
+        "coordinates",
+        "dtype",
+        "grid_mapping",
+        "missing_value",
+        "scale_factor",
+        "units",
+    }
+)
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
@@ -44,12 +57,18 @@ def array_encoding(fitted: Fitted, zarr_format: ZarrFormat) -> dict[str, Any]:
     if zarr_format == 3:
         chosen |= {"serializer": InrCodec.from_config(fitted.config), "compressors": None}
     else:
-        codec = NumcodecsCodec(**fitted.config.to_dict(), shape=fitted.chunk_shape)
+        codec = NumcodecsCodec(**fitted.config.to_dict(), device=fitted.config.request.device, shape=fitted.chunk_shape)
         chosen |= {"compressors": [codec]}
     if fitted.dtype.kind == "f":
         # Else xarray would declare NaN as nodata of arrays that have none.
         chosen["_FillValue"] = None
     return chosen
+
+
+def check_format(zarr_format: int) -> None:
+    """Refuse a Zarr format other than 2 and 3; raises `RequestError`."""
+    if zarr_format not in (2, 3):
+        raise RequestError(f"zarr_format must be 2 or 3. Got {zarr_format!r}.")
 
 
 def check_target(store: Any, mode: str, zarr_format: int) -> None:
@@ -64,8 +83,9 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
     """
     if mode not in ("w-", "w"):
         raise RequestError(f"mode must be 'w-' (refuse an existing store) or 'w' (replace it). Got {mode!r}.")
-    if zarr_format not in (2, 3):
-        raise RequestError(f"zarr_format must be 2 or 3. Got {zarr_format!r}.")
+    check_format(zarr_format)
+    if getattr(store, "read_only", False):
+        raise RequestError(f"the store must be writable. Got {store}, which is read-only.")
     path = local_path(store)
     if path is None:
         if mode == "w-" and _holds_something(store):
@@ -86,7 +106,8 @@ def write_store(
 ) -> None:
     """Write a Dataset whose variables named in `fitted` have payloads.
 
-    A store on the local disk appears, or replaces the one before it, when everything has been written.
+    A store on the local disk appears, or replaces the one before it, when everything has been written; any other is
+    written in place.
     """
     check_target(store, mode, zarr_format)
     path = local_path(store)
@@ -100,10 +121,10 @@ def write_store(
 def local_path(store: Any) -> Path | None:
     """Return where a store lies on the local disk; None for one that does not."""
     if isinstance(store, LocalStore):
-        return Path(store.root)
+        return Path(store.root).resolve()
     if isinstance(store, os.PathLike):
-        return Path(store)
-    return Path(store) if isinstance(store, str) and "://" not in store else None
+        return Path(store).resolve()
+    return Path(store).resolve() if isinstance(store, str) and "://" not in store else None
 
 
 def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
@@ -113,13 +134,13 @@ def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: 
         attrs = ds[name].attrs | {ATTRIBUTE: Report.of(str(name), payloads).to_attribute()}
         template[name] = ds[name].copy(data=empty).assign_attrs(attrs)
     template = attach_georeference(template, list(fitted))
+    for variable in template.variables.values():
+        # What the source's format said of codecs and chunks is of no use here, and wrong in the other format.
+        variable.encoding = {key: value for key, value in variable.encoding.items() if key in _CF_ENCODING}
+    template.drop_vars(list(fitted)).to_zarr(store, mode=mode, zarr_format=zarr_format, consolidated=False)
+    scenes = template.drop_vars([name for name in template.variables if name not in fitted])
     encoding = {name: array_encoding(payloads, zarr_format) for name, payloads in fitted.items()}
-    template.to_zarr(store, mode=mode, compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=False)
-    delayed = [name for name, variable in ds.variables.items() if variable.chunks is not None and name not in fitted]
-    if delayed:
-        rest = template[delayed]
-        rest = rest.drop_vars([name for name in rest.variables if name not in delayed])
-        rest.to_zarr(store, mode="r+", zarr_format=zarr_format, consolidated=False)
+    scenes.to_zarr(store, mode="a", compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=False)
     group = zarr.open_group(store, mode="r+", zarr_format=zarr_format, use_consolidated=False)
     for name, payloads in fitted.items():
         array = group[str(name)]

@@ -11,12 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.codecs.config import CodecConfig
-from xr_inr.core.encode import check_feasible, encode_array
+from xr_inr.core.encode import budget_bytes, encode_array, foresee
 from xr_inr.core.request import FitRequest
-from xr_inr.exceptions import RequestError
+from xr_inr.exceptions import BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
 from xr_inr.progress import FitDisplay
-from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of, refuse_labels
+from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of
+
+Budgets = dict[ChunkIndex, int]
+"""Bytes for each chunk."""
 
 
 @dataclass(frozen=True)
@@ -59,39 +62,48 @@ class VariableFit:
         """How many chunks there are."""
         return sum(1 for _ in self._indices())
 
-    def check(self, *, allow_labels: bool) -> None:
+    def check(self, *, allow_labels: bool) -> Budgets | None:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
+
+        Returns
+        -------
+        dict
+            The bytes each chunk may take; None where the target is not a size.
 
         Raises
         ------
         RequestError
             When a sample or all of them break a rule, or the samples look like categories.
         BudgetError
-            When a chunk cannot be as small as asked for.
+            When the payloads cannot be as small as asked for.
         """
         watch = LabelWatch(self.name)
-        if not allow_labels:
-            refuse_labels(self.name, self.variable)
-        valid = 0
+        prospects = {}
         for index in self._indices():
             scene = self._scene(index)
-            valid += check_feasible(scene, self._config.request, nodata=self._config.nodata)
+            prospects[index] = (foresee(scene, self._config.request, nodata=self._config.nodata), scene.size)
             watch.see(scene, self._config.nodata)
-        if not valid:
+        if not any(prospect.valid_samples for prospect, _ in prospects.values()):
             raise RequestError(
                 f"variable {self.name!r} must have at least one valid sample. "
                 f"All {self.variable.size} are nodata ({self._config.nodata}) or NaN."
             )
         if not allow_labels:
             watch.decide()
+        bpppb = self._config.request.bpppb
+        if bpppb is None:
+            return None
+        smallest = {index: prospect.smallest for index, (prospect, _) in prospects.items()}
+        return share_budget(str(self.name), bpppb, smallest, {index: size for index, (_, size) in prospects.items()})
 
-    def run(self, display: FitDisplay) -> None:
-        """Fit every chunk, one loaded at a time."""
+    def run(self, budgets: Budgets | None, display: FitDisplay) -> None:
+        """Fit every chunk to its budget, one loaded at a time."""
         for index in self._indices():
             self.fitted.encoded[index] = encode_array(
                 self._scene(index),
                 self._config.request,
                 nodata=self._config.nodata,
+                budget=None if budgets is None else budgets[index],
                 allow_void=True,
                 monitor=display.next_fit(str(self.name)),
             )
@@ -108,3 +120,44 @@ class VariableFit:
         steps = self.fitted.chunk_shape
         part = tuple(slice(i * step, (i + 1) * step) for i, step in zip(index, steps, strict=True))
         return self.axes.chunk_axes.to_scene(self.variable.variable[part].to_numpy())
+
+
+def share_budget(name: str, bpppb: float, smallest: Budgets, samples: Budgets) -> Budgets:
+    """Share the bytes a variable may take among its chunks, by their samples.
+
+    A chunk too small for its share (a sliver at the edge) gets what it needs, at the cost of the others.
+
+    Parameters
+    ----------
+    name
+        The variable, for the error message.
+    bpppb
+        Bits for each sample, over all chunks.
+    smallest
+        Bytes each chunk needs at least.
+    samples
+        Samples of each chunk.
+
+    Raises
+    ------
+    BudgetError
+        When the chunks need more together.
+    """
+    total = sum(samples.values())
+    budget = budget_bytes(bpppb, total)
+    needed = sum(smallest.values())
+    if needed > budget:
+        raise BudgetError(
+            f"a budget of {budget:,} bytes ({bpppb:.4g} bpppb) is too small for variable {name!r}: the smallest "
+            f"payloads of its {len(samples)} chunks take {needed:,} bytes ({needed * 8 / total:.4g} bpppb)"
+        )
+    shares = dict(smallest)
+    open_chunks = set(smallest)
+    while open_chunks:
+        left = budget - sum(size for index, size in smallest.items() if index not in open_chunks)
+        rate = left / sum(samples[index] for index in open_chunks)
+        short = {index for index in open_chunks if rate * samples[index] < smallest[index]}
+        if not short:
+            return shares | {index: int(rate * samples[index]) for index in open_chunks}
+        open_chunks -= short
+    return shares

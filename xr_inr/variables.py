@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 
 from xr_inr.codecs.chunks import ChunkAxes
+from xr_inr.core.request import whole_number
+from xr_inr.core.scene import check_nodata
 from xr_inr.exceptions import RequestError
 
 BAND_NAMES = frozenset(
@@ -123,7 +125,7 @@ class LabelWatch:
 
     def decide(self) -> None:
         """Raise `RequestError` when what was seen looks like categories."""
-        if self._samples >= _FEWEST_SAMPLES and 2 < len(self._values) <= _MOST_LABELS:
+        if self._samples >= _FEWEST_SAMPLES and 2 <= len(self._values) <= _MOST_LABELS:
             _refuse(self._name, f"its one band takes only {len(self._values)} distinct values")
 
 
@@ -135,10 +137,15 @@ def _refuse(name: Hashable, evidence: str) -> None:
 
 
 def nodata_of(variable: xr.DataArray) -> float | None:
-    """Return the value that a variable's attributes say marks missing samples; None without one."""
+    """Return the value that a variable's attributes say marks missing samples; None if no sample can have it."""
     for attribute in ("_FillValue", "missing_value", "nodata"):
-        if attribute in variable.attrs:
-            return float(np.asarray(variable.attrs[attribute]).ravel()[0])
+        try:
+            value = float(np.asarray(variable.attrs[attribute]).ravel()[0])
+            check_nodata(value, variable.dtype)
+        except (KeyError, ValueError, TypeError, IndexError):
+            # Absent, no number, or one that no sample can have: it marks nothing.
+            continue
+        return value
     return None
 
 
@@ -160,7 +167,7 @@ def chunk_shape(axes: SceneAxes, shape: Sequence[int], chunks: Chunks) -> tuple[
         When `chunks` names something else or a size below 1.
     """
     sizes: dict[Hashable, int] = {axes.y: -1, axes.x: -1}
-    if not isinstance(chunks, str):
+    if isinstance(chunks, Mapping):
         unknown = [dim for dim in chunks if dim not in sizes]
         if unknown:
             raise RequestError(f"chunks may name {axes.y!r} and {axes.x!r}: a chunk holds all bands. Got {unknown}.")
@@ -170,7 +177,8 @@ def chunk_shape(axes: SceneAxes, shape: Sequence[int], chunks: Chunks) -> tuple[
     result = []
     for dim, length in zip(axes.dims, shape, strict=True):
         size = length if dim == axes.band else sizes.get(dim, 1)
-        if int(size) != size or (size < 1 and size != -1):
+        whole = whole_number(f"the chunks' size along {dim!r}", size)
+        if whole < 1 and whole != -1:
             raise RequestError(f"a chunk's size must be a positive integer or -1. Got {size!r} along {dim!r}.")
-        result.append(length if size == -1 else min(int(size), length))
+        result.append(length if whole == -1 else min(whole, length))
     return tuple(result)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xr_inr.codecs.chunks import ChunkAxes, without_padding
 from xr_inr.core.encode import encode_array
-from xr_inr.core.request import FitRequest
+from xr_inr.core.request import FitRequest, real_number, whole_number
 from xr_inr.core.scene import check_form, check_nodata
 from xr_inr.exceptions import RequestError
 
@@ -36,8 +36,12 @@ class CodecConfig:
     """The value that marks samples without measurement."""
 
     def __post_init__(self) -> None:
-        if int(self.band_axis) != self.band_axis or self.band_axis < 0:
-            raise RequestError(f"band_axis must be a non-negative integer. Got {self.band_axis!r}.")
+        band_axis = whole_number("band_axis", self.band_axis)
+        if band_axis < 0:
+            raise RequestError(f"band_axis must not be negative. Got {band_axis}.")
+        object.__setattr__(self, "band_axis", band_axis)
+        if self.nodata is not None:
+            object.__setattr__(self, "nodata", real_number("nodata", self.nodata))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON values, what is as by default left out."""

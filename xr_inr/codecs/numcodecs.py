@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -59,7 +60,10 @@ class InrCodec(Codec):  # type: ignore[misc]
             raise RequestError(f"dtype must come with a shape. Got dtype={dtype!r} alone.")
         self._order = order
         self._shape = None if shape is None else tuple(int(size) for size in shape)
-        self._dtype = None if dtype is None else np.dtype(dtype)
+        try:
+            self._dtype = None if dtype is None else np.dtype(dtype)
+        except TypeError as error:
+            raise RequestError(f"dtype must name a numpy dtype. Got {dtype!r}.") from error
         if self._shape is not None:
             ChunkAxes(band_axis, len(self._shape)).check_shape(self._shape)
 
@@ -131,12 +135,11 @@ class InrCodec(Codec):  # type: ignore[misc]
                 raise RequestError(
                     f"an array must have a band axis, y and x, or the codec a shape and a dtype. Got {given}."
                 )
-            flat: NDArray[Any] = np.asarray(ensure_contiguous_ndarray_like(buf)).view(np.uint8).view(self._dtype)
-            if flat.size != int(np.prod(self._shape)):
-                raise RequestError(
-                    f"a buffer of shape {self._shape} must hold {np.prod(self._shape)} samples. Got {flat.size}."
-                )
-            return flat.reshape(self._shape, order=self._order)
+            flat: NDArray[Any] = np.asarray(ensure_contiguous_ndarray_like(buf)).view(np.uint8)
+            wanted = math.prod(self._shape) * self._dtype.itemsize
+            if flat.size != wanted:
+                raise RequestError(f"a buffer of shape {self._shape} must have {wanted} bytes. Got {flat.size}.")
+            return flat.view(self._dtype).reshape(self._shape, order=self._order)
         if self._order == "C" and array.flags.f_contiguous and not array.flags.c_contiguous:
             raise RequestError(
                 "an array in Fortran order needs a codec with order='F', or np.ascontiguousarray. "

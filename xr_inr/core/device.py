@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import threading
@@ -24,12 +23,6 @@ def check_name(name: str) -> None:
         raise RequestError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N'. Got {name!r}.")
 
 
-def require_torch() -> None:
-    """Raise `DependencyError` where torch is not installed; does not import it."""
-    if importlib.util.find_spec("torch") is None:
-        raise DependencyError("fitting needs torch, which is not installed: pip install 'xr-inr[fit]'")
-
-
 def resolve(name: str) -> torch.device:
     """Return the torch device of that name.
 
@@ -43,13 +36,15 @@ def resolve(name: str) -> torch.device:
     RequestError
         For another name or a CUDA device that is not there.
     DependencyError
-        Where torch is not installed.
+        Where torch cannot be imported.
     """
     check_name(name)
-    require_torch()
     # Threads that wait by spinning make a fit several times slower as soon as a core is shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch  # noqa: PLC0415 - reading must not load it
+    try:
+        import torch  # noqa: PLC0415 - reading must not load it
+    except ImportError as error:
+        raise DependencyError(f"fitting needs torch: pip install 'xr-inr[fit]' ({error})") from error
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

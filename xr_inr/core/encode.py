@@ -24,6 +24,7 @@ from xr_inr.core.siren.plan import check_budget, smallest_payload
 if TYPE_CHECKING:
     import torch
 
+    from xr_inr.core.rate import Fit
     from xr_inr.core.siren.model import SirenFit
 
 _SAMPLES_AT_ONCE = 2**24
@@ -62,6 +63,7 @@ def encode_array(
     request: FitRequest,
     *,
     nodata: float | None = None,
+    budget: int | None = None,
     allow_void: bool = False,
     monitor: Monitor | None = None,
 ) -> Encoded:
@@ -75,6 +77,8 @@ def encode_array(
         What is asked for.
     nodata
         The value that marks samples without measurement.
+    budget
+        Bytes the payload may take, in place of what the target ``bpppb`` says of this array.
     allow_void
         Accept an array without a single valid sample.
     monitor
@@ -98,7 +102,14 @@ def encode_array(
     monitor = monitor or Monitor()
     device = devices.resolve(request.device)
     scene = prepare_scene(array, nodata=nodata, allow_void=allow_void)
-    fit = _fit(scene, array, request, device, monitor)
+    if budget is None and request.bpppb is not None:
+        budget = budget_bytes(request.bpppb, scene.layout.samples)
+    if budget is not None:
+        check_budget(scene, request.siren_preset, budget, request.stored_bits)
+    fit = None
+    if len(scene.layout.fitted_bands):
+        fitter = _fitter(scene, request, device, monitor)
+        fit = fitter(budget, None) if budget is not None else _fit_to_psnr(fitter, scene, array, request, monitor)
     payload = _payload(scene, fit)
     return Encoded(
         payload=payload,
@@ -110,7 +121,18 @@ def encode_array(
     )
 
 
-def check_feasible(array: NDArray[Any], request: FitRequest, *, nodata: float | None = None) -> int:
+@dataclass(frozen=True)
+class Prospect:
+    """What can be said of an array before it is fitted."""
+
+    valid_samples: int
+    """How many samples count."""
+
+    smallest: int
+    """Bytes of the smallest payload it can be stored in."""
+
+
+def foresee(array: NDArray[Any], request: FitRequest, *, nodata: float | None = None) -> Prospect:
     """Check an array and a request as `encode_array` would, without fitting and without torch.
 
     Parameters
@@ -120,21 +142,16 @@ def check_feasible(array: NDArray[Any], request: FitRequest, *, nodata: float | 
 
     Returns
     -------
-    int
-        The number of valid samples.
+    Prospect
+        What is known of it.
 
     Raises
     ------
     RequestError
         When the array breaks a rule.
-    BudgetError
-        When no payload can be that small.
     """
     scene = prepare_scene(array, nodata=nodata, allow_void=True)
-    if request.bpppb is not None:
-        budget = budget_bytes(request.bpppb, scene.layout.samples)
-        check_budget(scene, request.siren_preset, budget, request.stored_bits)
-    return scene.valid_samples
+    return Prospect(scene.valid_samples, smallest_payload(scene, request.siren_preset, request.stored_bits))
 
 
 def measure(payload: bytes, array: NDArray[Any]) -> Figures:
@@ -156,22 +173,17 @@ def _payload(scene: Scene, fit: SirenFit | None) -> bytes:
     return write_container(Model.SIREN, scene.layout.to_sections() | ({} if fit is None else fit.sections))
 
 
-def _fit(
-    scene: Scene, array: NDArray[Any], request: FitRequest, device: torch.device, monitor: Monitor
-) -> SirenFit | None:
-    """Return the fit that meets the request; None where nothing is left to fit."""
-    if request.bpppb is not None:
-        budget = budget_bytes(request.bpppb, scene.layout.samples)
-        check_budget(scene, request.siren_preset, budget, request.stored_bits)
-    if not len(scene.layout.fitted_bands):
-        return None
-    from xr_inr.core.rate import fit_to_psnr, fit_within  # noqa: PLC0415 - these load torch
+def _fitter(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:
+    from xr_inr.core.rate import fit_within  # noqa: PLC0415 - loads torch
 
-    fit = fit_within(scene, request, device, monitor)
-    if request.psnr is None:
-        return fit(budget_bytes(request.target, scene.layout.samples), None)
+    return fit_within(scene, request, device, monitor)
+
+
+def _fit_to_psnr(fitter: Fit, scene: Scene, array: NDArray[Any], request: FitRequest, monitor: Monitor) -> SirenFit:
+    from xr_inr.core.rate import fit_to_psnr  # noqa: PLC0415 - loads torch
+
     return fit_to_psnr(
-        fit,
+        fitter,
         request.target,
         lambda tried: measure(_payload(scene, tried), array).psnr,
         samples=scene.layout.samples,

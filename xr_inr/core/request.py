@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+import numbers
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from xr_inr.core import device as devices
@@ -42,7 +43,7 @@ class FitRequest:
     weight_bits: int | None = None
     """Bits of a stored weight: 32 or 16 (floats), 8 to 4 (integers); what the preset says if None."""
 
-    device: str = "auto"
+    device: str = field(default="auto", compare=False)
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
 
     seed: int = 0
@@ -54,15 +55,21 @@ class FitRequest:
             given = ", ".join(f"{name}={value}" for name, value in targets.items()) or "none"
             raise RequestError(f"exactly one target of bpppb and psnr must be given. Got {given}.")
         for name, value in targets.items():
-            if not _is_number(value) or not math.isfinite(value) or value <= 0:
+            number = real_number(name, value)
+            if not math.isfinite(number) or number <= 0:
                 raise RequestError(f"{name} must be a positive, finite number. Got {value!r}.")
+            object.__setattr__(self, name, number)
         _check_choice("model", self.model, MODELS)
         _check_choice("preset", self.preset, tuple(PRESETS))
         if self.weight_bits is not None:
-            _check_choice("weight_bits", self.weight_bits, FLOAT_BITS + INTEGER_BITS)
+            bits = whole_number("weight_bits", self.weight_bits)
+            _check_choice("weight_bits", bits, FLOAT_BITS + INTEGER_BITS)
+            object.__setattr__(self, "weight_bits", bits)
         devices.check_name(self.device)
-        if not _is_number(self.seed) or int(self.seed) != self.seed or not 0 <= self.seed < 2**63:
-            raise RequestError(f"seed must be an integer in [0, 2**63). Got {self.seed!r}.")
+        seed = whole_number("seed", self.seed)
+        if not 0 <= seed < 2**63:
+            raise RequestError(f"seed must be in [0, 2**63). Got {seed}.")
+        object.__setattr__(self, "seed", seed)
 
     @property
     def target(self) -> float:
@@ -81,12 +88,22 @@ class FitRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what differs from the defaults and is needed to repeat the request; the device is not."""
-        defaults = {field.name: field.default for field in fields(self)}
+        defaults = {known.name: known.default for known in fields(self)}
         return {name: value for name, value in asdict(self).items() if value != defaults[name] and name != "device"}
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def whole_number(name: str, value: object) -> int:
+    """Return an integer of any kind as int; raises `RequestError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise RequestError(f"{name} must be an integer. Got {value!r}.")
+    return int(value)
+
+
+def real_number(name: str, value: object) -> float:
+    """Return a number of any real kind as float; raises `RequestError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise RequestError(f"{name} must be a number. Got {value!r}.")
+    return float(value)
 
 
 def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:

@@ -39,6 +39,7 @@ _RESERVED = frozenset(
         "_ARRAY_DIMENSIONS",
         "_FillValue",
         "_Unsigned",
+        "xr_inr",  # a store's report describes the store, not a raster written from it
         "add_offset",
         "ancillary_variables",
         "bounds",

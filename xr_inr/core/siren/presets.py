@@ -52,7 +52,7 @@ DEFAULT_PRESET = "balanced"
 _BALANCED = SirenPreset(
     name="balanced",
     hidden_layers=(4, 6, 8),
-    rungs=(150, 400),
+    rungs=(250,),
     iterations=2400,
     optimiser="soap",
     learning_rate=1.2e-3,
@@ -68,14 +68,14 @@ PRESETS = {
     preset.name: preset
     for preset in (
         replace(
-            _BALANCED, name="fast", hidden_layers=(3, 6), rungs=(150,), iterations=700, learning_rate=2e-3, warmup=20
+            _BALANCED, name="fast", hidden_layers=(4, 6), rungs=(120,), iterations=700, learning_rate=2e-3, warmup=20
         ),
         _BALANCED,
         replace(
             _BALANCED,
             name="best",
-            hidden_layers=(3, 4, 5, 6, 8),
-            rungs=(200, 600, 1200),
+            hidden_layers=(4, 5, 6, 8, 10),
+            rungs=(250, 800),
             iterations=10_000,
             learning_rate=1e-3,
         ),
