@@ -140,7 +140,9 @@ def compress(
     replaced = {name: as_variable(job.fitted, ds[name].variable) for name, job in jobs.items()}
     if isinstance(obj, xr.DataArray):
         (variable,) = replaced.values()
-        return xr.DataArray(variable, coords=obj.coords, name=obj.name)
+        result = xr.DataArray(variable, coords=obj.coords, name=obj.name)
+        result.encoding = variable.encoding
+        return result
     return obj.assign(replaced)
 
 

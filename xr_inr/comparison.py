@@ -49,6 +49,8 @@ def open_scene(source: str | PathLike[str], variable: Hashable | None = None) ->
 def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
     """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open."""
     if not is_store(source):
+        if str(source).rstrip("/").endswith(".zarr"):
+            raise RequestError(f"the store must exist. Got {source}.")
         return [open_raster(source)]
     try:
         ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)

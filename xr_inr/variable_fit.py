@@ -147,9 +147,10 @@ def share_budget(name: str, bpppb: float, smallest: Budgets, samples: Budgets) -
     budget = budget_bytes(bpppb, total)
     needed = sum(smallest.values())
     if needed > budget:
+        what = "payload takes" if len(samples) == 1 else f"payloads, in {len(samples)} chunks, take"
         raise BudgetError(
-            f"a budget of {budget:,} bytes ({bpppb:.4g} bpppb) is too small for variable {name!r}: the smallest "
-            f"payloads of its {len(samples)} chunks take {needed:,} bytes ({needed * 8 / total:.4g} bpppb)"
+            f"a budget of {budget:,} bytes ({bpppb:.4g} bpppb) is too small for variable {name!r}: "
+            f"its smallest {what} {needed:,} bytes ({needed * 8 / total:.4g} bpppb)"
         )
     shares = dict(smallest)
     open_chunks = set(smallest)

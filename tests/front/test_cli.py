@@ -256,7 +256,7 @@ def error_of(result):
 BAD_CALLS = {
     "a source that is not there": (
         "compress missing.tif out.zarr --bpppb 1",
-        r"Error: the scene must exist. Got missing.tif",
+        r"Error: cannot open missing.tif as a raster",
     ),
     "a source that is no raster": ("compress text.tif out.zarr --bpppb 1", r"Error: cannot open text.tif as a raster"),
     "no target": ("compress scene.tif out.zarr", r"Error: exactly one target of bpppb and psnr .* Got none"),
@@ -266,7 +266,7 @@ BAD_CALLS = {
     ),
     "a budget below the header": (
         "compress scene.tif out.zarr --bpppb 0.01",
-        r"Error: a budget of 2 bytes .* is too small: the smallest payload of this scene takes \d+ bytes",
+        r"Error: a budget of 2 bytes .* is too small for variable 'scene': its smallest payload takes \d+ bytes",
     ),
     "an unknown model": (
         "compress scene.tif out.zarr --bpppb 1 --model jpeg",
@@ -297,10 +297,10 @@ BAD_CALLS = {
     ),
     "nodata": ("compress scene.tif out.zarr --bpppb 1 --nodata 0.5", r"Error: nodata must be .* int16 .* Got 0.5"),
     "a format": ("compress scene.tif out.zarr --bpppb 1 --zarr-format 4", r"Error: zarr_format must be 2 or 3. Got 4"),
-    "a target that exists": ("compress scene.tif old.zarr --bpppb 1", r"Error: old.zarr exists; .*--overwrite"),
+    "a target that exists": ("compress scene.tif old.zarr --bpppb 1", r"Error: .*old.zarr exists; .*--overwrite"),
     "a target that is no store": (
         "compress scene.tif folder --bpppb 1 --overwrite",
-        r"Error: folder is not a Zarr store",
+        r"Error: .*folder is not a Zarr store",
     ),
     "a target that is the source": (
         "compress old.zarr old.zarr --bpppb 1 --overwrite",
@@ -308,15 +308,15 @@ BAD_CALLS = {
     ),
     "a target nowhere": (
         "compress scene.tif no/out.zarr --bpppb 1",
-        r"Error: the folder of the store must exist. Got no",
+        r"Error: the folder of the store must exist. Got .*no",
     ),
     "an integer nodata tag that is text": ("compress tagged.tif out.zarr --bpppb 8", None),
-    "a store that is none": ("decompress folder out.tif", r"Error: folder is not a Zarr store that can be read"),
+    "a store that is none": ("decompress folder out.tif", r"Error: .*folder is not a Zarr store that can be read"),
     "a file that exists": ("decompress old.zarr scene.tif", r"Error: scene.tif exists; .*overwrite"),
     "a variable": ("decompress old.zarr out.tif --variable v", r"Error: variable must be one of .* Got 'v'"),
     "a file nowhere": ("decompress old.zarr no/out.tif", r"Error: .*folder that exists"),
-    "a payload that is none": ("info text.tif", r"Error: a payload must start with b'XINR'"),
-    "information on nothing": ("info missing.zarr", r"Error: the scene must exist. Got missing.zarr"),
+    "a payload that is none": ("info text.tif", r"Error: cannot open text.tif as a raster"),
+    "information on nothing": ("info missing.zarr", r"Error: the store must exist. Got missing.zarr"),
     "scenes of different shape": ("compare scene.tif other.tif", r"Error: both scenes must have the same shape. Got"),
     "no command": ("explode", None),
     "no argument": ("compress scene.tif", None),

@@ -191,8 +191,10 @@ def test_what_cannot_be_opened_is_refused(tmp_path):
     (tmp_path / "broken.zarr").mkdir()
     (tmp_path / "broken.zarr" / "zarr.json").write_text("{")
 
-    with pytest.raises(RequestError, match=r"the scene must exist. Got .*missing.tif"):
+    with pytest.raises(RequestError, match=r"cannot open .*missing.tif as a raster"):
         open_scene(tmp_path / "missing.tif")
+    with pytest.raises(RequestError, match=r"the store must exist. Got .*missing.zarr"):
+        open_scene(tmp_path / "missing.zarr")
     with pytest.raises(RequestError, match=r"cannot open .*text.tif as a raster"):
         open_scene(tmp_path / "text.tif")
     for name in ("folder", "broken.zarr"):

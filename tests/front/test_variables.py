@@ -102,11 +102,11 @@ WRONG_CHUNKS = {
     "an unknown axis": ({"lat": 2}, r"chunks may name 'y' and 'x'.* Got \['lat'\]"),
     "zero": ({"y": 0}, r"positive integer or -1. Got 0 along 'y'"),
     "negative": ({"x": -2}, r"positive integer or -1. Got -2 along 'x'"),
-    "half": ({"x": 2.5}, r"positive integer or -1. Got 2.5 along 'x'"),
+    "half": ({"x": 2.5}, r"size along 'x' must be an integer. Got 2.5"),
     "a number alone": (16, r"chunks must be .* Got 16"),
     "None": (None, r"chunks must be .* Got None"),
-    "text as a size": ({"y": "all"}, r"positive integer or -1. Got 'all' along 'y'"),
-    "None as a size": ({"y": None}, r"positive integer or -1. Got None along 'y'"),
+    "text as a size": ({"y": "all"}, r"size along 'y' must be an integer. Got 'all'"),
+    "None as a size": ({"y": None}, r"size along 'y' must be an integer. Got None"),
 }
 
 

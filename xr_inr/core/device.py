@@ -44,7 +44,9 @@ def resolve(name: str) -> torch.device:
     try:
         import torch  # noqa: PLC0415 - reading must not load it
     except ImportError as error:
-        raise DependencyError(f"fitting needs torch: pip install 'xr-inr[fit]' ({error})") from error
+        raise DependencyError(
+            f"fitting needs torch, which cannot be imported: pip install 'xr-inr[fit]' ({error})"
+        ) from error
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
