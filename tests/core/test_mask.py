@@ -114,9 +114,11 @@ ONE_BIT = deflated(b"\x80")
         pytest.param(b"\x01\x03\x02\x00\x02" + ONE_BIT, "method .* Got 2", id="unknown-method"),
         pytest.param(b"\x01\x03\x02\x00\x00\xff\xff", "does not decompress", id="not-deflate"),
         pytest.param(b"\x01\x03\x02\x00\x01\x03\x03", "does not decompress", id="not-lzma"),
-        pytest.param(b"\x01\x03\x02\x00\x00", "must hold 1 bytes for its planes. Got 0", id="no-bits"),
+        pytest.param(b"\x01\x03\x02\x00\x00", "must hold 1 bytes for its planes", id="no-bits"),
         pytest.param(b"\x01\x03\x02\x00\x00" + ONE_BIT[:-1], "mask", id="bits-cut"),
-        pytest.param(b"\x01\x03\x02\x00\x00" + deflated(b"\x80\x00"), "Got 2 or more", id="too-many-bits"),
+        pytest.param(
+            b"\x01\x03\x02\x00\x00" + deflated(b"\x80\x00"), "must hold 1 bytes for its planes", id="too-many-bits"
+        ),
         pytest.param(b"\x01\x03\x02\x00\x00" + ONE_BIT + b"\x00", "mask", id="trailing-after-bits"),
     ],
 )
@@ -135,7 +137,7 @@ def test_reader_refuses(data, message):
 def test_decompression_bomb_is_refused_before_it_goes_off(method, bomb, allowed):
     tracemalloc.start()
     try:
-        with pytest.raises(PayloadError, match=r"must hold 1 bytes for its planes. Got 2 or more"):
+        with pytest.raises(PayloadError, match=r"must hold 1 bytes for its planes"):
             Mask.from_bytes(b"\x01\x03\x02\x00" + bytes([method]) + bomb, (2, 1, 3))
         assert tracemalloc.get_traced_memory()[1] < allowed
     finally:
@@ -150,7 +152,7 @@ def test_absurd_shape_is_refused_before_allocating(planes):
     stored = writer.getvalue() + b"\x01\x00" + ONE_BIT
     tracemalloc.start()
     try:
-        with pytest.raises(PayloadError, match=r"bytes for its planes. Got 1 or more"):
+        with pytest.raises(PayloadError, match=r"bytes for its planes"):
             Mask.from_bytes(stored, (planes, 2**31 - 1, 2**31 - 1))
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:

@@ -168,8 +168,8 @@ def test_same_seed_same_course_and_another_seed_another(train):
 
 
 def test_huge_constant_band_beside_a_small_range_has_a_psnr():
-    array = np.stack([np.full((2, 2), 1e200), np.arange(4.0).reshape(2, 2)])
-    assert Objective(prepare_scene(array), None, CPU).psnr(1.0) > 3000
+    array = np.stack([np.full((2, 2), 1e140), np.arange(4.0).reshape(2, 2)])
+    assert Objective(prepare_scene(array), None, CPU).psnr(1.0) > 2700
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Only the positions asked for are evaluated, and each sample is the same however 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,8 +83,10 @@ class Payload:
             When the window or a band lies outside the scene.
         """
         count, height, width = self.shape
-        rows, columns = (slice(None), slice(None)) if window is None else window
-        row_index, column_index = _axis(rows, height, "rows"), _axis(columns, width, "columns")
+        spans = (slice(None), slice(None)) if window is None else window
+        if not hasattr(spans, "__len__") or len(spans) != 2:
+            raise RequestError(f"window must be (rows, columns). Got {window!r}.")
+        row_index, column_index = _axis(spans[0], height, "rows"), _axis(spans[1], width, "columns")
         band_index = band_indices(bands, count)
         result = np.empty((len(band_index), len(row_index) * len(column_index)), self.dtype)
         for start in range(0, result.shape[1], _POINTS_AT_ONCE):
@@ -173,7 +176,7 @@ def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:
     """Return the indices that `bands` names among `count` bands; raises `RequestError`."""
     if bands is None or isinstance(bands, slice):
         return np.arange(count)[bands or slice(None)]
-    index = np.atleast_1d(np.asarray(bands))
+    index = np.atleast_1d(np.asarray(bands, None if np.size(bands) else np.intp))
     if index.dtype.kind not in "iu" or index.ndim != 1:
         raise RequestError(f"bands must be an integer, a slice or a list of integers. Got {bands!r}.")
     if len(index) and (index.min() < -count or index.max() >= count):
@@ -182,9 +185,12 @@ def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:
 
 
 def _axis(span: slice | tuple[int, int], size: int, name: str) -> NDArray[np.intp]:
-    if isinstance(span, slice):
-        return np.arange(size)[span]
-    start, stop = span
+    try:
+        if isinstance(span, slice):
+            return np.arange(*span.indices(size))
+        start, stop = (operator.index(bound) for bound in span)
+    except (TypeError, ValueError):
+        raise RequestError(f"the window's {name} must be a slice or (start, stop). Got {span!r}.") from None
     if not 0 <= start <= stop <= size:
         raise RequestError(f"the window's {name} must lie in [0, {size}]. Got ({start}, {stop}).")
     return np.arange(start, stop)
@@ -197,6 +203,8 @@ def _read_model(
         raise PayloadError(f"this xr_inr cannot decode the model {model.name}")
     bands = len(layout.fitted_bands)
     network = None
+    if Section.NETWORK_TABLE_I in sections and Section.NETWORK_QUANTISED in sections:
+        raise PayloadError("the payload has two networks")
     if Section.NETWORK_TABLE_I in sections:
         network = read_table_i(sections[Section.NETWORK_TABLE_I], layout.shape[1:])
     elif Section.NETWORK_QUANTISED in sections:

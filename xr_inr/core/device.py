@@ -53,10 +53,10 @@ def resolve(name: str) -> torch.device:
     if name == "cpu":
         return torch.device("cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    device = torch.device(name if ":" in name else f"{name}:0")
-    if (device.index or 0) >= count:
+    index = int(name.partition(":")[2] or 0)
+    if index >= count:
         raise RequestError(f"device {name!r} is not there: this machine has {count} CUDA devices")
-    return device
+    return torch.device("cuda", index)
 
 
 def lock(device: torch.device) -> threading.Lock:

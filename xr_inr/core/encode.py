@@ -105,7 +105,7 @@ def encode_array(
     if budget is None and request.bpppb is not None:
         budget = budget_bytes(request.bpppb, scene.layout.samples)
     if budget is not None:
-        check_budget(scene, request.siren_preset, budget, request.stored_bits)
+        check_budget(scene, request.siren_preset, budget, request.stored_bits, asked=request.bpppb)
     fit = None
     if len(scene.layout.fitted_bands):
         fitter = _fitter(scene, request, device, monitor)
@@ -194,4 +194,4 @@ def _fit_to_psnr(fitter: Fit, scene: Scene, array: NDArray[Any], request: FitReq
 
 def budget_bytes(bpppb: float, samples: int) -> int:
     """Return the largest payload, in bytes, of at most `bpppb` bits for each of `samples`."""
-    return int(bpppb * samples / 8)
+    return int(min(bpppb * samples / 8, 2.0**62))

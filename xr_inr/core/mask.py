@@ -10,6 +10,7 @@ import lzma
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,6 @@ from xr_inr.exceptions import PayloadError
 
 VALID, NODATA, NAN = 0, 1, 2
 _UNIFORM = 3
-_LZMA_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 _DEFLATE, _LZMA = 0, 1
 
 
@@ -53,6 +53,10 @@ class Mask:
         """Whether no sample of any band is masked."""
         return not self.plane_of_band.any()
 
+    def holds(self, value: int) -> bool:
+        """Whether any sample is of this class."""
+        return bool((self.plane_of_band == value).any() or (self.planes == value).any())
+
     def classes(self, bands: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the classes at the points (rows[i], columns[i]), shape (bands, points)."""
         of_band = self.plane_of_band[bands]
@@ -63,6 +67,10 @@ class Mask:
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
+        return self._packed
+
+    @cached_property
+    def _packed(self) -> bytes:
         writer = ByteWriter()
         writer.varint(len(self.planes))
         write_runs(writer, self.plane_of_band)
@@ -72,7 +80,10 @@ class Mask:
             writer.u8(holds_nan)
             packed = np.packbits(_difference(bits[: 1 + holds_nan])).tobytes()
             method, stored = min(
-                ((_DEFLATE, _deflate(packed)), (_LZMA, lzma.compress(packed, lzma.FORMAT_RAW, filters=_LZMA_FILTERS))),
+                (
+                    (_DEFLATE, _deflate(packed)),
+                    (_LZMA, lzma.compress(packed, lzma.FORMAT_RAW, filters=_lzma_filters(len(packed)))),
+                ),
                 key=lambda coded: len(coded[1]),
             )
             writer.u8(method)
@@ -95,6 +106,8 @@ class Mask:
         packed = _inflate(method, reader.rest(), -(-samples // 8))
         bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=samples).reshape(layers, count, height, width)
         bits = np.bitwise_xor.accumulate(bits, axis=1)
+        if layers == 2 and (bits[1] > bits[0]).any():
+            raise PayloadError("the mask calls samples NaN that it calls valid")
         return cls(plane_of_band, bits.sum(axis=0, dtype=np.uint8))
 
 
@@ -133,13 +146,20 @@ def _deflate(data: bytes) -> bytes:
 
 def _inflate(method: int, data: bytes, expected: int) -> bytes:
     """Decompress to exactly `expected` bytes, never allocating more."""
+    decoder = (
+        zlib.decompressobj(-15)
+        if method == _DEFLATE
+        else lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_lzma_filters(expected))
+    )
     try:
-        if method == _DEFLATE:
-            plain = zlib.decompressobj(-15).decompress(data, expected + 1)
-        else:
-            plain = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS).decompress(data, expected + 1)
+        plain = decoder.decompress(data, expected + 1)
     except (zlib.error, lzma.LZMAError) as error:
         raise PayloadError(f"the mask does not decompress: {error}") from error
-    if len(plain) != expected:
-        raise PayloadError(f"the mask must hold {expected} bytes for its planes. Got {len(plain)} or more.")
+    if len(plain) != expected or not decoder.eof or decoder.unused_data:
+        raise PayloadError(f"the mask must hold {expected} bytes for its planes, all of them, and nothing after them")
     return plain
+
+
+def _lzma_filters(size: int) -> list[dict[str, int]]:
+    """Return LZMA2 with a dictionary no larger than the data: its memory goes with it."""
+    return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": max(4096, size)}]

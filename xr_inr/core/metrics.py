@@ -116,7 +116,7 @@ def compare(original: NDArray[Any], decoded: NDArray[Any], valid: NDArray[np.boo
     first = np.where(counts, first, 0.0)
     second = np.where(counts, second, 0.0)
     error = np.abs(first - second)
-    norms = np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))
+    norms = np.sqrt(np.square(first).sum(axis=0)) * np.sqrt(np.square(second).sum(axis=0))
     measured = norms > 0
     cosine = (first * second).sum(axis=0)[measured] / norms[measured]
     return Figures(

@@ -14,10 +14,10 @@ class Progress:
     """What is being fitted: a candidate of the search, or the network."""
 
     iteration: int
-    """Iterations done, over all stages."""
+    """Iterations done of this stage."""
 
     iterations: int
-    """Iterations planned, over all stages."""
+    """Iterations planned for this stage."""
 
     psnr: float
     """Best so far of the current stage, in dB."""

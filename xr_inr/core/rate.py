@@ -16,7 +16,7 @@ from xr_inr.exceptions import BudgetError
 
 _FIRST_BPPPB = 0.1
 _LARGEST_BPPPB = 8.0
-_FITS = 7
+_FITS = 9
 _CLOSE_ENOUGH = 1.1
 _MARGIN = 0.01
 """dB by which a fit goes past a PSNR target, so that rounding to the stored form does not undo it."""
@@ -95,7 +95,7 @@ def fit_to_psnr(
         else:
             too_small = budget
             # A SIREN gains about 6 dB when its parameters double.
-            growth = 2.0 ** min(max((target - reached) / 6.0, 0.25), 3.0)
+            growth = 2.0 ** min(max((target - reached) / 6.0, 0.5), 3.0)
             budget = min(int(too_small * growth), largest) if enough is None else math.isqrt(too_small * enough)
         if (enough is not None and enough <= _CLOSE_ENOUGH * max(too_small, smallest)) or too_small >= largest:
             break

@@ -103,7 +103,10 @@ def real_number(name: str, value: object) -> float:
     """Return a number of any real kind as float; raises `RequestError` for anything else."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise RequestError(f"{name} must be a number. Got {value!r}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise RequestError(f"{name} must be a number that a float64 can hold. Got one beyond it.") from None
 
 
 def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:

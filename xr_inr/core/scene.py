@@ -5,6 +5,7 @@ Masked samples and constant bands are stored exactly and never reach the network
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,9 @@ _BIG_ENDIAN = 0x80
 _HAS_NODATA, _HAS_KINDS = 1, 2
 _MAX_BANDS, _MAX_SIDE = 65_535, 2**31 - 1
 _EXACT_INTEGER = 2**53
+
+LARGEST = 1e140
+"""The largest magnitude of a sample: its square still fits in a float64."""
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,16 @@ class SceneLayout:
         low = high = native.type(0)
         if (kinds == FITTED).any():
             low, high = values(reader.raw(2 * native.itemsize))
-            if not (np.isfinite([low, high]).all() and low < high):
-                raise PayloadError(f"the value range must be finite and not empty. Got [{low}, {high}].")
+            if not (low < high and abs(float(low)) <= LARGEST and abs(float(high)) <= LARGEST):
+                raise PayloadError(
+                    f"the value range must not be empty and lie within +-{LARGEST:g}. Got [{low}, {high}]."
+                )
         reader.finish()
         mask = Mask(np.zeros(bands, np.intp), np.empty((0, height, width), np.uint8))
         if Section.MASK in sections:
             mask = Mask.from_bytes(sections[Section.MASK], shape)
+            if (mask.holds(NODATA) and nodata is None) or (mask.holds(NAN) and native.kind != "f"):
+                raise PayloadError("the mask names samples that are nodata or NaN where the scene can have none")
         stored = sections.get(Section.CONSTANTS, b"")
         if len(stored) != int((kinds == CONSTANT).sum()) * native.itemsize:
             raise PayloadError(f"{(kinds == CONSTANT).sum()} constant bands cannot have {len(stored)} bytes of values")
@@ -210,19 +218,23 @@ def check_form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 
 
 def check_nodata(nodata: float | None, dtype: np.dtype[Any]) -> Any:
-    """Return `nodata` in `dtype`; raises `RequestError` when that changes it."""
+    """Return `nodata` in `dtype`, rounded to its precision; raises `RequestError` when it cannot hold it."""
     if nodata is None:
         return None
-    if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        if not (np.isfinite(nodata) and int(nodata) == nodata and limits.min <= nodata <= limits.max):
-            raise RequestError(f"nodata must be a value that {dtype} can hold. Got {nodata}.")
-        return dtype.type(int(nodata))
-    with np.errstate(over="ignore"):
-        marker = dtype.type(nodata)
-    if np.isinf(marker) and np.isfinite(nodata):
-        raise RequestError(f"nodata must be a value that {dtype} can hold. Got {nodata}.")
-    return marker
+    try:
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            if int(nodata) == nodata and limits.min <= nodata <= limits.max:
+                return dtype.type(int(nodata))
+        else:
+            with np.errstate(over="ignore", under="ignore"):
+                marker = dtype.type(nodata)
+            if np.isfinite(marker) == math.isfinite(nodata) and (marker == 0) == (nodata == 0):
+                return marker
+    except (ValueError, OverflowError):
+        # NaN or an infinity as integer, or an integer beyond any float.
+        pass
+    raise RequestError(f"nodata must be a value that {dtype} can hold. Got {nodata}.")
 
 
 def check_finite(array: NDArray[Any], valid: NDArray[np.bool_]) -> None:
@@ -235,6 +247,10 @@ def check_finite(array: NDArray[Any], valid: NDArray[np.bool_]) -> None:
                 f"samples must be finite, NaN or nodata. {int(infinite.sum())} are infinite, "
                 f"the first at band {band}, row {row}, column {column}."
             )
+        # No smaller type reaches that far, nor could it be compared with a number it cannot hold.
+        beyond = valid & (np.abs(array) > LARGEST) if array.dtype.itemsize == 8 else np.zeros(1, bool)
+        if beyond.any():
+            raise RequestError(f"samples must lie within +-{LARGEST:g}. Got {array[beyond].ravel()[0]}.")
     elif array.dtype.itemsize == 8:
         beyond = valid & ((array > _EXACT_INTEGER) | (array < (-_EXACT_INTEGER if array.dtype.kind == "i" else 0)))
         if beyond.any():
@@ -266,8 +282,9 @@ def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np
     native = array.dtype.newbyteorder("=")
     if not len(fitted):
         low = high = 0.0
-    if not np.isfinite(high - low):
-        raise RequestError(f"the value range must fit in a float64. Got [{low}, {high}].")
+    elif high == low:
+        # Zeros of both signs: equal, but not to the bit.
+        high = float(np.nextafter(native.type(low), native.type(np.inf)))
     spread = (high - low) or 1.0
     values = np.empty((len(fitted), height * width), np.float32)
     for index, band in enumerate(fitted.tolist()):

@@ -159,13 +159,13 @@ def analyse(scene: Scene) -> Analysis:
     Masked samples are filled, round by round, with what the leading components say of them; a scene of many pixels is
     analysed on evenly spaced ones.
     """
-    stride = max(1, scene.values.shape[1] // _ANALYSED_PIXELS)
-    values = scene.values[:, ::stride].astype(np.float64)
-    valid = None if scene.valid is None else scene.valid[:, ::stride]
-    if valid is None:
+    measured = np.arange(scene.values.shape[1]) if scene.valid is None else np.flatnonzero(scene.valid.any(axis=0))
+    if len(measured) > _ANALYSED_PIXELS:
+        measured = measured[np.linspace(0, len(measured) - 1, _ANALYSED_PIXELS).astype(np.intp)]
+    values = scene.values[:, measured].astype(np.float64)
+    if scene.valid is None:
         return _eigen(values)
-    measured = valid.any(axis=0)
-    values, valid = values[:, measured], valid[:, measured]
+    valid = scene.valid[:, measured]
     counts = np.maximum(valid.sum(axis=1), 1)
     mean = (values * valid).sum(axis=1) / counts
     values = np.where(valid, values, mean[:, None])

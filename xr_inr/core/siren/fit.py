@@ -14,7 +14,7 @@ from xr_inr.core.siren.network import Parameters, evaluate, initialise
 from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.optimiser import Soap
 from xr_inr.core.siren.presets import SirenPreset
-from xr_inr.core.siren.quantisation import as_stored
+from xr_inr.core.siren.quantisation import as_stored, is_decodable
 from xr_inr.exceptions import XrInrError
 
 _POINTS_AT_ONCE = 65_536
@@ -188,6 +188,6 @@ class Trainer:
         if not math.isfinite(error):
             return
         psnr = self._objective.psnr(error)
-        if psnr > self.best.psnr:
+        if psnr > self.best.psnr and is_decodable(layers or self._layers):
             copied = [(weights.clone(), biases.clone()) for weights, biases in layers or self._layers]
             self.best = Best(psnr, self.iteration if iteration is None else iteration, copied)

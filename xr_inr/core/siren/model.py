@@ -121,7 +121,9 @@ def _run(
         return begun[-1]
 
     try:
-        architecture, search = successive_halving(begin, plan.architectures, preset.rungs, plan.size, monitor)
+        architecture = successive_halving(
+            begin, plan.architectures, preset.rungs, size=plan.size, results=search, monitor=monitor
+        )
         trainer = begin(architecture, preset.iterations)
         while not trainer.finished and not trainer.reaches(stop_at):
             trainer.advance()

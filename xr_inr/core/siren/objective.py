@@ -94,7 +94,7 @@ class Objective:
 
     def psnr(self, squared_error: float) -> float:
         """Return the PSNR in dB over all valid samples of the scene (paper, eq. 2 and 3) for a summed squared error."""
-        return 10.0 * math.log10(self._reach / max(squared_error + self._unreachable, 1e-30))
+        return self._reach - 10.0 * math.log10(max(squared_error + self._unreachable, 1e-30))
 
 
 def _positions(order: NDArray[np.intp], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -123,7 +123,7 @@ def _affine(basis: SpectralBasis, device: torch.device) -> tuple[Tensor, Tensor]
 
 
 def _reach(scene: Scene) -> float:
-    """Squared peak on the [0, 1] scale, times the number of valid samples: constant bands count, without error."""
-    layout = scene.layout
-    spread = float(layout.high) - float(layout.low)
-    return (scene.peak / spread) ** 2 * scene.valid_samples
+    """Return 10 log10 of the squared peak on the [0, 1] scale times the valid samples: constant bands count too."""
+    spread = float(scene.layout.high) - float(scene.layout.low)
+    peak = scene.peak or spread
+    return 20.0 * (math.log10(peak) - math.log10(spread)) + 10.0 * math.log10(scene.valid_samples)

@@ -18,8 +18,8 @@ class _State:
 
     mean: Tensor
     square: Tensor
-    grams: list[Tensor] = field(default_factory=list)
-    bases: list[Tensor] = field(default_factory=list)
+    grams: list[Tensor | None] = field(default_factory=list)
+    bases: list[Tensor | None] = field(default_factory=list)
     steps: int = 0
 
 
@@ -34,6 +34,8 @@ class Soap:
         Decay of the mean and of the squared gradient.
     gram_beta
         Decay of the preconditioner.
+    largest_side
+        A side of a matrix longer than this is not turned: its eigenbasis would cost more than it gains.
     refresh_every
         Steps between two updates of the eigenbasis.
     eps
@@ -46,12 +48,14 @@ class Soap:
         *,
         betas: tuple[float, float] = (0.9, 0.9),
         gram_beta: float = 0.95,
+        largest_side: int = 1024,
         refresh_every: int = 10,
         eps: float = 1e-8,
     ) -> None:
         self._parameters = list(parameters)
         self._betas = betas
         self._gram_beta = gram_beta
+        self._largest_side = largest_side
         self._refresh_every = refresh_every
         self._eps = eps
         self._states = [_State(torch.zeros_like(p), torch.zeros_like(p)) for p in self._parameters]
@@ -73,7 +77,7 @@ class Soap:
             self._follow(gradient, state)
             if not state.bases:
                 # The first gradient only says which way the eigenbasis lies.
-                state.bases = [_eigenbasis(gram) for gram in state.grams]
+                state.bases = [None if gram is None else _eigenbasis(gram) for gram in state.grams]
                 return
         state.steps += 1
         first, second = self._betas
@@ -87,11 +91,15 @@ class Soap:
             _refresh(state)
 
     def _follow(self, gradient: Tensor, state: _State) -> None:
-        grams = [gradient @ gradient.T, gradient.T @ gradient]
         if not state.grams:
-            state.grams = [torch.zeros_like(gram) for gram in grams]
-        for kept, gram in zip(state.grams, grams, strict=True):
-            kept.lerp_(gram, 1.0 - self._gram_beta)
+            state.grams = [
+                gradient.new_zeros(length, length) if length <= self._largest_side else None
+                for length in gradient.shape
+            ]
+        for side, gram in enumerate(state.grams):
+            if gram is not None:
+                product = gradient @ gradient.T if side == 0 else gradient.T @ gradient
+                gram.lerp_(product, 1.0 - self._gram_beta)
 
 
 def _eigenbasis(gram: Tensor) -> Tensor:
@@ -103,15 +111,22 @@ def _eigenbasis(gram: Tensor) -> Tensor:
 def _refresh(state: _State) -> None:
     """Let the eigenbases follow by one step of orthogonal iteration; the squared gradients keep to their vectors."""
     for side, (gram, basis) in enumerate(zip(state.grams, state.bases, strict=True)):
+        if gram is None or basis is None:
+            continue
         product = gram @ basis
         order = torch.argsort((basis * product).sum(0), descending=True)
         state.square = state.square.index_select(side, order)
         state.bases[side] = torch.linalg.qr(product[:, order])[0]
 
 
-def _turn(matrix: Tensor, bases: list[Tensor]) -> Tensor:
-    return bases[0].T @ matrix @ bases[1] if bases else matrix
+def _turn(values: Tensor, bases: list[Tensor | None]) -> Tensor:
+    """Bring a matrix into the eigenbases of its sides; biases have none."""
+    left, right = bases or (None, None)
+    values = values if left is None else left.T @ values
+    return values if right is None else values @ right
 
 
-def _turn_back(matrix: Tensor, bases: list[Tensor]) -> Tensor:
-    return bases[0] @ matrix @ bases[1].T if bases else matrix
+def _turn_back(values: Tensor, bases: list[Tensor | None]) -> Tensor:
+    left, right = bases or (None, None)
+    values = values if left is None else left @ values
+    return values if right is None else values @ right.T

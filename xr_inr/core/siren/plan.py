@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xr_inr.core.bitstream import Section, container_bytes
 from xr_inr.core.scene import Scene
@@ -12,13 +12,16 @@ from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.rank import choose_rank
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes, network_section
 from xr_inr.core.spectral import SpectralBasis, analyse
-from xr_inr.exceptions import BudgetError
+from xr_inr.exceptions import BudgetError, RequestError
 
 Size = Callable[[Architecture], int]
 """The bytes of the whole payload with a network of that architecture."""
 
 _WIDEST = 65_535
 _WIDEST_TABLE_I = 255
+_LARGEST_TABLE_I = 65_535
+_FULL = 0.97
+_RANK_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Plan:
 
 def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int:
     """Return the bytes of the smallest payload a scene can be stored in."""
+    if weight_bits in FLOAT_BITS and max(scene.layout.shape) > _LARGEST_TABLE_I:
+        raise RequestError(
+            f"bands and sides must be at most {_LARGEST_TABLE_I} to be stored as Table I says "
+            f"({weight_bits}-bit weights). Got shape {scene.layout.shape}."
+        )
     bands = len(scene.layout.fitted_bands)
     fixed = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
     if not bands:
@@ -54,13 +62,19 @@ def smallest_payload(scene: Scene, preset: SirenPreset, weight_bits: int) -> int
     return Plan(None, [], fixed, weight_bits).size(Architecture(min(preset.hidden_layers), 1, bands))
 
 
-def check_budget(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) -> None:
-    """Raise `BudgetError` when no payload of at most `budget` bytes is possible; it says how small one can be."""
+def check_budget(
+    scene: Scene, preset: SirenPreset, budget: int, weight_bits: int, *, asked: float | None = None
+) -> None:
+    """Raise `BudgetError` when no payload of at most `budget` bytes is possible; it says how small one can be.
+
+    `asked` is the size in bpppb that the message names; what `budget` amounts to if None.
+    """
     smallest = smallest_payload(scene, preset, weight_bits)
     if smallest > budget:
         samples = scene.layout.samples
+        bpppb = budget * 8 / samples if asked is None else asked
         raise BudgetError(
-            f"a budget of {budget:,} bytes ({budget * 8 / samples:.4g} bpppb) is too small: "
+            f"a budget of {budget:,} bytes ({bpppb:.4g} bpppb) is too small: "
             f"the smallest payload of this scene takes {smallest:,} bytes ({smallest * 8 / samples:.4g} bpppb)"
         )
 
@@ -83,13 +97,27 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
     def parameters(rank: int) -> int:
         return (budget - container_bytes(fixed) - SpectralBasis.stored_bytes(bands, rank)) * 8 // weight_bits
 
-    for rank in range(choose_rank(scene, analysis, parameters), 0, -1):
+    def with_rank(rank: int) -> Plan:
         basis = SpectralBasis.quantise(analysis, rank)
         plan = Plan(basis, [], fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, rank)}, weight_bits)
-        architectures = found(plan, rank)
-        if architectures:
-            return Plan(basis, architectures, plan.fixed, weight_bits)
-    return Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
+        return replace(plan, architectures=found(plan, rank))
+
+    def filled(plan: Plan) -> int:
+        return max(plan.size(architecture) for architecture in plan.architectures)
+
+    wanted = choose_rank(scene, analysis, parameters)
+    # Widths are coarse steps: a rank beside the wanted one may use a budget that it leaves unused.
+    ranks = [wanted, *(rank for step in range(1, _RANK_STEPS + 1) for rank in (wanted - step, wanted + step))]
+    plans = []
+    for rank in [rank for rank in ranks if 1 <= rank <= bands] + list(range(wanted - _RANK_STEPS - 1, 0, -1)):
+        plan = with_rank(rank)
+        if plan.architectures:
+            if filled(plan) >= _FULL * budget:
+                return plan
+            plans.append(plan)
+        if plans and rank < wanted - _RANK_STEPS:
+            break
+    return max(plans, key=filled) if plans else Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
 
 
 def candidates(
@@ -127,5 +155,5 @@ def candidates(
                 high = middle - 1
         if low:
             found.append(Architecture(depth, low, outputs))
-    full = [architecture for architecture in found if size(architecture) >= 0.97 * budget]
+    full = [architecture for architecture in found if size(architecture) >= _FULL * budget]
     return full or sorted(found, key=size)[-1:]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from xr_inr.core.fixed_point import MAX_ROW_SUM
 from xr_inr.core.packing import largest_level
 from xr_inr.core.siren.storage import FLOAT_BITS, Layers, QuantisedLayer
 
@@ -35,6 +36,12 @@ def as_stored(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> list[tuple[
         steps = row_steps(weights, bits)
         stored.append((_through(weights, _levels(weights, steps, bits) * steps), _through(biases, _half(biases))))
     return stored
+
+
+def is_decodable(layers: Sequence[tuple[Tensor, Tensor]]) -> bool:
+    """Whether the decoder's sums stay exact: rounding to the stored form moves a sum by less than the margin left."""
+    limit = 0.98 * MAX_ROW_SUM
+    return all(bool((weights.abs().sum(1) + biases.abs() < limit).all()) for weights, biases in layers)
 
 
 def to_float_layers(layers: Sequence[tuple[Tensor, Tensor]]) -> Layers:

@@ -53,12 +53,12 @@ def choose_rank(scene: Scene, analysis: Analysis, parameters: Callable[[int], in
 
 
 def _component(scene: Scene, analysis: Analysis, index: int) -> NDArray[np.float64]:
-    direction = analysis.vectors[:, index]
-    if scene.valid is None:
-        flat = direction @ scene.values - direction @ analysis.mean
-    else:
-        flat = direction @ np.where(scene.valid, scene.values - analysis.mean[:, None], 0.0)
-    component: NDArray[np.float64] = flat.reshape(scene.layout.shape[1:])
+    direction = analysis.vectors[:, index].astype(np.float32)
+    flat = direction @ scene.values
+    # Masked samples are 0 in `values`: they shall be the mean.
+    means = direction * analysis.mean.astype(np.float32)
+    flat -= means.sum() if scene.valid is None else means @ scene.valid
+    component: NDArray[np.float64] = flat.reshape(scene.layout.shape[1:]).astype(np.float64)
     return component
 
 

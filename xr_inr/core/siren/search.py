@@ -39,8 +39,14 @@ Start = Callable[[Architecture, int], Trainer]
 
 
 def successive_halving(
-    start: Start, architectures: Sequence[Architecture], rungs: Iterable[int], size: Size, monitor: Monitor
-) -> tuple[Architecture, list[CandidateResult]]:
+    start: Start,
+    architectures: Sequence[Architecture],
+    rungs: Iterable[int],
+    *,
+    size: Size,
+    results: list[CandidateResult],
+    monitor: Monitor,
+) -> Architecture:
     """Fit all candidates for a while, drop the worse half, fit the rest for longer, until one is left.
 
     Every rung is a whole fit with a schedule of its own. Halfway through a longer one, at a high learning rate, the
@@ -56,24 +62,27 @@ def successive_halving(
         Iterations of a fit in each round.
     size
         The payload's size.
+    results
+        Where every candidate's result goes as soon as it is known; none where there is but one candidate.
     monitor
         Who listens.
 
     Returns
     -------
-    architecture, results
-        The best candidate, and every candidate's result in each round; none where there is but one.
+    Architecture
+        The best candidate.
     """
-    results: list[CandidateResult] = []
     remaining = list(architectures)
     for rung in rungs:
         if len(remaining) == 1:
             break
-        round_results = [_try(start(architecture, rung), size, monitor) for architecture in remaining]
-        round_results.sort(key=lambda result: result.psnr, reverse=True)
-        results += round_results
-        remaining = [result.architecture for result in round_results[: (len(remaining) + 1) // 2]]
-    return remaining[0], results
+        tried = []
+        for architecture in remaining:
+            tried.append(_try(start(architecture, rung), size, monitor))
+            results.append(tried[-1])
+        tried.sort(key=lambda result: result.psnr, reverse=True)
+        remaining = [result.architecture for result in tried[: (len(remaining) + 1) // 2]]
+    return remaining[0]
 
 
 def _try(trainer: Trainer, size: Size, monitor: Monitor) -> CandidateResult:

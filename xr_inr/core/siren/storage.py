@@ -128,6 +128,8 @@ def read_table_i(data: bytes, size: tuple[int, int]) -> StoredNetwork:
     bits = 16 if fields["q"] else 32
     if len(data) != network_bytes(architecture, bits):
         raise PayloadError(f"a network {architecture} of {bits} bits does not take {len(data)} bytes")
+    if digits[start + architecture.parameters * bits :].any():
+        raise PayloadError("Table I must be filled up with zeros")
     floats = np.packbits(digits[start : start + architecture.parameters * bits]).view(f">f{bits // 8}")
     layers, position = [], 0
     for units, inputs in architecture.layer_shapes:
@@ -173,7 +175,10 @@ def read_quantised(data: bytes) -> StoredNetwork:
         raise PayloadError(f"a network {architecture} of {bits} bits does not take {len(data)} bytes")
 
     def halves(count: int) -> NDArray[np.float64]:
-        return np.frombuffer(reader.raw(_HALF_BYTES * count), "<f2").astype(np.float64)
+        values = np.frombuffer(reader.raw(_HALF_BYTES * count), "<f2").astype(np.float64)
+        if not np.isfinite(values).all():
+            raise PayloadError("the parameters of a network must be finite")
+        return values
 
     (units, inputs), *rest = architecture.layer_shapes
     layers = [(halves(units * inputs).reshape(units, inputs), halves(units))]
