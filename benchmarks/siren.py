@@ -84,7 +84,7 @@ def fit(name: str, **request: Any) -> Row:
 def quality() -> Iterator[Row]:
     """Yield budgets and presets on every scene."""
     for name in SCENES:
-        for bpppb in (0.02, 0.05, 0.1, 0.15, 0.3):
+        for bpppb in (0.02, 0.1, 0.3):
             yield fit(name, bpppb=bpppb, preset="fast")
     for name in SCENES:
         yield fit(name, bpppb=0.1, preset="balanced")

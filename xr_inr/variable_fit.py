@@ -11,8 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.codecs.config import CodecConfig
-from xr_inr.core.encode import budget_bytes, encode_array, foresee
-from xr_inr.core.request import FitRequest
+from xr_inr.core.encode import encode_array, foresee
+from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.exceptions import BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
 from xr_inr.progress import FitDisplay

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from xr_inr.core.bitstream import Section, write_container
-from xr_inr.core.encode import budget_bytes
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.request import budget_bytes
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.siren.architecture import Architecture, bpppb
 from xr_inr.core.siren.network import evaluate, initialise

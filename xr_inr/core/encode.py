@@ -17,7 +17,7 @@ from xr_inr.core.decode import Payload
 from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.request import FitRequest
+from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren.plan import check_budget, smallest_payload
 
@@ -190,8 +190,3 @@ def _fit_to_psnr(fitter: Fit, scene: Scene, array: NDArray[Any], request: FitReq
         smallest=smallest_payload(scene, request.siren_preset, request.stored_bits),
         monitor=monitor,
     )
-
-
-def budget_bytes(bpppb: float, samples: int) -> int:
-    """Return the largest payload, in bytes, of at most `bpppb` bits for each of `samples`."""
-    return int(min(bpppb * samples / 8, 2.0**62))

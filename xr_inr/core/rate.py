@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import torch
 
-from xr_inr.core.encode import budget_bytes
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.request import FitRequest
+from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.model import SirenFit, fit_siren
 from xr_inr.exceptions import BudgetError

@@ -92,6 +92,11 @@ class FitRequest:
         return {name: value for name, value in asdict(self).items() if value != defaults[name] and name != "device"}
 
 
+def budget_bytes(bpppb: float, samples: int) -> int:
+    """Return the largest payload, in bytes, of at most `bpppb` bits for each of `samples`."""
+    return int(min(bpppb * samples / 8, 2.0**62))
+
+
 def whole_number(name: str, value: object) -> int:
     """Return an integer of any kind as int; raises `RequestError` for anything else."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
