@@ -93,7 +93,16 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     for variable in (da, *da.coords.values()):
         if variable.dtype.kind == "f" and "_FillValue" not in variable.attrs:
             variable.encoding["_FillValue"] = None
+    _tie_to_grid(da)
     return da
+
+
+def _tie_to_grid(da: xr.DataArray) -> None:
+    """Let xarray's own ``to_zarr``, also with ``encoding=``, write what plain ``xr.open_zarr`` finds the CRS by."""
+    mapping = da.encoding.pop("grid_mapping", None)
+    if mapping is not None:
+        da.attrs["grid_mapping"] = mapping
+        da.encoding["coordinates"] = " ".join(sorted(str(name) for name in da.coords if name not in da.dims))
 
 
 def collapse(values: Sequence[Any]) -> Any:
