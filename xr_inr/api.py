@@ -17,8 +17,8 @@ from xr_inr.lazy import as_variable, fitted_of
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
 from xr_inr.store import Mode, ZarrFormat, array_encoding, check_format, write_store
-from xr_inr.variable_fit import VariableFit
-from xr_inr.variables import Chunks, is_scene, refuse_labels
+from xr_inr.variable_fit import FitOptions, VariableFit
+from xr_inr.variables import Chunks, is_scene
 
 XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
 
@@ -126,15 +126,10 @@ def compress(
     fit_request = FitRequest(**request)
     devices.resolve(fit_request.device)
     ds, names = _scenes(obj, variables, band_dim)
-    if not allow_labels:
-        for name in names:
-            refuse_labels(name, ds[name])
-    jobs = {
-        name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
-        for name in names
-    }
+    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
+    jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
     with FitDisplay(progress, sum(job.count for job in jobs.values())) as display:
-        budgets = {name: job.check(allow_labels=allow_labels) for name, job in jobs.items()}
+        budgets = {name: job.check() for name, job in jobs.items()}
         for name, job in jobs.items():
             job.run(budgets[name], display)
     replaced = {name: as_variable(job.fitted, ds[name].variable) for name, job in jobs.items()}
@@ -179,13 +174,8 @@ def encoding(
     fit_request = FitRequest(**request)
     check_format(zarr_format)
     ds, names = _scenes(obj, variables, band_dim)
-    if not allow_labels:
-        for name in names:
-            refuse_labels(name, ds[name])
-    jobs = {
-        name: VariableFit.plan(ds[name], name, request=fit_request, chunks=chunks, band_dim=band_dim, nodata=nodata)
-        for name in names
-    }
+    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
+    jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
     return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
 
 

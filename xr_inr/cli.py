@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
 from xr_inr.exceptions import RequestError, XrInrError
 from xr_inr.geo import write_raster
-from xr_inr.report import stored_report
+from xr_inr.report import json_safe, stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
 
@@ -138,7 +137,7 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
             for name, (scene, report) in reports.items()
         }
     if as_json:
-        click.echo(json.dumps(_json_safe(found), indent=2))
+        click.echo(json.dumps(json_safe(found), indent=2))
         return
     for name, values in found.items():
         click.echo(name)
@@ -156,7 +155,7 @@ def compare(original: str, decoded: str, *, variable: str | None, bands: bool, a
     """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
     figures = figures_dict(compare_scenes(open_scene(original, variable), open_scene(decoded, variable)))
     if as_json:
-        click.echo(json.dumps(_json_safe(figures), indent=2))
+        click.echo(json.dumps(json_safe(figures), indent=2))
         return
     click.echo(f"PSNR       {figures['psnr']:.3f} dB (peak {figures['peak']:g})")
     click.echo(f"MSE        {figures['mse']:.6g}")
@@ -198,15 +197,6 @@ def _describe_payload(data: bytes) -> dict[str, Any]:
         "network": None if network is None else str(network.architecture),
         "rank": None if payload.basis is None else payload.basis.rank,
     }
-
-
-def _json_safe(value: Any) -> Any:
-    """JSON has no infinities and no NaN: they become null."""
-    if isinstance(value, dict):
-        return {key: _json_safe(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_safe(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ class Report:
         """Return the JSON text that is stored with the array; what is not finite stands as null."""
         kept = {name: value for name, value in self.to_dict().items() if name != "search"}
         kept |= {name: _rounded(kept[name]) for name in ("band_psnr", "band_max_error")}
-        return json.dumps(_finite(kept), separators=(",", ":"))
+        return json.dumps(json_safe(kept), separators=(",", ":"))
 
     @classmethod
     def from_attribute(cls, text: str) -> Report:
@@ -226,10 +226,10 @@ def _rounded(values: tuple[float, ...]) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _finite(value: Any) -> Any:
-    """Replace what JSON cannot say."""
+def json_safe(value: Any) -> Any:
+    """Return nested figures with what JSON cannot say, infinities and NaN, as None."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: json_safe(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [json_safe(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

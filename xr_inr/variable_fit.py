@@ -16,10 +16,21 @@ from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.exceptions import BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
 from xr_inr.progress import FitDisplay
-from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of
+from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of, refuse_labels
 
 Budgets = dict[ChunkIndex, int]
 """Bytes for each chunk."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How the variables of one call shall be fitted; the parameters of `xr_inr.compress`."""
+
+    request: FitRequest
+    chunks: Chunks
+    band_dim: Hashable | None
+    nodata: float | None
+    allow_labels: bool
 
 
 @dataclass(frozen=True)
@@ -38,31 +49,28 @@ class VariableFit:
     fitted: Fitted
     """Where the payloads go."""
 
+    watch: LabelWatch | None
+    """Looks out for categories; None if they are welcome."""
+
     @classmethod
-    def plan(
-        cls,
-        variable: xr.DataArray,
-        name: Hashable,
-        *,
-        request: FitRequest,
-        chunks: Chunks,
-        band_dim: Hashable | None,
-        nodata: float | None,
-    ) -> VariableFit:
+    def plan(cls, variable: xr.DataArray, name: Hashable, options: FitOptions) -> VariableFit:
         """Check all that can be said without reading a sample; raises `RequestError`."""
-        axes = find_axes(variable, band_dim)
-        marker = nodata_of(variable) if nodata is None else nodata
-        config = CodecConfig(request, axes.chunk_axes.band_axis, marker)
-        shape = chunk_shape(axes, variable.shape, chunks)
+        axes = find_axes(variable, options.band_dim)
+        if not options.allow_labels:
+            refuse_labels(name, variable)
+        marker = nodata_of(variable) if options.nodata is None else options.nodata
+        config = CodecConfig(options.request, axes.chunk_axes.band_axis, marker)
+        shape = chunk_shape(axes, variable.shape, options.chunks)
         config.check_array(shape, variable.dtype)
-        return cls(name, variable, axes, Fitted(variable.shape, variable.dtype, shape, config))
+        watch = None if options.allow_labels else LabelWatch(name)
+        return cls(name, variable, axes, Fitted(variable.shape, variable.dtype, shape, config), watch)
 
     @property
     def count(self) -> int:
         """How many chunks there are."""
         return sum(1 for _ in self._indices())
 
-    def check(self, *, allow_labels: bool) -> Budgets | None:
+    def check(self) -> Budgets | None:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
 
         Returns
@@ -77,19 +85,19 @@ class VariableFit:
         BudgetError
             When the payloads cannot be as small as asked for.
         """
-        watch = LabelWatch(self.name)
         prospects = {}
         for index in self._indices():
             scene = self._scene(index)
             prospects[index] = (foresee(scene, self._config.request, nodata=self._config.nodata), scene.size)
-            watch.see(scene, self._config.nodata)
+            if self.watch is not None:
+                self.watch.see(scene, self._config.nodata)
         if not any(prospect.valid_samples for prospect, _ in prospects.values()):
             raise RequestError(
                 f"variable {self.name!r} must have at least one valid sample. "
                 f"All {self.variable.size} are nodata ({self._config.nodata}) or NaN."
             )
-        if not allow_labels:
-            watch.decide()
+        if self.watch is not None:
+            self.watch.decide()
         bpppb = self._config.request.bpppb
         if bpppb is None:
             return None
