@@ -154,6 +154,10 @@ def encoding(
 ) -> dict[Hashable, dict[str, Any]]:
     """Return what ``to_zarr(store, encoding=...)`` needs to fit and store the scenes of an object with this codec.
 
+    All samples are looked through once, so that what breaks a rule does so here and not while a store is written. The
+    fits then run inside of xarray's call, in threads of Zarr: without progress, not to be interrupted, and each chunk
+    has to meet the target alone. `compress` and `write` have none of these limits.
+
     Parameters
     ----------
     obj, chunks, variables, band_dim, nodata, allow_labels, **request
@@ -170,12 +174,23 @@ def encoding(
     ------
     RequestError
         When the request or a variable breaks a rule.
+    BudgetError
+        When a chunk cannot be that small.
     """
     fit_request = FitRequest(**request)
     check_format(zarr_format)
+    devices.resolve(fit_request.device)
     ds, names = _scenes(obj, variables, band_dim)
     options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
     jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
+    for name, job in jobs.items():
+        divides = all(size % step == 0 for size, step in zip(job.fitted.shape, job.fitted.chunk_shape, strict=True))
+        if zarr_format == 2 and not divides:
+            raise RequestError(
+                f"chunks must divide the shape of {name!r}, since format 2 would have the padding at the edge fitted. "
+                f"Got {job.fitted.chunk_shape} in {job.fitted.shape}; compress() and .inr.to_zarr() know no such limit."
+            )
+        job.check(each_alone=True)
     return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import warnings
 from collections.abc import Hashable
 from os import PathLike
 from pathlib import Path
@@ -53,10 +54,17 @@ def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
             raise RequestError(f"the store must exist. Got {source}.")
         return [open_raster(source)]
     try:
-        ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", message="Failed to open Zarr store with consolidated", category=RuntimeWarning
+            )
+            ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise RequestError(f"{source} is not a Zarr store that can be read: {error}") from error
-    return [scene for scene in ds.data_vars.values() if is_scene(scene)]
+    scenes = [scene for scene in ds.data_vars.values() if is_scene(scene)]
+    if not scenes:
+        raise RequestError(f"{source} must hold a scene. Got the variables {list(ds.data_vars)}.")
+    return scenes
 
 
 def is_store(source: str | PathLike[str]) -> bool:

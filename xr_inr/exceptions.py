@@ -11,11 +11,11 @@ class XrInrError(Exception):
 
 
 class RequestError(XrInrError, ValueError):
-    """A request breaks a rule; nothing has been fitted or written."""
+    """An argument breaks a rule; the message names the rule and the value."""
 
 
 class BudgetError(RequestError):
-    """No payload can meet the asked-for size or quality; the message says what can be met."""
+    """No payload can be that small, or none of those fitted is that good; the message says what can be met."""
 
 
 class PayloadError(XrInrError, ValueError):

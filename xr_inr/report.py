@@ -16,6 +16,7 @@ from xr_inr._version import __version__
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 
+_LINES = 12
 ATTRIBUTE = "xr_inr"
 """The attribute of a stored array that holds its report, as JSON."""
 
@@ -166,6 +167,7 @@ class Report:
         if self.networks:
             shapes = dict.fromkeys(self.networks)
             rows.append(("network", ", ".join(list(shapes)[:4]) + (" ..." if len(shapes) > 4 else "")))
+        rows += [("search" if line == self.search[0] else "", " ".join(line.split())) for line in self.search[:_LINES]]
         if not math.isnan(self.seconds):
             rows.append(("encoded in", f"{self.seconds:.1f} s"))
         return rows

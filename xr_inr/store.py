@@ -162,15 +162,14 @@ def _replacing(path: Path) -> Iterator[Path]:
         yield beside
         if path.exists():
             path.rename(before)
-        try:
-            beside.rename(path)
-        except OSError:
-            if before.exists():
-                before.rename(path)
-            raise
-    finally:
+        beside.rename(path)
+    except BaseException:
+        # The store before is never deleted here: it goes back, or stays under its other name.
+        if before.exists() and not path.exists():
+            before.rename(path)
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _holds_something(store: Any) -> bool:

@@ -70,8 +70,13 @@ class VariableFit:
         """How many chunks there are."""
         return sum(1 for _ in self._indices())
 
-    def check(self) -> Budgets | None:
+    def check(self, *, each_alone: bool = False) -> Budgets | None:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
+
+        Parameters
+        ----------
+        each_alone
+            Whether every chunk must meet the target by itself, as when a codec encodes it.
 
         Returns
         -------
@@ -102,7 +107,11 @@ class VariableFit:
         if bpppb is None:
             return None
         smallest = {index: prospect.smallest for index, (prospect, _) in prospects.items()}
-        return share_budget(str(self.name), bpppb, smallest, {index: size for index, (_, size) in prospects.items()})
+        samples = {index: size for index, (_, size) in prospects.items()}
+        if each_alone:
+            for index, size in smallest.items():
+                share_budget(f"{self.name}, chunk {index}", bpppb, {index: size}, {index: samples[index]})
+        return share_budget(str(self.name), bpppb, smallest, samples)
 
     def run(self, budgets: Budgets | None, display: FitDisplay) -> None:
         """Fit every chunk to its budget, one loaded at a time."""

@@ -140,7 +140,8 @@ def nodata_of(variable: xr.DataArray) -> float | None:
     """Return the value that a variable's attributes say marks missing samples; None if no sample can have it."""
     for attribute in ("_FillValue", "missing_value", "nodata"):
         try:
-            value = float(np.asarray(variable.attrs[attribute]).ravel()[0])
+            stored = np.asarray(variable.attrs[attribute]).ravel()[0]
+            value = int(stored) if isinstance(stored, np.integer) else float(stored)
             check_nodata(value, variable.dtype)
         except (KeyError, ValueError, TypeError, IndexError):
             # Absent, no number, or one that no sample can have: it marks nothing.

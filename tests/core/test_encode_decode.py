@@ -290,3 +290,16 @@ def test_reading_a_payload_evaluates_nothing(masked_payload, evaluated):
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_any_buffer_can_be_decoded(masked_payload, kind):
     assert bits(decode(kind(masked_payload))) == bits(decode(masked_payload))
+
+
+@pytest.mark.parametrize("dtype", ["i2", "u1", "f4", "f8", ">i2"])
+@pytest.mark.parametrize("masked", [True, False], ids=["some-masked", "none-masked"])
+def test_valid_samples_never_decode_to_nodata(encode, make_scene, dtype, masked):
+    scene = make_scene((4, 16, 16), dtype, seed=5)
+    nodata = scene.dtype.type(np.sort(scene.ravel())[scene.size // 2])
+    scene[scene == nodata] += 1
+    if masked:
+        scene[:, :4, :4] = nodata
+    decoded = decode(encode(scene, nodata=float(nodata), bpppb=4.0).payload)
+
+    np.testing.assert_array_equal(decoded == nodata, scene == nodata)

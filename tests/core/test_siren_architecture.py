@@ -242,3 +242,15 @@ def test_search_says_a_line_for_each_candidate_and_round():
     successive_halving(Candidate, architectures, (10,), size=lambda _: 12_345, results=results, monitor=monitor)
     assert lines[0].split() == ["1", "x", "5", "->", "3", "12,345", "bytes", "10", "iterations", "21.00", "dB"]
     assert sorted(lines) == sorted(map(str, results))
+
+
+def test_rank_is_that_of_the_measured_pixels(make_scene):
+    inside = make_scene((40, 24, 24), "f4", seed=2) + np.random.default_rng(1).normal(0.0, 0.02, (40, 24, 24))
+    around = np.full((40, 48, 96), np.nan)
+    around[:, 12:36, 36:60] = inside
+    ranks = [
+        choose_rank(scene, analyse(scene), lambda rank: 400 - 42 * rank)
+        for scene in (prepare_scene(inside), prepare_scene(around))
+    ]
+
+    assert abs(ranks[0] - ranks[1]) <= 1

@@ -453,7 +453,8 @@ def test_encoding_makes_xarrays_own_to_zarr_fit_and_store(ds, small, fits, tmp_p
 def test_encoding_in_chunks_gives_the_payloads_of_compress(scene, in_chunks, tmp_path, zarr_format):
     ds = scene.to_dataset()
     chunks = {"y": 4, "x": 3}
-    encoding = scene.inr.encoding(chunks=chunks, zarr_format=zarr_format, bpppb=24.0, device="cpu")
+    part = scene.isel(y=slice(0, 4))
+    encoding = part.inr.encoding(chunks=chunks, zarr_format=zarr_format, bpppb=24.0, device="cpu")
     ds.isel(y=slice(0, 4)).to_zarr(
         tmp_path / "scene.zarr", encoding=encoding, zarr_format=zarr_format, consolidated=False
     )
@@ -589,3 +590,30 @@ def test_importing_the_package_loads_neither_torch_nor_matplotlib():
 def test_public_names_are_there():
     assert [name for name in xr_inr.__all__ if not hasattr(xr_inr, name)] == []
     assert xr_inr.__all__ == sorted(xr_inr.__all__)
+
+
+BAD_ENCODINGS = {
+    "a budget below the header": ({"bpppb": 0.5}, "a budget of"),
+    "a corner chunk below its header": ({"bpppb": 12.0, "chunks": {"y": 6, "x": 8}}, r"chunk \(0, 1, 1\)"),
+    "a device that is not there": ({"bpppb": 16.0, "device": "cuda:63"}, "cuda:63"),
+}
+
+
+@pytest.mark.parametrize(("request_", "message"), BAD_ENCODINGS.values(), ids=BAD_ENCODINGS.keys())
+def test_encoding_refuses_what_would_fail_while_xarray_writes(scene, fits, request_, message):
+    with pytest.raises(RequestError, match=message):
+        scene.inr.encoding(**{"device": "cpu"} | request_)
+    assert not fits
+
+
+def test_encoding_refuses_infinite_samples(fits):
+    scene = make_scene(dtype="f4")
+    scene[0, 0, 0] = np.inf
+    with pytest.raises(RequestError, match="infinite"):
+        scene.inr.encoding(bpppb=16.0, device="cpu")
+    assert not fits
+
+
+def test_format_2_refuses_chunks_that_leave_a_padded_edge(scene):
+    with pytest.raises(RequestError, match=r"chunks must divide the shape .* Got \(5, 4, 3\) in \(5, 7, 9\)"):
+        scene.inr.encoding(bpppb=24.0, chunks={"y": 4, "x": 3}, zarr_format=2, device="cpu")

@@ -341,3 +341,22 @@ def test_payload_is_the_chunk_as_it_is_stored(payload):
 
     assert array.store._store_dict["0.0.0"].to_bytes() == payload
     assert Payload(payload).shape == SHAPE
+
+
+def test_array_that_does_not_fit_in_the_shape_is_refused():
+    codec = InrCodec(bpppb=16.0, shape=(5, 7, 9), device="cpu")
+    for shape in ((5, 8, 9), (4, 7, 9), (1, 5, 7, 9)):
+        with pytest.raises(RequestError, match=r"must fit in the codec's shape \(5, 7, 9\)"):
+            codec.encode(np.ones(shape, "i2"))
+
+
+@pytest.mark.parametrize("nodata", [np.inf, -np.inf])
+def test_nodata_that_json_cannot_say_is_refused(nodata):
+    with pytest.raises(RequestError, match="nodata must be finite or NaN"):
+        InrCodec(bpppb=16.0, nodata=nodata)
+
+
+def test_nodata_of_64_bits_keeps_every_digit():
+    config = InrCodec(bpppb=16.0, nodata=2**64 - 1).get_config()
+
+    assert numcodecs.get_codec(json.loads(json.dumps(config))).get_config()["nodata"] == 2**64 - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -41,14 +42,19 @@ class CodecConfig:
             raise RequestError(f"band_axis must not be negative. Got {band_axis}.")
         object.__setattr__(self, "band_axis", band_axis)
         if self.nodata is not None:
-            object.__setattr__(self, "nodata", real_number("nodata", self.nodata))
+            number = real_number("nodata", self.nodata)
+            if number in (math.inf, -math.inf):
+                raise RequestError(f"nodata must be finite or NaN: JSON has no infinities. Got {self.nodata}.")
+            given: object = self.nodata
+            exact = int(given) if isinstance(given, numbers.Integral) else number
+            # NaN samples are masked in any case, and JSON has no NaN.
+            object.__setattr__(self, "nodata", None if math.isnan(number) else exact)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as JSON values, what is as by default left out."""
         config: dict[str, Any] = {"band_axis": self.band_axis, **self.request.to_dict()}
         if self.nodata is not None:
-            # NaN samples are masked in any case, and JSON has no NaN.
-            config |= {} if math.isnan(self.nodata) else {"nodata": self.nodata}
+            config["nodata"] = self.nodata
         return config
 
     @classmethod

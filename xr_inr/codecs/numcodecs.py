@@ -145,6 +145,14 @@ class InrCodec(Codec):  # type: ignore[misc]
                 "an array in Fortran order needs a codec with order='F', or np.ascontiguousarray. "
                 f"Got shape {array.shape} with strides {array.strides}."
             )
+        if self._shape is not None:
+            bands = self._config.band_axis
+            inside = array.ndim == len(self._shape) and all(
+                size == limit if axis == bands else size <= limit
+                for axis, (size, limit) in enumerate(zip(array.shape, self._shape, strict=True))
+            )
+            if not inside:
+                raise RequestError(f"an array must fit in the codec's shape {self._shape}. Got {array.shape}.")
         return array
 
 

@@ -169,7 +169,18 @@ def restore(scaled: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
     np.clip(values, low, high, out=values)
     if layout.dtype.kind in "iu":
         np.rint(values, out=values)
-    return values.astype(layout.dtype)
+    restored = values.astype(layout.dtype)
+    if layout.nodata is not None and low <= float(layout.nodata) <= high:
+        restored[restored == layout.nodata] = _beside(layout.nodata, layout)
+    return restored
+
+
+def _beside(nodata: Any, layout: SceneLayout) -> Any:
+    """Return the value next to nodata within the value range: a valid sample must not decode to nodata."""
+    rises = bool(nodata < layout.high)
+    if layout.dtype.kind in "iu":
+        return int(nodata) + (1 if rises else -1)
+    return np.nextafter(nodata, layout.high if rises else layout.low)
 
 
 def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:

@@ -26,6 +26,8 @@ def check_name(name: str) -> None:
 def resolve(name: str) -> torch.device:
     """Return the torch device of that name.
 
+    If torch is not loaded yet and the environment variable OMP_WAIT_POLICY is not set, it is set to PASSIVE.
+
     Parameters
     ----------
     name

@@ -69,7 +69,7 @@ def fit_to_psnr(
     Returns
     -------
     SirenFit
-        The smallest fit found that reaches the target.
+        The smallest fit found that reaches the target; or the best so far, if a person chose to keep that.
 
     Raises
     ------
@@ -86,6 +86,8 @@ def fit_to_psnr(
         reached = measure_psnr(tried)
         monitor.note(f"{budget:,} bytes: {reached:.2f} dB of {target:.2f} dB")
         best = max(best, reached)
+        if tried.interrupted:
+            return tried if found is None else found
         if reached >= target:
             found, enough = tried, budget
             budget = max(math.isqrt(max(too_small, smallest) * enough), smallest)

@@ -43,7 +43,7 @@ class SceneLayout:
     """(bands, height, width)."""
 
     nodata: np.generic | None
-    """What masked samples of class `NODATA` are restored to, in `dtype`; None where there are none."""
+    """What masked samples of class `NODATA`, and no others, are restored to, in `dtype`; None if it cannot occur."""
 
     low: np.generic
     """The smallest valid sample of the fitted bands, in `dtype`."""
@@ -199,8 +199,6 @@ def prepare_scene(array: NDArray[Any], *, nodata: float | None = None, allow_voi
         raise RequestError(
             f"a scene must have at least one valid sample. All {array.size} are nodata ({nodata}) or NaN."
         )
-    if not (classes == NODATA).any():
-        marker = None
     return _assemble(array, classes, valid, marker)
 
 
@@ -285,6 +283,8 @@ def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np
     elif high == low:
         # Zeros of both signs: equal, but not to the bit.
         high = float(np.nextafter(native.type(low), native.type(np.inf)))
+    if marker is not None and not (low <= float(marker) <= high or (classes == NODATA).any()):
+        marker = None
     spread = (high - low) or 1.0
     values = np.empty((len(fitted), height * width), np.float32)
     for index, band in enumerate(fitted.tolist()):

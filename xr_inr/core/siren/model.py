@@ -32,11 +32,11 @@ class SirenFit:
     architecture: Architecture | None
     """Its shape; None where a mean spectrum is all that fits the budget."""
 
-    weight_bits: int
-    """Bits of a weight."""
-
     iterations: int = 0
     """Iterations done."""
+
+    interrupted: bool = False
+    """Whether it was cut short and kept on a person's word."""
 
     search: list[CandidateResult] = field(default_factory=list)
     """What the architecture search saw."""
@@ -86,7 +86,7 @@ def fit_siren(
     """
     plan = make_plan(scene, preset, budget, weight_bits)
     if plan.basis is not None and plan.basis.rank == 0:
-        return SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None, weight_bits)
+        return SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
     with devices.lock(device):
         objective = Objective(scene, plan.basis, device)
 
@@ -94,7 +94,7 @@ def fit_siren(
             schedule = replace(preset, iterations=iterations)
             return Trainer(objective, architecture, schedule, weight_bits=weight_bits, seed=seed, device=device)
 
-        trainer, search = _run(start, preset, plan, monitor, math.inf if stop_at is None else stop_at)
+        trainer, search, interrupted = _run(start, preset, plan, monitor, math.inf if stop_at is None else stop_at)
     best, architecture = trainer.best, trainer.architecture
     sections = {} if plan.basis is None else {Section.SPECTRAL: plan.basis.to_bytes()}
     if weight_bits in FLOAT_BITS:
@@ -106,15 +106,16 @@ def fit_siren(
         integers = to_integer_layers(best.layers, weight_bits)
         network = write_quantised(first, integers, architecture, OMEGA_0, weight_bits)
     sections[network_section(weight_bits)] = network
-    return SirenFit(sections, architecture, weight_bits, trainer.iteration, search)
+    return SirenFit(sections, architecture, trainer.iteration, interrupted=interrupted, search=search)
 
 
 def _run(
     start: Start, preset: SirenPreset, plan: Plan, monitor: Monitor, stop_at: float
-) -> tuple[Trainer, list[CandidateResult]]:
+) -> tuple[Trainer, list[CandidateResult], bool]:
     """Search, then fit the winner; on KeyboardInterrupt ask whether the best network so far shall be kept."""
     begun: list[Trainer] = []
     search: list[CandidateResult] = []
+    interrupted = False
 
     def begin(architecture: Architecture, iterations: int) -> Trainer:
         begun.append(start(architecture, iterations))
@@ -136,5 +137,6 @@ def _run(
         trainer.settle()
         if not monitor.keep_best(Progress("fit", trainer.iteration, trainer.iterations, trainer.best.psnr)):
             raise
+        interrupted = True
     monitor.note(f"{trainer.architecture} kept: {trainer.best.psnr:.2f} dB after {trainer.iteration:,} iterations")
-    return trainer, search
+    return trainer, search, interrupted

@@ -1,7 +1,7 @@
 """Rounding weights while they are fitted, so that what is stored is what was fitted.
 
 Each row of a weight matrix has its own step, kept as float16; the gradient passes the rounding straight through
-(Bengio et al., arXiv 1308.3432). Plain rounding of a finished SIREN to 8 bits costs 10 to 15 dB.
+(Bengio et al., arXiv 1308.3432).
 """
 
 from __future__ import annotations

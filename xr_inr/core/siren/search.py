@@ -49,8 +49,8 @@ def successive_halving(
 ) -> Architecture:
     """Fit all candidates for a while, drop the worse half, fit the rest for longer, until one is left.
 
-    Every rung is a whole fit with a schedule of its own. Halfway through a longer one, at a high learning rate, the
-    ranks say little: they picked a network 1.3 dB below the best.
+    Every rung is a whole fit with a schedule of its own: halfway through a longer one, at a high learning rate, the
+    ranks say little.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Parameters as bytes: the paper's Table I for 32 and 16-bit floats, and integers of few bits with scales.
 
 Where weights are integers, the first layer and all biases stay float16: its rows of two weights would need a scale
-each and gain nothing, and rounding biases costs 3 dB.
+each and gain nothing, and rounding the biases loses more than 8-bit weights gain.
 
 Table I, most significant bit first, no gaps: w 16, h 16, c 16, n_h 8, w_h 8, q 1 (0: 32 bits, 1: 16 bits), then the
 parameters layer by layer, weights in rows, then biases; zeros fill the last byte. In front of it stands omega_0 as a
