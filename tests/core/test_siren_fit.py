@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -267,7 +268,7 @@ def pretend(curve):
 
     def fit(budget, stop_at):
         asked.append((budget, stop_at))
-        return SirenFit({}, Architecture(1, budget, 1), 8)
+        return SirenFit({}, Architecture(1, budget, 1))
 
     return fit, (lambda found: curve(found.architecture.hidden_width)), asked
 
@@ -280,6 +281,19 @@ def test_psnr_is_met_by_a_budget_close_to_the_smallest(target):
     assert found.architecture.hidden_width <= 1.5 * 100 * 2 ** (target / 6.0)
     assert len(asked) <= 7
     assert all(stop_at > target for _, stop_at in asked)
+
+
+def test_fit_that_a_person_keeps_ends_the_search_for_a_psnr():
+    kept = SimpleNamespace(interrupted=True)
+    found = rate.fit_to_psnr(
+        lambda budget, stop_at: kept,  # noqa: ARG005
+        40.0,
+        lambda fit: 35.0,  # noqa: ARG005
+        samples=100_000,
+        smallest=60,
+        monitor=Monitor(),
+    )
+    assert found is kept
 
 
 def test_psnr_out_of_reach_says_what_was_reached():

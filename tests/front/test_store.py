@@ -323,17 +323,18 @@ def test_failure_in_the_middle_leaves_nothing_where_nothing_was(small, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-def test_store_is_put_back_when_the_new_one_cannot_take_its_place(small, existing, monkeypatch):
+@pytest.mark.parametrize("error", [OSError("busy"), KeyboardInterrupt("busy")], ids=["an error", "Ctrl-C"])
+def test_store_is_put_back_when_the_new_one_cannot_take_its_place(small, existing, monkeypatch, error):
     rename = Path.rename
 
     def fail(path, target):
         if Path(target) == existing and path.name.endswith(".partial"):
-            raise OSError("busy")
+            raise error
         return rename(path, target)
 
     before = tree(existing)
     monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(OSError, match="busy"):
+    with pytest.raises(type(error), match="busy"):
         small.inr.to_zarr(existing, mode="w")
 
     assert tree(existing.parent) == {f"scene.zarr/{name}": data for name, data in before.items()}
