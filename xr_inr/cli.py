@@ -12,7 +12,7 @@ import click
 
 from xr_inr import api
 from xr_inr._version import __version__
-from xr_inr.comparison import compare_scenes, figures_dict, open_scene, open_scenes
+from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import MODELS
@@ -20,6 +20,7 @@ from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
 from xr_inr.exceptions import RequestError, XrInrError
 from xr_inr.geo import write_raster
+from xr_inr.opening import open_scene, open_scenes
 from xr_inr.report import json_safe, stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes

@@ -1,13 +1,9 @@
-"""Two scenes side by side: GeoTIFFs, Zarr stores, or arrays of xarray."""
+"""Two scenes side by side."""
 
 from __future__ import annotations
 
 import functools
 import operator
-import warnings
-from collections.abc import Hashable
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,60 +12,9 @@ from numpy.typing import NDArray
 
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.exceptions import RequestError
-from xr_inr.geo import open_raster
-from xr_inr.variables import find_axes, is_scene, nodata_of
+from xr_inr.variables import find_axes, nodata_of
 
 _SAMPLES_AT_ONCE = 2**24
-
-
-def open_scene(source: str | PathLike[str], variable: Hashable | None = None) -> xr.DataArray:
-    """Open the scene of a raster file or a Zarr store, its samples as they are stored, read when they are needed.
-
-    Parameters
-    ----------
-    source
-        A Zarr store, or anything that rasterio opens.
-    variable
-        Which variable of a store; its only scene if None.
-
-    Raises
-    ------
-    RequestError
-        When it does not exist, or does not hold exactly one scene and none was named.
-    """
-    scenes = {scene.name: scene for scene in open_scenes(source)}
-    if variable is not None:
-        if variable not in scenes:
-            raise RequestError(f"variable must be one of {list(scenes)}. Got {variable!r}.")
-        return scenes[variable]
-    if len(scenes) != 1:
-        raise RequestError(f"{source} must hold one scene, or one must be named. Got {list(scenes)}.")
-    return next(iter(scenes.values()))
-
-
-def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
-    """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open."""
-    if not is_store(source):
-        if str(source).rstrip("/").endswith(".zarr"):
-            raise RequestError(f"the store must exist. Got {source}.")
-        return [open_raster(source)]
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Failed to open Zarr store with consolidated", category=RuntimeWarning
-            )
-            ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        raise RequestError(f"{source} is not a Zarr store that can be read: {error}") from error
-    scenes = [scene for scene in ds.data_vars.values() if is_scene(scene)]
-    if not scenes:
-        raise RequestError(f"{source} must hold a scene. Got the variables {list(ds.data_vars)}.")
-    return scenes
-
-
-def is_store(source: str | PathLike[str]) -> bool:
-    """Whether a scene is in a Zarr store: a folder, or a URL that ends in .zarr; GDAL opens everything else."""
-    return Path(source).is_dir() or ("://" in str(source) and str(source).rstrip("/").endswith(".zarr"))
 
 
 def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:

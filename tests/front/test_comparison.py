@@ -12,8 +12,9 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
 from torchmetrics.functional.image import spectral_angle_mapper
 
 from xr_inr import comparison
-from xr_inr.comparison import compare_scenes, figures_dict, open_scene
+from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.exceptions import RequestError
+from xr_inr.opening import open_scene
 
 from .helpers import make_scene
 
