@@ -300,3 +300,26 @@ def test_psnr_out_of_reach_says_what_was_reached():
     fit, measure, _ = pretend(lambda budget: min(30.0, budget / 100))
     with pytest.raises(BudgetError, match=r"psnr=80.0 was not reached: .* up to 8 bpppb gave 30.00 dB"):
         rate.fit_to_psnr(fit, 80.0, measure, samples=100_000, smallest=60, monitor=Monitor())
+
+
+def test_fit_at_too_high_a_rate_slows_down_until_it_gains_again(train):
+    steep = {"bits": 32, "iterations": 300, "learning_rate": 0.02, "architecture": (3, 24)}
+    trainer = train(**steep)
+    course = finish(trainer)
+
+    assert trainer._slower < 1.0
+    assert course[-1] > course[60] + 10
+    assert trainer.best.iteration > 150
+
+
+def test_fit_at_a_good_rate_does_not_slow_down(train):
+    trainer = train(bits=32, iterations=150, widest_at_full_rate=None)
+    finish(trainer)
+
+    assert trainer._slower == 1.0
+
+
+def test_learning_rate_falls_with_the_width(train):
+    narrow, wide = (train(architecture=(1, width), widest_at_full_rate=16) for width in (8, 32))
+
+    assert wide._learning_rate() == pytest.approx(narrow._learning_rate() / 2)

@@ -26,6 +26,9 @@ _CHECK_POINTS = 1.7
 
 _SPARSE = 16
 
+_PATIENCE = 0.12
+"""Share of the iterations without any gain after which a fit goes back to its best parameters."""
+
 
 class _Optimiser(Protocol):
     def zero_grad(self) -> None: ...
@@ -98,11 +101,14 @@ class Trainer:
         self._bits = weight_bits
         self._generator = torch.Generator().manual_seed(seed)
         self._layers: Parameters = initialise(architecture, self._generator, device)
-        flat = [parameter for layer in self._layers for parameter in layer]
-        self._optimiser: _Optimiser = Soap(flat) if preset.optimiser == "soap" else _Adam(flat)
+        self._optimiser = self._new_optimiser()
+        self._slowed_at = 0
         batch = preset.batch_points
         self._batch = batch if batch is not None and batch < objective.points else None
         rarest = 1 if self._batch is None else int(_CHECK_POINTS * objective.points / self._batch)
+        # A step moves what reaches a unit by the learning rate times its inputs: beyond some width a fit breaks down.
+        widest = preset.widest_at_full_rate
+        self._slower = 1.0 if widest is None else min(1.0, widest / architecture.hidden_width)
         self._check_every = max(1, preset.iterations // _CHECKS, rarest)
 
     @property
@@ -130,6 +136,8 @@ class Trainer:
         XrInrError
             When the fit has diverged without any finite parameters to fall back on.
         """
+        if self._stalls():
+            self._slow_down()
         rounding = self._rounds()
         if rounding and not self._rounds(self.iteration - 1):
             self.best = Best()
@@ -161,6 +169,26 @@ class Trainer:
         if not self.best.layers:
             raise XrInrError(f"the fit of a network {self.architecture} diverged: no finite error was ever reached")
 
+    def _new_optimiser(self) -> _Optimiser:
+        flat = [parameter for layer in self._layers for parameter in layer]
+        return Soap(flat) if self._preset.optimiser == "soap" else _Adam(flat)
+
+    def _stalls(self) -> bool:
+        """Whether nothing has become better for so long that the learning rate must be beyond what the scene bears."""
+        if self._preset.schedule == "constant" or not self.best.layers:
+            return False
+        return self.iteration - max(self.best.iteration, self._slowed_at) > _PATIENCE * self.iterations
+
+    @torch.no_grad()
+    def _slow_down(self) -> None:
+        """Go back to the best parameters so far, and on from there at half the learning rate."""
+        for layer, best in zip(self._layers, self.best.layers, strict=True):
+            for parameter, value in zip(layer, best, strict=True):
+                parameter.copy_(value)
+        self._optimiser = self._new_optimiser()
+        self._slower *= 0.5
+        self._slowed_at = self.iteration
+
     def _rounds(self, iteration: int | None = None) -> bool:
         iteration = self.iteration if iteration is None else iteration
         return self._bits < 16 and iteration >= self._preset.quantise_from * self._preset.iterations
@@ -178,7 +206,7 @@ class Trainer:
 
     def _learning_rate(self) -> float:
         preset = self._preset
-        rate = preset.learning_rate * min(1.0, (self.iteration + 1) / max(1, preset.warmup))
+        rate = preset.learning_rate * self._slower * min(1.0, (self.iteration + 1) / max(1, preset.warmup))
         if preset.schedule == "cosine":
             rate *= 0.5 * (1.0 + math.cos(math.pi * self.iteration / preset.iterations))
         return rate

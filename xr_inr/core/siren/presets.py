@@ -28,6 +28,9 @@ class SirenPreset:
     learning_rate: float
     """The largest learning rate."""
 
+    widest_at_full_rate: int | None
+    """Hidden width from which on the learning rate falls with 1 / width; None for the same at every width."""
+
     schedule: Literal["constant", "cosine"]
     """How the learning rate changes after the warm-up."""
 
@@ -56,6 +59,7 @@ _BALANCED = SirenPreset(
     iterations=2400,
     optimiser="soap",
     learning_rate=1.2e-3,
+    widest_at_full_rate=48,
     schedule="cosine",
     warmup=40,
     spectral=True,
@@ -86,6 +90,7 @@ PRESETS = {
             iterations=15_000,
             optimiser="adam",
             learning_rate=2e-4,
+            widest_at_full_rate=None,
             schedule="constant",
             warmup=0,
             spectral=False,
