@@ -26,7 +26,7 @@ def check_name(name: str) -> None:
 def resolve(name: str) -> torch.device:
     """Return the torch device of that name.
 
-    If torch is not loaded yet and the environment variable OMP_WAIT_POLICY is not set, it is set to PASSIVE.
+    If torch is not loaded yet and the environment variable GOMP_SPINCOUNT is not set, it is set to 10000.
 
     Parameters
     ----------
@@ -41,8 +41,9 @@ def resolve(name: str) -> torch.device:
         Where torch cannot be imported.
     """
     check_name(name)
-    # Threads that wait by spinning make a fit several times slower as soon as a core is shared.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin for long while they wait make a fit several times slower as soon as a core is shared; threads
+    # that never spin gain nothing from a second core.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         import torch  # noqa: PLC0415 - reading must not load it
     except ImportError as error:
