@@ -22,7 +22,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fit,demo,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fit,demo,bench,dev]'
 	touch $(READY)
 
 clean:

@@ -1,1 +1,1 @@
-"""Slow experiments whose results stand in ``benchmarks/results``."""
+"""Codecs on real scenes, side by side; what they give stands in ``benchmarks/results``."""

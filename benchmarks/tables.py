@@ -1,52 +1,163 @@
-"""Write the README's tables, between their markers, from ``benchmarks/results``: ``python -m benchmarks.tables``."""
+"""The tables in the documents, written from ``benchmarks/results`` between markers.
+
+``<!-- table: NAME -->`` begins a table and ``<!-- end of table -->`` ends it; NAME is one of `TABLES`. Behind the name
+may stand scenes, as in ``<!-- table: rate_distortion pavia_centre_crop -->``; without any, all are shown.
+"""
 
 from __future__ import annotations
 
-import csv
+import math
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import claims, downstream_tables, results, speed_tables
+from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
+from benchmarks.paper.rate_distortion import table_ii
+from benchmarks.provenance import provenance
+
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
-_MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+"""The documents that may have tables."""
 
-Rows = list[dict[str, str]]
+UNMEASURED = "Not measured yet."
+"""What stands where there are no results."""
 
+NOTHING = "-"
+"""What stands where there is no figure."""
 
-def read(name: str) -> Rows:
-    """Return the rows of a results file."""
-    with (RESULTS / f"siren_{name}.tsv").open(newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+_MARKED = re.compile(r"(<!-- table: ([a-z_]+)((?: \w+)*) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
+_TIMES = ("encode s", "decode s")
 
-def readme() -> str:
-    """Return the README as the results say it must be."""
-    parts = [_sizes(read("quality")), _storage(read("storage")), _speed(read("speed"))]
-    text = (ROOT / "README.md").read_text()
-    return _MARKED.sub(lambda marks: marks[1] + "\n\n".join(parts) + "\n" + marks[2], text)
+Scenes = dict[str, list[Measured]]
+"""What was measured on each scene."""
 
 
-def _sizes(rows: Rows) -> str:
-    lines = [
-        "| scene at 0.1 bpppb | preset | bytes | PSNR dB | mean band PSNR dB | SAM | encode s | decode s |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    chosen = [row for row in rows if row["asked_bpppb"] == "0.1"]
-    lines += [
-        f"| {row['scene']} | `{row['preset']}` | {int(row['bytes']):,} | {float(row['psnr_db']):.2f} | "
-        f"{float(row['mean_band_psnr_db']):.2f} | {float(row['sam_degrees']):.2f}° | "
-        f"{float(row['encode_s']):.0f} | {float(row['decode_s']):.2f} |"
-        for row in sorted(chosen, key=lambda row: (row["scene"], row["preset"] == "balanced"))
-    ]
-    first = chosen[0]
-    intro = (
-        f"Measured on {first['cores']} cores of a shared machine, {_threads(first)} for the fit, {first['date']}. "
-        "PSNR over all samples, with the scene's largest value as peak; every byte counted."
+def write(documents: Iterable[Path] = DOCUMENTS) -> None:
+    """Write the tables of the documents anew; a document that does not exist is passed over."""
+    for path in documents:
+        if path.exists():
+            path.write_text(expected(path))
+
+
+def expected(path: Path) -> str:
+    """Return the text of a document as the results say it must be.
+
+    Raises
+    ------
+    ValueError
+        When a marker names a table or a scene that there is not.
+    """
+    return _MARKED.sub(lambda mark: f"{mark[1]}{table(mark[2], mark[3].split())}\n{mark[4]}", path.read_text())
+
+
+def table(name: str, scenes: Sequence[str] = ()) -> str:
+    """Return a table as Markdown, of some scenes or of all."""
+    if name not in TABLES:
+        raise ValueError(f"there is no table {name!r}, only {', '.join(TABLES)}")
+    found = by_scene(measured())
+    for scene in scenes:
+        if scene not in found:
+            raise ValueError(f"nothing was measured on {scene!r}, only on {', '.join(found) or 'no scene'}")
+    return TABLES[name]({scene: found[scene] for scene in scenes or found})
+
+
+def rate_distortion(scenes: Scenes) -> str:
+    """Return what every codec gives at `RATE`, the highest PSNR first."""
+    shown = {scene: asked for scene, found in scenes.items() if (asked := at(found, RATE))}
+    everything = [one for asked in shown.values() for one in asked]
+    note = (
+        f"At most {RATE:g} bits per pixel per band (bpppb), every byte of a stream counted. PSNR is over all samples "
+        "with the scene's largest value as peak; mean band PSNR is the mean of the bands, each with its own largest "
+        "value as peak; SAM is the spectral angle over all pixels, its mean and its 99th percentile; max error is in "
+        "units of the scene. Encoding is in processor seconds, its search for settings included."
     )
-    return "\n".join([intro, "", *lines])
+    if any(one.stored and not one.timed for one in everything):
+        note += " Times in brackets are of a WebAssembly sandbox and do not compare."
+    parts = [_paragraph(note, provenance(everything))]
+    header = ("codec", "bpppb", "PSNR dB", "mean band PSNR dB", "SAM mean", "SAM p99", "max error", *_TIMES)
+    for scene, asked in shown.items():
+        best = max((one.figure("psnr_db") for one in asked if one.stored), default=math.nan)
+        peak = next((f", peak {one.figure('peak'):,g}" for one in asked if one.stored), "")
+        rows = [[one.codec, *_figures(one, bold=one.figure("psnr_db") == best)] for one in asked]
+        parts += [f"**{title(scene)}**{peak}", _markdown(header, rows)]
+        parts += _without({one.codec: one.row["status"] for one in asked if not one.stored})
+    return "\n\n".join(parts)
 
 
-def _storage(rows: Rows) -> str:
+def psnr_by_rate(scenes: Scenes) -> str:
+    """Return the PSNR of every codec at every rate."""
+    parts = [
+        _paragraph(
+            "PSNR in dB at the bits per pixel per band asked for; the best of a rate is bold.",
+            provenance(one for found in scenes.values() for one in found if one.asked in results.RATES),
+        )
+    ]
+    for scene, found in scenes.items():
+        psnr = {
+            codec: {one.asked: one.figure("psnr_db") for one in ones if one.stored}
+            for codec, ones in by_codec(found).items()
+        }
+        best = {rate: max((of[rate] for of in psnr.values() if rate in of), default=math.nan) for rate in results.RATES}
+        rows = [
+            [
+                codec,
+                *(_number(of.get(rate, math.nan), ".2f", bold=of.get(rate) == best[rate]) for rate in results.RATES),
+            ]
+            for codec, of in sorted(psnr.items(), key=lambda item: -item[1].get(RATE, -math.inf))
+        ]
+        header = ("codec", *(f"{rate:g}" for rate in results.RATES))
+        parts += [f"**{title(scene)}**", _markdown(header, rows)]
+    return "\n\n".join(parts)
+
+
+def bd_rate(scenes: Scenes) -> str:
+    """Return the Bjontegaard deltas of every codec against `ANCHOR`."""
+    note = (
+        f"Bjontegaard deltas against `{ANCHOR}`: the mean difference in rate at equal PSNR, and in PSNR at equal rate, "
+        "each over the interval that both curves cover, which stands beside it; a figure over a short interval says "
+        "little. Curves are interpolated by monotone cubics; points that another dominates are left out."
+    )
+    parts = [note]
+    header = ("codec", "BD-rate", "over PSNR dB", "BD-PSNR dB", "over bpppb")
+    for scene, found in scenes.items():
+        compared = deltas(found)
+        rows = [
+            (
+                f"{codec} (anchor)" if codec == ANCHOR else codec,
+                NOTHING if of.rate_percent is None else f"{of.rate_percent:+.1f} %",
+                NOTHING if of.psnr_overlap is None else "{:.1f} to {:.1f}".format(*of.psnr_overlap),
+                NOTHING if of.psnr_db is None else f"{of.psnr_db:+.2f}",
+                NOTHING if of.rate_overlap is None else "{:.3f} to {:.3f}".format(*of.rate_overlap),
+            )
+            for codec, of in compared.items()
+        ]
+        reasons = {codec: of.reason for codec, of in compared.items() if of.reason}
+        parts += [f"**{title(scene)}**", _markdown(header, rows), *_without(reasons)]
+    return "\n\n".join(parts)
+
+
+def lossless(scenes: Scenes) -> str:
+    """Return the bits per pixel per band of the lossless codecs, the fewest on the first scene first."""
+    found = {scene: [one for one in ones if one.asked is None] for scene, ones in scenes.items()}
+    found = {scene: ones for scene, ones in found.items() if ones}
+    size = {(one.codec, one.scene): one.figure("bpppb") for ones in found.values() for one in ones if one.stored}
+    best = {scene: min((bpppb for (_, of), bpppb in size.items() if of == scene), default=0.0) for scene in found}
+    codecs = dict.fromkeys(one.codec for ones in found.values() for one in ones)
+    rows = []
+    for codec in sorted(codecs, key=lambda codec: [size.get((codec, scene), math.inf) for scene in found]):
+        sizes = [size.get((codec, scene), math.nan) for scene in found]
+        cells = [_number(of, ".3f", bold=of == best[scene]) for scene, of in zip(found, sizes, strict=True)]
+        rows.append([codec, *cells])
+    note = "Bits per pixel per band of codecs that return the very samples; the fewest are bold."
+    intro = _paragraph(note, provenance(one for ones in found.values() for one in ones))
+    return "\n\n".join([intro, _markdown(["codec", *map(title, found)], rows)])
+
+
+def storage(_: Scenes) -> str:
+    """Return what fewer bits for each weight give in the same bytes."""
+    rows = results.read("siren_storage")
     found = {(row["scene"], row["asked_bpppb"], row["weight_bits"]): float(row["psnr_db"]) for row in rows}
     lines = ["| same bytes, preset `fast` | bpppb | float16 | 8 bits | 6 bits |", "|---|--:|--:|--:|--:|"]
     for scene, bpppb in dict.fromkeys((row["scene"], row["asked_bpppb"]) for row in rows):
@@ -57,28 +168,64 @@ def _storage(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def _speed(rows: Rows) -> str:
-    lines = [
-        "| Jasper Ridge, 0.15 bpppb, float16 | fitted for s | PSNR then | s to the PSNR compared at | paper takes |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        reached = float(row["seconds_to_reach_it"])
-        times = float(row["paper_takes_times_longer"])
-        lines.append(
-            f"| `{row['preset']}` | {float(row['seconds_fitted']):.0f} | {float(row['psnr_at_the_end_db']):.2f} dB | "
-            + (f"{reached:.0f} | {times:.1f} x |" if reached != float("inf") else "never | |")
-        )
-    intro = (
-        "The paper's settings beside the presets, in one run; searches are counted for the presets and spared the "
-        f"paper. Compared at {float(rows[0]['compared_at_psnr_db']):.2f} dB."
+TABLES: dict[str, Callable[[Scenes], str]] = {
+    function.__name__: function
+    for function in (
+        rate_distortion,
+        psnr_by_rate,
+        bd_rate,
+        lossless,
+        storage,
+        claims.paper_claim,
+        claims.paper_verdict,
     )
-    return "\n".join([intro, "", *lines])
+} | {
+    "paper_table": lambda _: table_ii(),
+    "speed": lambda _: speed_tables.tables().get("speed", UNMEASURED),
+    "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
+    "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
+}
+"""The tables by the names that markers take."""
 
 
-def _threads(row: dict[str, str]) -> str:
-    return "one thread" if row["torch_threads"] == "1" else f"{row['torch_threads']} threads"
+def _figures(one: Measured, *, bold: bool) -> list[str]:
+    seconds = (_seconds(one.figure("encode_cpu_s")), _seconds(one.figure("decode_s")))
+    return [
+        _number(one.figure("bpppb"), ".4f"),
+        _number(one.figure("psnr_db"), ".2f", bold=bold),
+        _number(one.figure("mean_band_psnr_db"), ".2f"),
+        _number(one.figure("sam_mean_degrees"), ".2f", unit="°"),
+        _number(one.figure("sam_p99_degrees"), ".2f", unit="°"),
+        _number(one.figure("max_error"), ",.6g"),
+        *(text if one.timed or text == NOTHING else f"({text})" for text in seconds),
+    ]
 
 
-if __name__ == "__main__":
-    (ROOT / "README.md").write_text(readme())
+def _number(value: float, form: str, *, unit: str = "", bold: bool = False) -> str:
+    """Return a number as text; `NOTHING` for NaN."""
+    if math.isnan(value):
+        return NOTHING
+    text = ("exact" if math.isinf(value) else f"{value:{form}}") + unit
+    return f"**{text}**" if bold else text
+
+
+def _seconds(value: float) -> str:
+    """Return seconds to two or three digits, whole ones of what is long."""
+    return _number(value, ",.0f" if value >= 100 else ".3g" if value >= 1 else ".2g")
+
+
+def _without(reasons: Mapping[str, str]) -> list[str]:
+    """Say why codecs lack figures; an empty list where none does."""
+    listed = "; ".join(f"`{codec}`: {reason}" for codec, reason in reasons.items())
+    return [f"Without figures: {listed}."] if reasons else []
+
+
+def _paragraph(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table, its first column to the left and all others to the right."""
+    rule = "|".join(["", "---", *["--:"] * (len(header) - 1), ""])
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
+    return "\n".join([first, rule, *others])

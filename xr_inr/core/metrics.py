@@ -116,14 +116,32 @@ def compare(original: NDArray[Any], decoded: NDArray[Any], valid: NDArray[np.boo
     first = np.where(counts, first, 0.0)
     second = np.where(counts, second, 0.0)
     error = np.abs(first - second)
-    norms = np.sqrt(np.square(first).sum(axis=0)) * np.sqrt(np.square(second).sum(axis=0))
-    measured = norms > 0
-    cosine = (first * second).sum(axis=0)[measured] / norms[measured]
+    angles = spectral_angles(first, second)
     return Figures(
         valid_samples=counts.sum(axis=1),
         squared_errors=np.square(error).sum(axis=1),
         max_errors=error.max(axis=1, initial=0.0),
         peaks=np.abs(first).max(axis=1, initial=0.0),
-        angle_sum=float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))).sum()),
-        angles=int(measured.sum()),
+        angle_sum=float(angles.sum()),
+        angles=len(angles),
     )
+
+
+def spectral_angles(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the angles between spectra, in degrees (Kruse et al., 1993).
+
+    Parameters
+    ----------
+    first, second
+        Samples, shape (bands, pixels), without NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        One angle for each pixel whose two spectra are both not zero throughout.
+    """
+    norms = np.sqrt(np.square(first).sum(axis=0)) * np.sqrt(np.square(second).sum(axis=0))
+    measured = norms > 0
+    cosine = (first * second).sum(axis=0)[measured] / norms[measured]
+    result: NDArray[np.float64] = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.network import Parameters, evaluate, initialise
 from xr_inr.core.siren.objective import Objective
-from xr_inr.core.siren.optimiser import Soap
+from xr_inr.core.siren.optimiser import Adam, Optimiser, Soap
 from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.quantisation import as_stored, is_decodable
 from xr_inr.exceptions import XrInrError
@@ -28,26 +28,6 @@ _SPARSE = 16
 
 _PATIENCE = 0.12
 """Share of the iterations without any gain after which a fit goes back to its best parameters."""
-
-
-class _Optimiser(Protocol):
-    def zero_grad(self) -> None: ...
-    def step(self, learning_rate: float) -> None: ...
-
-
-class _Adam:
-    """torch's Adam with the learning rate given at each step."""
-
-    def __init__(self, parameters: list[Tensor]) -> None:
-        self._adam = torch.optim.Adam(parameters)
-
-    def zero_grad(self) -> None:
-        self._adam.zero_grad(set_to_none=True)
-
-    def step(self, learning_rate: float) -> None:
-        for group in self._adam.param_groups:
-            group["lr"] = learning_rate
-        self._adam.step()
 
 
 @dataclass
@@ -169,9 +149,50 @@ class Trainer:
         if not self.best.layers:
             raise XrInrError(f"the fit of a network {self.architecture} diverged: no finite error was ever reached")
 
-    def _new_optimiser(self) -> _Optimiser:
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes during a fit: tensors, numbers, strings, lists and dicts, as `torch.save` takes them.
+
+        The tensors are those of the running fit: save or copy them before it goes on.
+        """
+        return {
+            "architecture": str(self.architecture),
+            "iteration": self.iteration,
+            "layers": [[part.detach() for part in layer] for layer in self._layers],
+            "best": {"psnr": self.best.psnr, "iteration": self.best.iteration, "layers": self.best.layers},
+            "optimiser": self._optimiser.state_dict(),
+            "generator": self._generator.get_state(),
+            "slower": self._slower,
+            "slowed_at": self._slowed_at,
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the fit stood whose `state_dict` this is, to the same bits on the same machine.
+
+        This fit must have been made with the same arguments; it takes the tensors over.
+
+        Raises
+        ------
+        ValueError
+            When the state is that of another architecture.
+        """
+        if state["architecture"] != str(self.architecture):
+            raise ValueError(f"the state must be of a network {self.architecture}. Got {state['architecture']}.")
+        self.iteration = state["iteration"]
+        for layer, saved in zip(self._layers, state["layers"], strict=True):
+            for parameter, value in zip(layer, saved, strict=True):
+                parameter.copy_(value)
+        best, device = state["best"], self._layers[0][0].device
+        layers = [(weights.to(device), biases.to(device)) for weights, biases in best["layers"]]
+        self.best = Best(best["psnr"], best["iteration"], layers)
+        self._optimiser = self._new_optimiser()
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._generator.set_state(state["generator"])
+        self._slower, self._slowed_at = state["slower"], state["slowed_at"]
+
+    def _new_optimiser(self) -> Optimiser:
         flat = [parameter for layer in self._layers for parameter in layer]
-        return Soap(flat) if self._preset.optimiser == "soap" else _Adam(flat)
+        return Soap(flat) if self._preset.optimiser == "soap" else Adam(flat)
 
     def _stalls(self) -> bool:
         """Whether nothing has become better for so long that the learning rate must be beyond what the scene bears."""

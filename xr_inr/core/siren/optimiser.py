@@ -1,15 +1,58 @@
-"""SOAP: Adam run in the slowly turning eigenbasis of Shampoo's preconditioner.
+"""What moves the parameters of a fit: torch's Adam, and SOAP.
 
-Vyas et al., 'SOAP: Improving and Stabilizing Shampoo using Adam', arXiv 2409.11321. Matrices get SOAP, biases Adam.
+SOAP is Adam run in the slowly turning eigenbasis of Shampoo's preconditioner (Vyas et al., 'SOAP: Improving and
+Stabilizing Shampoo using Adam', arXiv 2409.11321). Matrices get SOAP, biases Adam.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+
+class Optimiser(Protocol):
+    """What a fit asks of an optimiser."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter against its gradient."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it remembers: tensors, numbers, lists and dicts."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what another one of the same parameters did."""
+
+
+class Adam:
+    """torch's Adam with the learning rate given at each step."""
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self._adam = torch.optim.Adam(parameters)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self._adam.zero_grad(set_to_none=True)
+
+    def step(self, learning_rate: float) -> None:
+        """Move every parameter against its gradient."""
+        for group in self._adam.param_groups:
+            group["lr"] = learning_rate
+        self._adam.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it remembers."""
+        return self._adam.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what another one of the same parameters did."""
+        self._adam.load_state_dict(state)
 
 
 @dataclass
@@ -72,6 +115,16 @@ class Soap:
             if parameter.grad is not None:
                 self._update(parameter, parameter.grad, state, learning_rate)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it remembers."""
+        return {"states": [dict(vars(state)) for state in self._states]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Remember what another one of the same parameters did."""
+        for own, saved in zip(self._states, state["states"], strict=True):
+            device = own.mean.device
+            vars(own).update({name: _moved(value, device) for name, value in saved.items()})
+
     def _update(self, parameter: Tensor, gradient: Tensor, state: _State, learning_rate: float) -> None:
         if parameter.ndim == 2:
             self._follow(gradient, state)
@@ -100,6 +153,13 @@ class Soap:
             if gram is not None:
                 product = gradient @ gradient.T if side == 0 else gradient.T @ gradient
                 gram.lerp_(product, 1.0 - self._gram_beta)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    """Return tensors, and those in lists, on `device`, and all else as it is."""
+    if isinstance(value, list):
+        return [_moved(part, device) for part in value]
+    return value.to(device) if isinstance(value, Tensor) else value
 
 
 def _eigenbasis(gram: Tensor) -> Tensor:

@@ -1,0 +1,129 @@
+"""The benchmarks' command line; every table and picture of the documents comes from it.
+
+python -m benchmarks run          scenes x codecs x rates; only what has no row yet is measured
+python -m benchmarks paper        the paper's experiments; fits that were cut short go on
+python -m benchmarks speed        throughput beside KLT + JPEG 2000, and growth with pixels, bands and budget
+python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
+python -m benchmarks storage      the form of the weights at equal bytes
+python -m benchmarks plot         the pictures in docs/images/benchmarks
+python -m benchmarks table        the tables in README.md and docs/benchmarks.md
+python -m benchmarks smoke        a few rows measured anew; fails where they are worse than the committed ones
+
+XR_INR_SCENES names the folder of the scenes' files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from benchmarks import results, runner, scenes
+from benchmarks.codecs import registry
+
+Options = argparse.Namespace
+
+
+def _run(options: Options) -> None:
+    todo = runner.jobs(options.scenes, options.codecs, options.rates)
+    runner.run(todo, workers=options.workers, again=options.again)
+
+
+def _paper(options: Options) -> None:
+    from benchmarks import paper  # noqa: PLC0415 - loads torch
+
+    iterations = paper.PAPER_ITERATIONS if options.full else None
+    paper.run(
+        options.experiment,
+        scenes=options.scenes,
+        iterations=iterations,
+        minutes=options.minutes,
+        device=options.device,
+    )
+
+
+def _speed(options: Options) -> None:
+    from benchmarks import speed  # noqa: PLC0415
+
+    for kind in speed.KINDS if options.kind == "all" else (options.kind,):
+        speed.run(kind, options.repeats)
+
+
+def _downstream(_: Options) -> None:
+    from benchmarks import downstream  # noqa: PLC0415
+
+    downstream.run()
+
+
+def _storage(_: Options) -> None:
+    from benchmarks import storage  # noqa: PLC0415
+
+    storage.run()
+
+
+def _plot(_: Options) -> None:
+    from benchmarks import downstream, paper, plots, speed  # noqa: PLC0415
+
+    for draw in (plots.draw, paper.draw, speed.draw, downstream.draw):
+        draw()
+
+
+def _table(_: Options) -> None:
+    from benchmarks import tables  # noqa: PLC0415
+
+    tables.write()
+
+
+def _smoke(_: Options) -> None:
+    from benchmarks import smoke  # noqa: PLC0415
+
+    known = smoke.committed()
+    worse = [found for row in smoke.rows() if (found := smoke.shortfall(row, known))]
+    sys.exit("\n".join(worse) or None)
+
+
+_COMMANDS: dict[str, Callable[[Options], None]] = {
+    "run": _run,
+    "paper": _paper,
+    "speed": _speed,
+    "downstream": _downstream,
+    "storage": _storage,
+    "plot": _plot,
+    "table": _table,
+    "smoke": _smoke,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    known = {name: commands.add_parser(name) for name in _COMMANDS}
+    run = known["run"]
+    run.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
+    run.add_argument("--codecs", nargs="+", choices=registry.CODECS, default=tuple(registry.CODECS), metavar="CODEC")
+    run.add_argument("--rates", nargs="+", type=float, default=results.RATES, metavar="BPPPB")
+    run.add_argument("--workers", type=int, default=2, help="processes at a time; they share the cores (%(default)s)")
+    run.add_argument("--again", action="store_true", help="measure also what has a row")
+    paper = known["paper"]
+    names = ("search", "capacity", "rate-distortion", "iterations", "all")
+    paper.add_argument("experiment", nargs="?", choices=names, default="all")
+    paper.add_argument("--scenes", nargs="+", choices=scenes.SCENES, metavar="SCENE")
+    paper.add_argument("--full", action="store_true", help="the paper's number of iterations in every fit")
+    paper.add_argument("--minutes", type=float, help="stop then, and go on from there in the next run")
+    paper.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    speed = known["speed"]
+    speed.add_argument("kind", nargs="?", choices=("speed", "scaling", "all"), default="all")
+    speed.add_argument("--repeats", type=int, default=3, help="of every measurement; the median counts")
+    return parser
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    options = _parser().parse_args()
+    _COMMANDS[options.command](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The codecs by name; a codec's libraries are imported when it is made."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass
+
+from benchmarks.codecs.base import Codec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a codec is defined and what its class takes."""
+
+    module: str
+    class_name: str
+    arguments: tuple[str, ...] = ()
+
+    def make(self) -> Codec:
+        """Import and return it."""
+        made = getattr(importlib.import_module(f"benchmarks.codecs.{self.module}"), self.class_name)(*self.arguments)
+        if not isinstance(made, Codec):
+            raise TypeError(f"{self.module}.{self.class_name} must be a Codec. Got {type(made).__name__}.")
+        return made
+
+
+OURS = {
+    "siren, fast": Entry("siren", "Siren", ("fast",)),
+    "siren, balanced": Entry("siren", "Siren", ("balanced",)),
+    "siren, best": Entry("siren", "Siren", ("best",)),
+    "siren, paper, 1 min": Entry("siren", "PaperSiren"),
+}
+
+CODECS = {
+    "jpeg, per band": Entry("bandwise", "JpegBands"),
+    "jpeg 2000, per band": Entry("bandwise", "Jpeg2000Bands"),
+    "pca + dct": Entry("pca_dct", "PcaDct"),
+    "klt + jpeg 2000": Entry("klt", "KltJpeg2000"),
+    "klt + jpeg xl": Entry("klt", "KltJpegXl"),
+    "klt + avif": Entry("klt", "KltAvif"),
+    "klt + hevc intra": Entry("hevc", "KltHevc"),
+    "sperr 3-d": Entry("scientific", "Sperr"),
+    "sz3": Entry("scientific", "Sz3"),
+    "zfp": Entry("scientific", "Zfp"),
+    "tthresh": Entry("tthresh", "Tthresh"),
+    "fourier network": Entry("fourier", "FourierNetwork"),
+    "zstd, bit-shuffled": Entry("lossless", "ShuffledZstd"),
+    "jpeg-ls": Entry("lossless", "JpegLs"),
+    "pcodec": Entry("lossless", "Pcodec"),
+    "atlas-hsi": Entry("atlas", "Atlas"),
+    **OURS,
+}
+"""In the order they are measured: what is quick first."""
+
+LOSSLESS = ("zstd, bit-shuffled", "jpeg-ls", "pcodec")
+"""Codecs that have no rate to choose."""
+
+
+def make(name: str) -> Codec:
+    """Return the codec of that name."""
+    return CODECS[name].make()
+
+
+def slug(name: str) -> str:
+    """Return a name as it stands in file names."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,84 @@
+"""Our own model at each of its presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+
+import xr_inr
+from benchmarks.codecs.base import Codec, OutOfReachError, Scene, Stream
+from xr_inr.core import device as devices
+from xr_inr.core.encode import Encoded, encode_array
+from xr_inr.core.monitor import Monitor, Progress
+from xr_inr.core.request import FitRequest
+from xr_inr.core.siren.presets import PRESETS
+from xr_inr.exceptions import BudgetError
+
+
+class Siren(Codec):
+    """The siren model of xr_inr, fitted on a GPU where torch finds one, else on the CPU."""
+
+    libraries = ("torch",)
+
+    def __init__(self, preset: str) -> None:
+        self.name = f"siren, {preset}"
+        self._preset = preset
+        self._device = devices.resolve("auto")
+
+    @property
+    def device(self) -> str:
+        """Where the fit runs."""
+        return self._device.type
+
+    def encode(self, scene: Scene, budget: int) -> Stream:
+        """Fit a network within the budget; its search for an architecture is part of it."""
+        request = FitRequest(bpppb=budget * 8 / scene.size, preset=self._preset)
+        encoded = _encode(scene, request, budget, Monitor())
+        return Stream(encoded.payload, f"{_network(encoded)}, {encoded.iterations:,} iterations")
+
+    def decode(self, payload: bytes) -> Scene:
+        """Evaluate the network at every position, with numpy."""
+        return np.asarray(xr_inr.decode(payload))
+
+
+class PaperSiren(Siren):
+    """The paper's settings for a while: full batches, Adam at 2e-4, 16-bit weights, five hidden layers, no search.
+
+    All 15,000 iterations of every scene and rate would take a day on two cores; `benchmarks.paper` runs them to the
+    end where they matter. The parameters that are best when the time is up are stored.
+    """
+
+    seconds = 60.0
+    """Processor time of a fit."""
+
+    def __init__(self) -> None:
+        super().__init__("paper")
+        self.name = "siren, paper, 1 min"
+        PRESETS[self.name] = dataclasses.replace(PRESETS["paper"], hidden_layers=(5,), rungs=())
+
+    def encode(self, scene: Scene, budget: int) -> Stream:
+        """Fit the network that the budget allows until the time is up."""
+        until = time.process_time() + self.seconds
+
+        def stop(_: Progress) -> None:
+            if time.process_time() > until:
+                raise KeyboardInterrupt
+
+        request = FitRequest(bpppb=budget * 8 / scene.size, preset=self.name)
+        encoded = _encode(scene, request, budget, Monitor(report=stop, keep_best=lambda _: True))
+        planned = PRESETS[self.name].iterations
+        return Stream(encoded.payload, f"{_network(encoded)}, {encoded.iterations:,} of {planned:,} iterations")
+
+
+def _encode(scene: Scene, request: FitRequest, budget: int, monitor: Monitor) -> Encoded:
+    try:
+        encoded = encode_array(scene, request, budget=budget, monitor=monitor)
+    except BudgetError as error:
+        raise OutOfReachError(str(error)) from error
+    return encoded
+
+
+def _network(encoded: Encoded) -> str:
+    return encoded.architecture or "no network"

@@ -1,0 +1,88 @@
+"""Tables of results as tab-separated files: one row, one stream that was decoded and compared."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+RATES = (0.01, 0.02, 0.04, 0.07, 0.1, 0.2, 0.4)
+"""Bits per pixel per band that every codec is asked for."""
+
+Row = dict[str, str]
+"""A row as it stands in a file."""
+
+COLUMNS = (
+    "scene",
+    "codec",
+    "asked_bpppb",
+    "status",
+    "settings",
+    "bytes",
+    "bpppb",
+    "psnr_db",
+    "peak",
+    "mean_band_psnr_db",
+    "sam_mean_degrees",
+    "sam_p99_degrees",
+    "max_error",
+    "encode_s",
+    "encode_cpu_s",
+    "decode_s",
+    "peak_memory_mib",
+    "cores",
+    "threads",
+    "device",
+    "versions",
+    "date",
+)
+"""What is recorded of a stream. `encode_cpu_s` is the processor time of encoding, which other work on the machine does
+not lengthen. `status` is ``ok``, or says why there is none. ``asked_bpppb`` is empty for lossless
+codecs. `psnr_db` is over all samples with `peak` the scene's largest value, `mean_band_psnr_db` the mean over the bands
+of each band against its own largest value, of the bands that are not restored exactly."""
+
+
+def read(name: str) -> list[Row]:
+    """Return the rows of ``results/<name>.tsv``, none where there is no such file."""
+    path = FOLDER / f"{name}.tsv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def write(name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write ``results/<name>.tsv`` whole: either all rows are there or the file is as before."""
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.tsv"
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(columns), delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial.replace(path)
+
+
+def number(row: Mapping[str, str], column: str) -> float:
+    """Return a column as a number, NaN where it is empty."""
+    return float(row[column] or "nan")
+
+
+def machine(libraries: Iterable[str] = (), *, device: str = "cpu") -> dict[str, str]:
+    """Return what belongs beside a measurement: cores, threads a process may use, device, versions, date."""
+    names = ("xr-inr", "numpy", *libraries)
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    return {
+        "cores": str(os.cpu_count()),
+        "threads": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count())),
+        "device": device,
+        "versions": ", ".join([*versions, f"python {platform.python_version()}"]),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
+    }

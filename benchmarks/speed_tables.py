@@ -1,0 +1,185 @@
+"""What the measured times say: throughputs, ratios and exponents of growth, as Markdown."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks import results
+from benchmarks.results import Row, number
+from benchmarks.speed_job import PEER
+
+OPERATIONS = ("encode", "decode")
+
+AXES = {"pixels": "pixels", "bands": "bands", "bpppb": "bits per pixel per band"}
+"""What grows, and how it is called."""
+
+QUANTITIES = {"in_process_s": "call", "whole_process_s": "whole process"}
+"""The times that are compared, and how they are called."""
+
+Points = list[tuple[float, float]]
+"""Sizes and what was measured there, by size."""
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """The least-squares line through points in log-log: y = factor * x ** exponent."""
+
+    factor: float
+    exponent: float
+    standard_error: float
+    """Of the exponent: sqrt(residual sum of squares / (n - 2) / sum of squares of log x about its mean)."""
+
+    def at(self, size: float) -> float:
+        """Return what the law says for a size."""
+        return float(self.factor * size**self.exponent)
+
+
+def growth(points: Points) -> PowerLaw:
+    """Fit a power law.
+
+    Raises
+    ------
+    ValueError
+        With fewer than three points, or where a coordinate is not above 0.
+    """
+    if len(points) < 3 or min(min(point) for point in points) <= 0:
+        raise ValueError(f"a power law needs at least 3 points with coordinates above 0. Got {points}.")
+    x, y = np.log(np.array(points)).T
+    spread = float(np.square(x - x.mean()).sum())
+    exponent = float(((x - x.mean()) * (y - y.mean())).sum() / spread)
+    intercept = float(y.mean() - exponent * x.mean())
+    residual = float(np.square(y - intercept - exponent * x).sum())
+    return PowerLaw(math.exp(intercept), exponent, math.sqrt(residual / (len(points) - 2) / spread))
+
+
+def medians(rows: Iterable[Row], axis: str, method: str, operation: str, quantity: str) -> Points:
+    """Return (size, median over the repeats) of a column of the rows of one axis, method and operation, by size."""
+    found = defaultdict(list)
+    for row in rows:
+        if (row["axis"], row["method"], row["operation"]) == (axis, method, operation):
+            found[_size(row)].append(number(row, quantity))
+    return [(size, statistics.median(values)) for size, values in sorted(found.items())]
+
+
+def _size(row: Row) -> float:
+    if row["axis"] == "pixels":
+        return number(row, "height") * number(row, "width")
+    return number(row, {"bands": "bands", "bpppb": "asked_bpppb"}[row["axis"]])
+
+
+def ratios(rows: Sequence[Row], method: str, operation: str, quantity: str) -> list[float]:
+    """Return the peer's time over that of `method` in each repeat: below 1, ours has the smaller throughput."""
+    times = {(row["method"], row["repeat"]): number(row, quantity) for row in rows if row["operation"] == operation}
+    repeats = [repeat for name, repeat in times if name == method]
+    return [times[PEER, repeat] / times[method, repeat] for repeat in repeats]
+
+
+def tables() -> dict[str, str]:
+    """Return the blocks ``speed`` and ``scaling``, of those whose results are there."""
+    blocks = {"speed": (results.read("speed"), speed), "scaling": (results.read("scaling"), scaling)}
+    return {name: render(rows) for name, (rows, render) in blocks.items() if rows}
+
+
+def speed(rows: Sequence[Row]) -> str:
+    """Return throughputs in samples a second, and their ratios to the peer's."""
+    lines = [
+        f"| | method | Msamples/s: call | whole process | times {PEER}: call | whole process | peak MiB |",
+        "|---|---|--:|--:|--:|--:|--:|",
+    ]
+    for operation in OPERATIONS:
+        chosen = [row for row in rows if row["operation"] == operation]
+        for method in dict.fromkeys(row["method"] for row in chosen):
+            own = [row for row in chosen if row["method"] == method]
+            speeds = (_significant(_throughput(own, quantity)) for quantity in QUANTITIES)
+            compared = (_ratio(ratios(rows, method, operation, quantity)) for quantity in QUANTITIES)
+            memory = statistics.median(number(row, "peak_memory_mib") for row in own)
+            lines.append(f"| {operation} | `{method}` | {' | '.join((*speeds, *compared))} | {memory:.0f} |")
+    first = rows[0]
+    intro = (
+        f"{first['scene']} ({first['bands']} x {first['height']} x {first['width']}) at {first['asked_bpppb']} bpppb, "
+        f"one thread of {first['cores']} cores, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
+        "decode is a process of its own; the methods take turns. A call is timed after the imports, a decode when it "
+        "was called once before; a whole process has Python's start, imports and files in it. An encode has the "
+        "method's own search for its settings in it; the one pass repeats an encode with the settings that were found. "
+        "Ratios of throughputs, ours / peer: above 1, ours is faster; in "
+        "brackets the smallest and largest of the repeats. Our decode runs without torch."
+    )
+    return "\n".join([intro, "", *lines])
+
+
+def scaling(rows: Sequence[Row]) -> str:
+    """Return the exponents of time and memory over each size."""
+    quantities = ("in_process_s", "call_memory_mib")
+    lines = [
+        "| over | from - to | | method | time of the call | its exponent | memory of the call | its exponent |",
+        "|---|---|---|---|--:|--:|--:|--:|",
+    ]
+    for axis, title in AXES.items():
+        for operation in OPERATIONS:
+            for method in dict.fromkeys(row["method"] for row in rows if row["axis"] == axis):
+                times, memory = (medians(rows, axis, method, operation, quantity) for quantity in quantities)
+                if not times:
+                    continue
+                lines.append(
+                    f"| {title} | {times[0][0]:,g} - {times[-1][0]:,g} | {operation} | `{method}` "
+                    f"| {_significant(times[0][1])} - {_significant(times[-1][1])} s | {_exponent(times)} "
+                    f"| {memory[0][1]:.1f} - {memory[-1][1]:.1f} MiB | {_exponent(memory)} |"
+                )
+    settings = "; ".join(f"{AXES[axis]}: {_fixed(row)}" for axis, row in {row["axis"]: row for row in rows}.items())
+    intro = (
+        f"Time or memory ~ size^k, least squares in log-log, ± standard error of k; cuts of {rows[0]['scene']}, "
+        f"mirrored at its edges where it is too small ({settings}); medians of {_repeats(rows)}, one thread. "
+        "Memory is what the call needs beyond Python, libraries and its input; whole processes need "
+        f"{_least(rows, 'peak_memory_mib'):.0f} MiB at least. Where bits per pixel per band are given, bytes grow with "
+        "pixels and bands, and so do our networks."
+    )
+    return "\n".join([intro, "", *lines])
+
+
+def _throughput(rows: Sequence[Row], quantity: str) -> float:
+    samples = math.prod(int(rows[0][column]) for column in ("bands", "height", "width"))
+    return samples / statistics.median(number(row, quantity) for row in rows) / 1e6
+
+
+def _ratio(values: Sequence[float]) -> str:
+    if set(values) == {1.0}:
+        return "1"
+    middle, least, most = statistics.median(values), min(values), max(values)
+    return f"{_significant(middle)} ({_significant(least)}-{_significant(most)})"
+
+
+def _exponent(points: Points) -> str:
+    positive = [point for point in points if point[1] > 0]
+    if len(positive) < 3:
+        return "not fitted"
+    law = growth(positive)
+    return f"{law.exponent:.2f} ± {law.standard_error:.2f}"
+
+
+def _significant(value: float) -> str:
+    """Return three significant digits without an exponent."""
+    decimals = max(0, 2 - math.floor(math.log10(value))) if value else 0
+    return f"{value:,.{decimals}f}"
+
+
+def _repeats(rows: Sequence[Row]) -> str:
+    repeats = len({row["repeat"] for row in rows})
+    return f"{repeats} repeats" if repeats > 1 else "1 repeat"
+
+
+def _fixed(row: Row) -> str:
+    """Say what stays the same along the axis of a row."""
+    bands, pixels = f"{row['bands']} bands", f"{row['height']} x {row['width']} pixels"
+    rate = f"{row['asked_bpppb']} bpppb"
+    kept = {"pixels": (bands, rate), "bands": (pixels, rate), "bpppb": (bands, pixels)}
+    return " and ".join(kept[row["axis"]])
+
+
+def _least(rows: Sequence[Row], quantity: str) -> float:
+    return min(number(row, quantity) for row in rows)

@@ -1,0 +1,52 @@
+"""The codecs by name, and what all of them have in common."""
+
+import numpy as np
+import pytest
+
+from benchmarks.codecs import registry
+from benchmarks.curves import IN_A_SANDBOX
+from xr_inr.core.siren.presets import PRESETS
+
+CODECS = [name for name in registry.CODECS if name not in ("atlas-hsi", "fourier network")]  # needs CUDA; takes long
+OURS = tuple(registry.OURS)
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene):
+    smooth = make_scene((6, 24, 20), "f8").cumsum(axis=1)
+    return np.rint(40 * (smooth - smooth.min())).astype(np.uint16)
+
+
+@pytest.mark.parametrize("name", registry.CODECS)
+def test_codec_bears_the_name_it_is_registered_by(name):
+    assert registry.make(name).name == name
+
+
+@pytest.mark.parametrize("name", registry.CODECS)
+def test_times_in_a_sandbox_are_known_to_the_tables(name):
+    assert registry.make(name).comparable_times == (name not in IN_A_SANDBOX)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.usefixtures("tiny_presets")
+def test_scene_comes_back_from_the_bytes_alone_within_the_budget(name, scene):
+    budget = 900
+    stream = registry.make(name).encode(scene, 2**62 if name in registry.LOSSLESS else budget)
+    decoded = registry.make(name).decode(stream.payload)
+
+    assert (decoded.shape, decoded.dtype) == (scene.shape, scene.dtype)
+    assert stream.settings
+    assert name in registry.LOSSLESS or len(stream.payload) <= budget
+    assert registry.make(name).lossless == (name in registry.LOSSLESS)
+    assert np.array_equal(decoded, scene) or name not in registry.LOSSLESS
+
+
+def test_every_preset_of_ours_is_compared():
+    assert [any(preset in name for name in OURS) for preset in PRESETS] == [True] * len(PRESETS)
+
+
+def test_names_of_files_are_distinct():
+    slugs = [registry.slug(name) for name in registry.CODECS]
+
+    assert len(set(slugs)) == len(slugs)
+    assert registry.slug("klt + jpeg 2000") == "klt-jpeg-2000"
