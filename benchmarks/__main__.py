@@ -5,6 +5,7 @@ python -m benchmarks paper        the paper's experiments; fits that were cut sh
 python -m benchmarks speed        throughput beside KLT + JPEG 2000, and growth with pixels, bands and budget
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
+python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
 python -m benchmarks table        the tables in README.md and docs/benchmarks.md
 python -m benchmarks smoke        a few rows measured anew; fails where they are worse than the committed ones
@@ -18,7 +19,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import results, runner, scenes
+from benchmarks import runner, scenes
 from benchmarks.codecs import registry
 
 Options = argparse.Namespace
@@ -43,16 +44,16 @@ def _paper(options: Options) -> None:
 
 
 def _speed(options: Options) -> None:
-    from benchmarks import speed  # noqa: PLC0415
+    from benchmarks.speed import run as speed  # noqa: PLC0415
 
     for kind in speed.KINDS if options.kind == "all" else (options.kind,):
         speed.run(kind, options.repeats)
 
 
-def _downstream(_: Options) -> None:
-    from benchmarks import downstream  # noqa: PLC0415
+def _downstream(options: Options) -> None:
+    from benchmarks.downstream import run as downstream  # noqa: PLC0415
 
-    downstream.run()
+    downstream.run(again=options.again)
 
 
 def _storage(_: Options) -> None:
@@ -61,10 +62,19 @@ def _storage(_: Options) -> None:
     storage.run()
 
 
-def _plot(_: Options) -> None:
-    from benchmarks import downstream, paper, plots, speed  # noqa: PLC0415
+def _bd(options: Options) -> None:
+    from benchmarks import curves, tables  # noqa: PLC0415
 
-    for draw in (plots.draw, paper.draw, speed.draw, downstream.draw):
+    found = curves.by_scene(curves.measured())
+    print(tables.bd_rate({name: found[name] for name in options.scenes if name in found}, options.anchor))
+
+
+def _plot(_: Options) -> None:
+    from benchmarks import paper, plots  # noqa: PLC0415
+    from benchmarks.downstream import plots as downstream_plots  # noqa: PLC0415
+    from benchmarks.speed import plots as speed_plots  # noqa: PLC0415
+
+    for draw in (plots.draw, paper.draw, speed_plots.draw, downstream_plots.draw):
         draw()
 
 
@@ -78,8 +88,12 @@ def _smoke(_: Options) -> None:
     from benchmarks import smoke  # noqa: PLC0415
 
     known = smoke.committed()
-    worse = [found for row in smoke.rows() if (found := smoke.shortfall(row, known))]
-    sys.exit("\n".join(worse) or None)
+    worse = []
+    for row in smoke.rows(say=print):
+        found = smoke.shortfall(row, known)
+        worse += [found] if found else []
+        print(found or f"{', '.join(runner.key_of(row))}: {row['psnr_db']} dB, as committed or better")
+    sys.exit(1 if worse else 0)
 
 
 _COMMANDS: dict[str, Callable[[Options], None]] = {
@@ -88,6 +102,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "speed": _speed,
     "downstream": _downstream,
     "storage": _storage,
+    "bd": _bd,
     "plot": _plot,
     "table": _table,
     "smoke": _smoke,
@@ -103,9 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     run = known["run"]
     run.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
     run.add_argument("--codecs", nargs="+", choices=registry.CODECS, default=tuple(registry.CODECS), metavar="CODEC")
-    run.add_argument("--rates", nargs="+", type=float, default=results.RATES, metavar="BPPPB")
+    run.add_argument("--rates", nargs="+", type=float, metavar="BPPPB")
     run.add_argument("--workers", type=int, default=2, help="processes at a time; they share the cores (%(default)s)")
     run.add_argument("--again", action="store_true", help="measure also what has a row")
+    known["downstream"].add_argument("--again", action="store_true", help="measure also what has a row")
+    bd = known["bd"]
+    bd.add_argument("--anchor", choices=registry.CODECS, default="klt + jpeg 2000", metavar="CODEC")
+    bd.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
     paper = known["paper"]
     names = ("search", "capacity", "rate-distortion", "iterations", "all")
     paper.add_argument("experiment", nargs="?", choices=names, default="all")
@@ -122,7 +141,10 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run what the command line asks for."""
     options = _parser().parse_args()
-    _COMMANDS[options.command](options)
+    try:
+        _COMMANDS[options.command](options)
+    except (scenes.MissingSceneError, runner.JobError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

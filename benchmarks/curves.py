@@ -8,18 +8,15 @@ from dataclasses import dataclass
 
 from benchmarks import results
 from benchmarks.bd import Delta, delta
+from benchmarks.codecs.registry import CODECS
 from benchmarks.results import Row
 from benchmarks.scenes import SCENES
 
-TABLE = "rate_distortion"
 ANCHOR = "klt + jpeg 2000"
-"""The codec that Bjontegaard deltas are against."""
+"""The codec that Bjontegaard deltas are against unless another is named."""
 
 RATE = 0.1
 """Bits per pixel per band at which codecs are put side by side."""
-
-IN_A_SANDBOX = frozenset({"tthresh", "fourier network"})
-"""Codecs that run in a WebAssembly sandbox, whose times say nothing of the method."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +48,26 @@ class Measured:
     @property
     def timed(self) -> bool:
         """Whether its times compare with those of others."""
-        return self.codec not in IN_A_SANDBOX
+        return self.codec not in CODECS or not CODECS[self.codec].in_a_sandbox
 
     def figure(self, column: str) -> float:
         """Return a column as a number, NaN where there is none."""
         return results.number(self.row, column) if self.stored else math.nan
 
-    def throughput(self, column: str) -> float:
-        """Return million samples a second of a column of seconds."""
+    @property
+    def encode_s(self) -> float:
+        """Seconds of encoding: of the processor, or of the clock where a GPU did the work."""
+        return self.figure("encode_cpu_s" if self.row["device"] == "cpu" else "encode_s")
+
+    def throughput(self, seconds: float) -> float:
+        """Return million samples a second of what takes so many seconds."""
         samples = self.figure("bytes") * 8 / self.figure("bpppb")
-        return samples / self.figure(column) / 1e6
+        return samples / seconds / 1e6
 
 
 def measured() -> list[Measured]:
     """Return all that was measured, scene by scene in the order of `SCENES`."""
-    found = [Measured(row) for row in results.read(TABLE)]
+    found = [Measured(row) for row in results.read(results.GRID)]
     order = list(SCENES)
     return sorted(found, key=lambda one: order.index(one.scene) if one.scene in SCENES else len(order))
 
@@ -93,8 +95,8 @@ def at(found: Iterable[Measured], rate: float) -> list[Measured]:
     return sorted(asked, key=lambda one: -one.figure("psnr_db") if one.stored else math.inf)
 
 
-def deltas(found: Iterable[Measured]) -> dict[str, Delta]:
-    """Return the Bjontegaard deltas of every lossy codec on one scene against `ANCHOR`, the highest PSNR first.
+def deltas(found: Iterable[Measured], anchor: str) -> dict[str, Delta]:
+    """Return the Bjontegaard deltas of every lossy codec on one scene against `anchor`, the highest PSNR first.
 
     Rates are the bits per pixel per band of the streams, not those asked for. Codecs without a delta in PSNR are last.
     """
@@ -102,8 +104,8 @@ def deltas(found: Iterable[Measured]) -> dict[str, Delta]:
         codec: [(one.figure("bpppb"), one.figure("psnr_db")) for one in ones if one.stored]
         for codec, ones in by_codec(found).items()
     }
-    anchor = points.get(ANCHOR, [])
-    compared = {codec: delta(anchor, curve) for codec, curve in points.items()}
+    reference = points.get(anchor, [])
+    compared = {codec: delta(reference, curve) for codec, curve in points.items()}
     return dict(sorted(compared.items(), key=lambda item: math.inf if item[1].psnr_db is None else -item[1].psnr_db))
 
 

@@ -22,9 +22,14 @@ _DPI = 160
 _COLOURS = 64
 """Of the palette of a file; a third of the bytes of all colours, for the same look."""
 
-_TEXT = 8.5
-_GREY = "#5A5A5A"
-_PALE = "#E6E6E6"
+TEXT = 8.5
+"""Points of all text but headings."""
+
+GREY = "#5A5A5A"
+"""Of text that names no codec."""
+
+PALE = "#E6E6E6"
+"""Of grids."""
 
 Curve = tuple[list[float], list[float]]
 """Bits per pixel per band, and a figure at each."""
@@ -49,7 +54,7 @@ def draw(folder: Path = FOLDER) -> list[Path]:
             figure = picture(scene, found)
             if figure is not None:
                 path = folder / f"{name}_{scene}.png"
-                _save(figure, path)
+                save(figure, path)
                 written.append(path)
     return written
 
@@ -74,7 +79,7 @@ def throughput(scene: str, found: Iterable[Measured]) -> Figure | None:
     figure, axes = _figure(scene, f"million samples a second at {RATE:g} bpppb", height=1.3 + 0.24 * len(timed))
     for place, one in enumerate(timed):
         look = style(one.codec)
-        encoded, decoded = one.throughput("encode_cpu_s"), one.throughput("decode_s")
+        encoded, decoded = one.throughput(one.encode_s), one.throughput(one.figure("decode_s"))
         axes.plot([encoded, decoded], [place, place], color=look.colour, linewidth=1.2, alpha=0.6, zorder=2)
         axes.plot(encoded, place, "o", color=look.colour, markersize=6.5, zorder=3)
         axes.plot(decoded, place, "o", color=look.colour, markersize=6.5, markerfacecolor="white", zorder=3)
@@ -85,18 +90,18 @@ def throughput(scene: str, found: Iterable[Measured]) -> Figure | None:
         look = style(one.codec)
         label.set(color=look.colour, fontweight="bold" if look.strong else "normal")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.grid(axis="x", color=_PALE, linewidth=0.8)
+    axes.grid(axis="x", color=PALE, linewidth=0.8)
     handles = [
-        Line2D([], [], linestyle="", marker="o", color=_GREY, markerfacecolor=face, label=label)
-        for face, label in ((_GREY, "encodes"), ("white", "decodes"))
+        Line2D([], [], linestyle="", marker="o", color=GREY, markerfacecolor=face, label=label)
+        for face, label in ((GREY, "encodes"), ("white", "decodes"))
     ]
     figure.legend(
-        handles=handles, loc="upper right", ncols=2, frameon=False, fontsize=_TEXT, labelcolor=_GREY, handletextpad=0.1
+        handles=handles, loc="upper right", ncols=2, frameon=False, fontsize=TEXT, labelcolor=GREY, handletextpad=0.1
     )
     left_out = [one.codec for one in stored if not one.timed]
     if left_out:
         note = f"Left out: {', '.join(left_out)}, whose times are those of a WebAssembly sandbox."
-        figure.supxlabel(note, x=0.012, ha="left", fontsize=_TEXT, color=_GREY)
+        figure.supxlabel(note, x=0.012, ha="left", fontsize=TEXT, color=GREY)
     return figure
 
 
@@ -132,8 +137,8 @@ def _over_size(
     axes.set_xticks(results.RATES, [f"{rate:g}" for rate in results.RATES])
     axes.xaxis.minorticks_off()
     axes.set_xlim(0.9 * min(min(sizes) for sizes, _ in curves.values()), 1.1 * max(results.RATES))
-    axes.set_xlabel("bits per pixel per band, every byte counted", fontsize=_TEXT, color=_GREY, loc="left")
-    axes.grid(color=_PALE, linewidth=0.8, which="both")
+    axes.set_xlabel("bits per pixel per band, every byte counted", fontsize=TEXT, color=GREY, loc="left")
+    axes.grid(color=PALE, linewidth=0.8, which="both")
     _name_ends(figure, axes, {codec: (sizes[-1], figures[-1]) for codec, (sizes, figures) in curves.items()})
     return figure
 
@@ -145,7 +150,7 @@ def _curve(ones: Iterable[Measured], column: str) -> Curve:
     return [size for size, _ in points], [figure for _, figure in points]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write a PNG with a palette; the same figure gives the same bytes."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
@@ -155,15 +160,26 @@ def _save(figure: Figure, path: Path) -> None:
 
 def _figure(scene: str, heading: str, *, height: float) -> tuple[Figure, Axes]:
     """Return an empty figure with the scene and what is shown above its axes."""
-    figure = Figure(figsize=(7.6, height), dpi=_DPI, layout="constrained")
+    figure = headed(title(scene), height=height)
     axes = figure.add_subplot()
-    figure.suptitle(title(scene), x=0.012, ha="left", fontsize=11, fontweight="bold")
-    axes.set_title(heading, loc="left", fontsize=_TEXT + 0.5, color=_GREY)
+    dress(axes, heading)
+    return figure, axes
+
+
+def headed(heading: str, *, height: float) -> Figure:
+    """Return a figure without axes, as wide as all pictures and `height` inches high, with a heading."""
+    figure = Figure(figsize=(7.6, height), dpi=_DPI, layout="constrained")
+    figure.suptitle(heading, x=0.012, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def dress(axes: Axes, heading: str) -> None:
+    """Give axes the look they have in all pictures, and say above them what they show."""
+    axes.set_title(heading, loc="left", fontsize=TEXT + 0.5, color=GREY)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#B0B0B0")
-    axes.tick_params(length=0, labelsize=_TEXT, labelcolor=_GREY, which="both")
+    axes.tick_params(length=0, labelsize=TEXT, labelcolor=GREY, which="both")
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _name_ends(figure: Figure, axes: Axes, ends: dict[str, tuple[float, float]]) -> None:
@@ -173,7 +189,7 @@ def _name_ends(figure: Figure, axes: Axes, ends: dict[str, tuple[float, float]])
     height = figure.get_figheight() * 72 * 0.78
     to_axes = axes.transScale + axes.transLimits
     wanted = [float(to_axes.transform(ends[codec])[1]) for codec in names]
-    for codec, place in zip(names, spread(wanted, gap=1.25 * _TEXT / height, low=0, high=1), strict=True):
+    for codec, place in zip(names, spread(wanted, gap=1.25 * TEXT / height, low=0, high=1), strict=True):
         look = style(codec)
         axes.annotate(
             codec,
@@ -181,7 +197,7 @@ def _name_ends(figure: Figure, axes: Axes, ends: dict[str, tuple[float, float]])
             xytext=(1.05, place),
             textcoords="axes fraction",
             va="center",
-            fontsize=_TEXT,
+            fontsize=TEXT,
             fontweight="bold" if look.strong else "normal",
             color=look.colour,
             annotation_clip=False,

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import fcntl
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
 
+GRID = "rate_distortion"
+"""The table of scenes x codecs x rates."""
+
 RATES = (0.01, 0.02, 0.04, 0.07, 0.1, 0.2, 0.4)
-"""Bits per pixel per band that every codec is asked for."""
+"""Bits per pixel per band that codecs are asked for."""
+
+MISSING = "missing: "
+"""Begins the status of a row that lacks a package, a GPU or a scene; it is measured as soon as that is there."""
 
 Row = dict[str, str]
 """A row as it stands in a file."""
@@ -43,10 +51,11 @@ COLUMNS = (
     "versions",
     "date",
 )
-"""What is recorded of a stream. `encode_cpu_s` is the processor time of encoding, which other work on the machine does
-not lengthen. `status` is ``ok``, or says why there is none. ``asked_bpppb`` is empty for lossless
+"""What is recorded of a stream. `status` is ``ok``, or says why there is none. ``asked_bpppb`` is empty for lossless
 codecs. `psnr_db` is over all samples with `peak` the scene's largest value, `mean_band_psnr_db` the mean over the bands
-of each band against its own largest value, of the bands that are not restored exactly."""
+of each band against its own largest value, of the bands that are not restored exactly. `encode_s` is wall time,
+`encode_cpu_s` and `decode_s` are processor time, which other work on the machine does not lengthen (where a GPU
+decodes, wall time)."""
 
 
 def read(name: str) -> list[Row]:
@@ -62,12 +71,21 @@ def write(name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) 
     """Write ``results/<name>.tsv`` whole: either all rows are there or the file is as before."""
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.tsv"
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     with partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(columns), delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     partial.replace(path)
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Keep other processes from changing the results until the block is left."""
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def number(row: Mapping[str, str], column: str) -> float:

@@ -11,17 +11,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import claims, downstream_tables, results, speed_tables
+from benchmarks import claims, results
+from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
+from benchmarks.downstream import tables as downstream_tables
+from benchmarks.paper import length
+from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
 from benchmarks.provenance import provenance
+from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
 """The documents that may have tables."""
-
-UNMEASURED = "Not measured yet."
-"""What stands where there are no results."""
 
 NOTHING = "-"
 """What stands where there is no figure."""
@@ -71,7 +73,7 @@ def rate_distortion(scenes: Scenes) -> str:
         f"At most {RATE:g} bits per pixel per band (bpppb), every byte of a stream counted. PSNR is over all samples "
         "with the scene's largest value as peak; mean band PSNR is the mean of the bands, each with its own largest "
         "value as peak; SAM is the spectral angle over all pixels, its mean and its 99th percentile; max error is in "
-        "units of the scene. Encoding is in processor seconds, its search for settings included."
+        "units of the scene. Times are processor seconds of one thread, encoding with its search for settings."
     )
     if any(one.stored and not one.timed for one in everything):
         note += " Times in brackets are of a WebAssembly sandbox and do not compare."
@@ -88,9 +90,13 @@ def rate_distortion(scenes: Scenes) -> str:
 
 def psnr_by_rate(scenes: Scenes) -> str:
     """Return the PSNR of every codec at every rate."""
+    left_out = "; ".join(
+        f"`{name}` is measured up to {entry.up_to:g}" for name, entry in CODECS.items() if math.isfinite(entry.up_to)
+    )
     parts = [
         _paragraph(
-            "PSNR in dB at the bits per pixel per band asked for; the best of a rate is bold.",
+            "PSNR in dB at the bits per pixel per band asked for; the best of a rate is bold. A dash is a budget that "
+            f"the codec has no stream for; {left_out}.",
             provenance(one for found in scenes.values() for one in found if one.asked in results.RATES),
         )
     ]
@@ -112,20 +118,20 @@ def psnr_by_rate(scenes: Scenes) -> str:
     return "\n\n".join(parts)
 
 
-def bd_rate(scenes: Scenes) -> str:
-    """Return the Bjontegaard deltas of every codec against `ANCHOR`."""
+def bd_rate(scenes: Scenes, anchor: str = ANCHOR) -> str:
+    """Return the Bjontegaard deltas of every codec against `anchor`."""
     note = (
-        f"Bjontegaard deltas against `{ANCHOR}`: the mean difference in rate at equal PSNR, and in PSNR at equal rate, "
+        f"Bjontegaard deltas against `{anchor}`: the mean difference in rate at equal PSNR, and in PSNR at equal rate, "
         "each over the interval that both curves cover, which stands beside it; a figure over a short interval says "
         "little. Curves are interpolated by monotone cubics; points that another dominates are left out."
     )
     parts = [note]
     header = ("codec", "BD-rate", "over PSNR dB", "BD-PSNR dB", "over bpppb")
     for scene, found in scenes.items():
-        compared = deltas(found)
+        compared = deltas(found, anchor)
         rows = [
             (
-                f"{codec} (anchor)" if codec == ANCHOR else codec,
+                f"{codec} (anchor)" if codec == anchor else codec,
                 NOTHING if of.rate_percent is None else f"{of.rate_percent:+.1f} %",
                 NOTHING if of.psnr_overlap is None else "{:.1f} to {:.1f}".format(*of.psnr_overlap),
                 NOTHING if of.psnr_db is None else f"{of.psnr_db:+.2f}",
@@ -178,6 +184,8 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
         storage,
         claims.paper_claim,
         claims.paper_verdict,
+        length.paper_lengths,
+        length.paper_time,
     )
 } | {
     "paper_table": lambda _: table_ii(),
@@ -189,7 +197,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
 
 
 def _figures(one: Measured, *, bold: bool) -> list[str]:
-    seconds = (_seconds(one.figure("encode_cpu_s")), _seconds(one.figure("decode_s")))
+    seconds = (_seconds(one.encode_s), _seconds(one.figure("decode_s")))
     return [
         _number(one.figure("bpppb"), ".4f"),
         _number(one.figure("psnr_db"), ".2f", bold=bold),

@@ -36,14 +36,8 @@ class Codec(ABC):
     name: str
     """How the tables call it."""
 
-    lossless: ClassVar[bool] = False
-    """Whether it returns the very samples, whatever the budget."""
-
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose versions belong beside its results."""
-
-    comparable_times: ClassVar[bool] = True
-    """Whether its times say anything of the method (a codec in a WebAssembly sandbox has none)."""
 
     @property
     def device(self) -> str:

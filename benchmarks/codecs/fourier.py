@@ -14,7 +14,7 @@ _MOST_FEATURES = 64
 _SHAPE_BYTES = 16
 _LEARNING_RATE = 1e-2
 _MINI_BATCH = 1024
-_EFFORT = 1e9
+_EFFORT = 3e8
 """Weights times samples times epochs of a fit: one to two minutes, as the cores are free."""
 
 
@@ -30,7 +30,6 @@ class FourierNetwork(Codec):
 
     name = "fourier network"
     libraries = ("numcodecs-wasm-fourier-network",)
-    comparable_times = False
 
     def __init__(self, effort: float = _EFFORT) -> None:
         self.effort = effort

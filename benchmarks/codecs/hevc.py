@@ -15,7 +15,7 @@ from benchmarks.codecs.klt import KltImages, Planes
 from benchmarks.codecs.pictures import between_extremes, from_picture, restore_header, shorten_header, to_picture
 
 _PARAMETERS = (
-    "keyint=1:ipratio=1:aq-mode=0:cutree=0:psy-rd=0:psy-rdoq=0:rd=6:rdoq-level=2:deblock=0:sao=0:"
+    "keyint=1:ipratio=1:aq-mode=0:cutree=0:psy-rd=0:psy-rdoq=0:rd=6:rdoq-level=2:sao=0:"
     "info=0:pools=1:frame-threads=1:wpp=0:log-level=none"
 )
 _TOP = 4095

@@ -50,7 +50,6 @@ class ShuffledZstd(Codec):
     """Blosc's bit shuffle before zstd at level 9, on the samples or the differences of bands, whichever is smaller."""
 
     name = "zstd, bit-shuffled"
-    lossless = True
     libraries = ("numcodecs",)
 
     def encode(self, scene: Scene, budget: int) -> Stream:  # noqa: ARG002 - lossless
@@ -69,7 +68,6 @@ class Pcodec(Codec):
     """Pcodec at its highest level, on the samples or the differences of bands, whichever is smaller."""
 
     name = "pcodec"
-    lossless = True
     libraries = ("pcodec",)
 
     def encode(self, scene: Scene, budget: int) -> Stream:  # noqa: ARG002 - lossless
@@ -95,7 +93,6 @@ class JpegLs(Codec):
     """
 
     name = "jpeg-ls"
-    lossless = True
     libraries = ("imagecodecs",)
 
     def encode(self, scene: Scene, budget: int) -> Stream:  # noqa: ARG002 - lossless

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,14 @@ class Entry:
     module: str
     class_name: str
     arguments: tuple[str, ...] = ()
+    lossless: bool = False
+    """Whether it returns the very samples, whatever the budget."""
+
+    in_a_sandbox: bool = False
+    """Whether it runs as WebAssembly, where its times say nothing of the method."""
+
+    up_to: float = math.inf
+    """Bits per pixel per band up to which it is measured unless rates are named."""
 
     def make(self) -> Codec:
         """Import and return it."""
@@ -28,8 +37,8 @@ class Entry:
 OURS = {
     "siren, fast": Entry("siren", "Siren", ("fast",)),
     "siren, balanced": Entry("siren", "Siren", ("balanced",)),
-    "siren, best": Entry("siren", "Siren", ("best",)),
-    "siren, paper, 1 min": Entry("siren", "PaperSiren"),
+    "siren, best": Entry("siren", "Siren", ("best",), up_to=0.1),
+    "siren, paper, 30 s": Entry("siren", "PaperSiren"),
 }
 
 CODECS = {
@@ -43,18 +52,15 @@ CODECS = {
     "sperr 3-d": Entry("scientific", "Sperr"),
     "sz3": Entry("scientific", "Sz3"),
     "zfp": Entry("scientific", "Zfp"),
-    "tthresh": Entry("tthresh", "Tthresh"),
-    "fourier network": Entry("fourier", "FourierNetwork"),
-    "zstd, bit-shuffled": Entry("lossless", "ShuffledZstd"),
-    "jpeg-ls": Entry("lossless", "JpegLs"),
-    "pcodec": Entry("lossless", "Pcodec"),
+    "tthresh": Entry("tthresh", "Tthresh", in_a_sandbox=True),
+    "fourier network": Entry("fourier", "FourierNetwork", in_a_sandbox=True),
+    "zstd, bit-shuffled": Entry("lossless", "ShuffledZstd", lossless=True),
+    "jpeg-ls": Entry("lossless", "JpegLs", lossless=True),
+    "pcodec": Entry("lossless", "Pcodec", lossless=True),
     "atlas-hsi": Entry("atlas", "Atlas"),
     **OURS,
 }
 """In the order they are measured: what is quick first."""
-
-LOSSLESS = ("zstd, bit-shuffled", "jpeg-ls", "pcodec")
-"""Codecs that have no rate to choose."""
 
 
 def make(name: str) -> Codec:

@@ -50,12 +50,12 @@ class PaperSiren(Siren):
     end where they matter. The parameters that are best when the time is up are stored.
     """
 
-    seconds = 60.0
+    seconds = 30.0
     """Processor time of a fit."""
 
     def __init__(self) -> None:
         super().__init__("paper")
-        self.name = "siren, paper, 1 min"
+        self.name = "siren, paper, 30 s"
         PRESETS[self.name] = dataclasses.replace(PRESETS["paper"], hidden_layers=(5,), rungs=())
 
     def encode(self, scene: Scene, budget: int) -> Stream:

@@ -27,7 +27,6 @@ class Tthresh(Codec):
 
     name = "tthresh"
     libraries = ("numcodecs-wasm-tthresh",)
-    comparable_times = False
 
     def encode(self, scene: Scene, budget: int) -> Stream:
         """Store the scene in as few strips as can be decoded again, at the least error that fits."""

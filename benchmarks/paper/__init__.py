@@ -27,7 +27,6 @@ def run(
     *,
     scenes: Iterable[str] | None = None,
     iterations: int | None = None,
-    scale: float = 1.0,
     minutes: float | None = None,
     device: str = "cpu",
     say: Callable[[str], None] = print,
@@ -42,8 +41,6 @@ def run(
         Names in `benchmarks.scenes.SCENES`; those of the experiment if None.
     iterations
         Of every fit, in place of the experiment's own number; `PAPER_ITERATIONS` gives the paper's.
-    scale
-        Multiplies the experiment's own number of iterations.
     minutes
         When to stop; what is being fitted goes on from there in the next run.
     device
@@ -63,7 +60,7 @@ def run(
         run_experiment(
             one,
             scenes=one.scenes if names is None else names,
-            iterations=max(1, round(one.iterations * scale)) if iterations is None else iterations,
+            iterations=one.iterations if iterations is None else iterations,
             deadline=deadline,
             device=device,
             say=say,

@@ -76,9 +76,13 @@ class Experiment:
         return f"paper_{self.name.replace('-', '_')}"
 
     def rows(self, scene: str | None = None) -> list[Row]:
-        """Return what was measured: all, or of one scene."""
-        rows = results.read(self.table)
-        return [row for row in rows if row["status"] == "ok" and scene in (None, row["scene"])]
+        """Return what was measured, on all scenes or on one: of each fit the run of the most iterations."""
+        rows = [row for row in results.read(self.table) if row["status"] == "ok" and scene in (None, row["scene"])]
+        longest: dict[tuple[str, str], int] = {}
+        for row in rows:
+            fit_of_scene = row["scene"], row["fit"]
+            longest[fit_of_scene] = max(longest.get(fit_of_scene, 0), int(row["iterations"]))
+        return [row for row in rows if int(row["iterations"]) == longest[row["scene"], row["fit"]]]
 
 
 def run_experiment(
@@ -147,19 +151,23 @@ def _is_measured(experiment: Experiment, wanted: Fit) -> bool:
 
 
 def _record(experiment: Experiment, wanted: Fit, rows: Sequence[Row]) -> None:
-    """Write the rows of a fit in place of its rows before; what was measured is not given up for a missing scene."""
+    """Write the rows of a fit in place of those of as many iterations, and of those that only say why there are none.
+
+    Fits of other numbers of iterations stay; what was measured is not given up for a missing scene.
+    """
     known = results.read(experiment.table)
-    before = [row for row in known if _belongs(row, wanted)]
-    if rows[0]["status"].startswith("missing") and any(row["status"] == "ok" for row in before):
+    measured = [row for row in known if _belongs(row, wanted) and row["status"] == "ok"]
+    if rows[0]["status"].startswith("missing") and measured:
         return
-    others = [row for row in known if not _belongs(row, wanted)]
-    others += rows
-    others.sort(key=_place)
-    results.write(experiment.table, others, COLUMNS)
+    kept = [row for row in known if not _belongs(row, wanted)]
+    kept += [row for row in measured if row["iterations"] != str(wanted.iterations)]
+    kept += rows
+    kept.sort(key=_place)
+    results.write(experiment.table, kept, COLUMNS)
 
 
 def _place(row: Row) -> tuple[int, ...]:
-    columns = ("n_h", "w_h", "weight_bits", "iteration")
+    columns = ("n_h", "w_h", "weight_bits", "iterations", "iteration")
     return list(scenes.SCENES).index(row["scene"]), *(int(row.get(column) or 0) for column in columns)
 
 

@@ -80,7 +80,7 @@ class _Course:
     """A row for each snapshot and each form of storage."""
 
     seconds: float = 0.0
-    """Time spent in iterations."""
+    """Time spent in iterations: of the processor, or of the clock where a GPU works."""
 
 
 def fit(wanted: Fit, array: Scene, *, deadline: float | None, device: str) -> list[Row]:
@@ -122,12 +122,13 @@ def fit(wanted: Fit, array: Scene, *, deadline: float | None, device: str) -> li
     )
     keep = _checkpoint(wanted, architecture, array)
     course = _restore(keep, trainer) or _Course()
+    clock = time.process_time if where.type == "cpu" else time.perf_counter
     saved = time.monotonic()
     finished = trainer.finished
     while not finished:
-        started = time.perf_counter()
+        started = clock()
         trainer.advance()
-        course.seconds += time.perf_counter() - started
+        course.seconds += clock() - started
         finished = trainer.finished
         if finished or (wanted.every and trainer.iteration % wanted.every == 0):
             spent = {"fit_s": f"{course.seconds:.1f}"}

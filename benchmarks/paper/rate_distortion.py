@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from benchmarks import results
+from benchmarks.paper import iterations as long_fits
 from benchmarks.paper.experiment import HIDDEN_LAYERS, Experiment
 from benchmarks.paper.fits import Fit
 from benchmarks.results import Row
@@ -19,34 +20,35 @@ RATES = (0.02, 0.04, 0.1, 0.2)
 PEERS = ("jpeg, per band", "jpeg 2000, per band", "pca + dct", "klt + jpeg 2000")
 """The paper's peers, and one it does not have."""
 
-_STAND_INS = {"jasper_ridge_224": "jasper_ridge_198"}
-"""Scenes whose peers may be measured without the water bands only."""
+_DISTINCT = ("scene", "iterations", "asked_bpppb", "weight_bits")
+"""The columns that tell one network in one form from the others."""
 
 
 def _fits(scene: str, iterations: int) -> list[Fit]:
     return [Fit(scene, f"{rate:g} bpppb", iterations, HIDDEN_LAYERS, bpppb=rate, bits=(16, 32)) for rate in RATES]
 
 
-EXPERIMENT = Experiment("rate-distortion", iterations=1500, fits=_fits)
+EXPERIMENT = Experiment("rate-distortion", iterations=1000, fits=_fits)
+
+
+def fitted() -> list[Row]:
+    """Return the rows of `EXPERIMENT` and the ends of the fits of `iterations`, each network of a length once."""
+    ends: dict[tuple[str, str], Row] = {}
+    for row in long_fits.EXPERIMENT.rows():
+        before = ends.setdefault((row["scene"], row["fit"]), row)
+        ends[row["scene"], row["fit"]] = max(before, row, key=lambda one: int(one["iteration"]))
+    once: dict[tuple[str, ...], Row] = {}
+    for row in (*EXPERIMENT.rows(), *ends.values()):
+        once.setdefault(tuple(row[column] for column in _DISTINCT), row)
+    return list(once.values())
 
 
 def peers(scene: str) -> dict[str, list[Row]]:
-    """Return the rows of each peer on a scene, by rising rate, from ``results/rate_distortion.tsv``.
-
-    Where the scene itself was not measured, those of the scene without water bands; their names then say so.
-    """
-    stored = [row for row in results.read("rate_distortion") if row["status"] == "ok" and row["codec"] in PEERS]
-    for name in (scene, _STAND_INS.get(scene)):
-        rows = [row for row in stored if row["scene"] == name]
-        if rows:
-            suffix = "" if name == scene else f" ({SCENES[str(name)].title.rpartition(', ')[2]})"
-            found = {
-                f"{codec}{suffix}": [row for row in rows if row["codec"] == codec]
-                for codec in PEERS
-                if any(row["codec"] == codec for row in rows)
-            }
-            return {name: sorted(ones, key=lambda row: float(row["bpppb"])) for name, ones in found.items()}
-    return {}
+    """Return the rows of each peer measured on a scene, by rising rate, from ``results/rate_distortion.tsv``."""
+    rows = [row for row in results.read("rate_distortion") if row["status"] == "ok" and row["scene"] == scene]
+    rows.sort(key=lambda row: float(row["bpppb"]))
+    found = {codec: [row for row in rows if row["codec"] == codec] for codec in PEERS}
+    return {codec: ones for codec, ones in found.items() if ones}
 
 
 def nearest(rows: list[Row], bpppb: float) -> Row | None:
@@ -57,7 +59,7 @@ def nearest(rows: list[Row], bpppb: float) -> Row | None:
 def table_ii(bpppb: float = 0.1) -> str:
     """Return the paper's Table II as Markdown: every method asked for `bpppb` bits per pixel per band on each scene."""
     lines = ["| scene | method | n_h, w_h | iterations | bytes | bpppb | PSNR dB |", "|---|---|---|--:|--:|--:|--:|"]
-    ours = EXPERIMENT.rows()
+    ours = fitted()
     for scene in dict.fromkeys(row["scene"] for row in ours):
         own = [row for row in ours if row["scene"] == scene and math.isclose(float(row["asked_bpppb"]), bpppb)]
         lines += [

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from benchmarks.codecs import registry
-from benchmarks.curves import IN_A_SANDBOX
 from xr_inr.core.siren.presets import PRESETS
 
 CODECS = [name for name in registry.CODECS if name not in ("atlas-hsi", "fourier network")]  # needs CUDA; takes long
@@ -22,23 +21,18 @@ def test_codec_bears_the_name_it_is_registered_by(name):
     assert registry.make(name).name == name
 
 
-@pytest.mark.parametrize("name", registry.CODECS)
-def test_times_in_a_sandbox_are_known_to_the_tables(name):
-    assert registry.make(name).comparable_times == (name not in IN_A_SANDBOX)
-
-
 @pytest.mark.parametrize("name", CODECS)
 @pytest.mark.usefixtures("tiny_presets")
 def test_scene_comes_back_from_the_bytes_alone_within_the_budget(name, scene):
     budget = 900
-    stream = registry.make(name).encode(scene, 2**62 if name in registry.LOSSLESS else budget)
+    lossless = registry.CODECS[name].lossless
+    stream = registry.make(name).encode(scene, 2**62 if lossless else budget)
     decoded = registry.make(name).decode(stream.payload)
 
     assert (decoded.shape, decoded.dtype) == (scene.shape, scene.dtype)
     assert stream.settings
-    assert name in registry.LOSSLESS or len(stream.payload) <= budget
-    assert registry.make(name).lossless == (name in registry.LOSSLESS)
-    assert np.array_equal(decoded, scene) or name not in registry.LOSSLESS
+    assert lossless or len(stream.payload) <= budget
+    assert np.array_equal(decoded, scene) or not lossless
 
 
 def test_every_preset_of_ours_is_compared():

@@ -79,6 +79,14 @@ def test_lossless_codecs_are_measured_once_a_scene():
     assert [job.bpppb for job in todo] == [0.1, 0.2, None]
 
 
+def test_slow_codecs_are_measured_at_all_rates_only_when_they_are_named():
+    by_default = [job.bpppb for job in runner.jobs(["cuprite"], ["siren, best"])]
+
+    assert by_default == [rate for rate in results.RATES if rate <= 0.1]
+    assert [job.bpppb for job in runner.jobs(["cuprite"], ["siren, best"], results.RATES)] == list(results.RATES)
+    assert [job.bpppb for job in runner.jobs(["cuprite"], ["siren, fast"])] == list(results.RATES)
+
+
 @pytest.fixture
 def grid(monkeypatch, tmp_path, make_scene):
     """A function that runs jobs in this process and returns those that were really measured."""
@@ -111,10 +119,40 @@ def test_what_has_a_row_is_not_measured_again(grid):
     assert grid(first, again=True) == first
 
 
+def test_row_that_lacked_something_is_measured_again_and_never_replaces_a_measured_one(grid, monkeypatch):
+    measured = runner.jobs(["cuprite"], ["sz3"], [0.1, 0.2])
+    grid(measured)
+    lacking = dict.fromkeys(results.COLUMNS, "") | {"status": "missing: a GPU"}
+    monkeypatch.setattr(
+        runner,
+        "_in_a_process",
+        lambda job, _: lacking | dict(zip(("scene", "codec", "asked_bpppb"), job.key, strict=True)),
+    )
+    grid([*measured, *runner.jobs(["cuprite"], ["zfp"], [0.1])], again=True)
+
+    status = {runner.key_of(row): row["status"] for row in results.read(results.GRID)}
+    assert list(status.values()) == ["ok", "ok", "missing: a GPU"]
+
+
+def test_failed_job_does_not_stop_the_others(grid, monkeypatch):
+    working = runner._in_a_process
+
+    def fail_at_a_fifth(job, threads):
+        if job.bpppb == 0.2:
+            raise runner.JobError("no memory")
+        return working(job, threads)
+
+    monkeypatch.setattr(runner, "_in_a_process", fail_at_a_fifth)
+    with pytest.raises(runner.JobError, match="1 of 3 jobs failed"):
+        grid(runner.jobs(["cuprite"], ["sz3"], [0.1, 0.2, 0.4]))
+
+    assert [row["asked_bpppb"] for row in results.read(results.GRID)] == ["0.1", "0.4"]
+
+
 def test_rows_stand_in_the_order_of_scenes_codecs_and_rates(grid):
     grid(runner.jobs(["cuprite", "abu_beach_1"], ["zfp", "sz3"], [0.2, 0.1]))
 
-    keys = [runner.key_of(row) for row in results.read(runner.TABLE)]
+    keys = [runner.key_of(row) for row in results.read(results.GRID)]
     assert keys == [
         (scene, codec, rate)
         for scene in ("abu_beach_1", "cuprite")

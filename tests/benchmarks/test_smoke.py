@@ -34,8 +34,16 @@ def test_more_than_0_2_db_below_the_committed_psnr_is_a_shortfall(measured, fail
     assert (found is not None) == fails
 
 
+@pytest.mark.parametrize("known", [{}, {("scene", "codec", "0.1"): ROW | {"psnr_db": "", "status": "out of reach"}}])
+def test_row_that_nothing_is_committed_of_is_a_shortfall(known):
+    assert "nothing is committed" in smoke.shortfall(ROW, known)
+
+
 def test_indian_pines_is_measured_on_every_machine(monkeypatch):
     monkeypatch.delenv(scenes.FOLDER, raising=False)
 
     assert scenes.load("indian_pines_200").shape == (200, 145, 145)
-    assert any(scene == "indian_pines_200" for scene, _, _ in smoke.SUBSET)
+    assert {codec for scene, codec, _ in smoke.SUBSET if scene == "indian_pines_200"} == {
+        "siren, fast",
+        "siren, balanced",
+    }

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from benchmarks import results, speed, speed_tables
-from benchmarks.speed_job import ONE_PASS, PEER
-from benchmarks.speed_tables import growth, medians, ratios
+from benchmarks import results, scenes
+from benchmarks.speed import job as speed_job
+from benchmarks.speed import plots as speed_plots
+from benchmarks.speed import run as speed
+from benchmarks.speed import tables as speed_tables
+from benchmarks.speed.job import ONE_PASS, PEER
+from benchmarks.speed.tables import growth, medians, ratios
 
 MACHINE = {"cores": "2", "threads": "1", "device": "cpu", "versions": "", "date": "2026-01-01"}
 
@@ -70,19 +74,23 @@ def test_size_is_that_of_the_axis(axis, size):
 def test_ratio_of_throughputs_is_taken_within_each_repeat():
     seconds = {("ours", 0): 4.0, (PEER, 0): 2.0, ("ours", 1): 1.0, (PEER, 1): 3.0}
     rows = [row(method, "decode", value, repeat=repeat) for (method, repeat), value in seconds.items()]
-    assert ratios(rows, "ours", "decode", "in_process_s") == [0.5, 3.0]
+    assert ratios(rows, PEER, "ours", "decode", "in_process_s") == [0.5, 3.0]
 
 
-def test_speed_table_has_throughputs_and_ratios():
-    rows = [
-        row(method, operation, seconds)
-        for method, seconds in (("ours", 0.0004), (PEER, 0.0001))
-        for operation in ("encode", "decode")
-    ]
-    table = speed_tables.speed(rows)
+def test_no_ratio_to_what_was_not_measured():
+    assert ratios([row("ours", "decode", 1.0)], ONE_PASS, "ours", "decode", "in_process_s") == []
+
+
+def test_speed_table_has_throughputs_and_ratios_to_the_peer_with_and_without_its_search():
+    seconds = {("ours", "encode"): 0.0004, (PEER, "encode"): 0.0001, (ONE_PASS, "encode"): 0.00001}
+    decodes = {("ours", "decode"): 0.0004, (PEER, "decode"): 0.0001}
+    table = speed_tables.speed([row(*one, value) for one, value in (seconds | decodes).items()])
+    searching, once = "0.250 (0.250-0.250)", "0.0250 (0.0250-0.0250)"
+    assert f"times {PEER} with its search: call | whole process | times {ONE_PASS}: call | whole process |" in table
     assert "somewhere (8 x 10 x 10) at 0.1 bpppb" in table
-    assert "| decode | `ours` | 2.00 | 0.200 | 0.250 (0.250-0.250) | 0.250 (0.250-0.250) | 50 |" in table
-    assert f"| encode | `{PEER}` | 8.00 | 0.800 | 1 | 1 | 50 |" in table
+    assert f"| encode | `ours` | 2.00 | 0.200 | {searching} | {searching} | {once} | {once} | 50 |" in table
+    assert f"| decode | `ours` | 2.00 | 0.200 | {searching} | {searching} |  |  | 50 |" in table
+    assert f"| encode | `{ONE_PASS}` | 80.0 | 8.00 | 10.0 (10.0-10.0) | 10.0 (10.0-10.0) | 1 | 1 | 50 |" in table
 
 
 def scaling_rows():
@@ -107,6 +115,11 @@ def test_no_exponent_of_memory_that_cannot_be_told_from_none():
     assert "| 0.0 - 0.0 MiB | not fitted |" in speed_tables.scaling(rows)
 
 
+def test_memory_that_the_system_does_not_tell_is_not_measured():
+    rows = [entry | {"call_memory_mib": ""} for entry in scaling_rows()]
+    assert "| not measured | not fitted |" in speed_tables.scaling(rows)
+
+
 def test_tables_are_those_whose_results_are_there(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     assert speed_tables.tables() == {}
@@ -114,12 +127,31 @@ def test_tables_are_those_whose_results_are_there(tmp_path, monkeypatch):
     assert set(speed_tables.tables()) == {"scaling"}
 
 
-def test_picture_is_drawn_from_the_results(tmp_path, monkeypatch):
+def test_picture_is_drawn_from_the_results_the_same_each_time(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(speed, "PICTURE", tmp_path / "images" / "speed.png")
     results.write("scaling", scaling_rows(), speed.COLUMNS)
-    speed.draw()
-    assert (tmp_path / "images" / "speed.png").stat().st_size > 0
+    first, second = (speed_plots.draw(tmp_path / name) for name in ("first", "second"))
+    assert first == [tmp_path / "first" / "speed_scaling.png"]
+    assert first[0].read_bytes() == second[0].read_bytes()
+
+
+def test_no_picture_without_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    assert speed_plots.draw(tmp_path / "images") == []
+    assert not (tmp_path / "images").exists()
+
+
+def test_every_panel_has_points_and_their_exponents():
+    encode, *_, decode = (speed_plots.scaling(scaling_rows()).axes[place] for place in (0, 1, 2, 3))
+    assert [text.get_text() for text in encode.texts] == ["2.00"] * 3
+    assert [text.get_text() for text in decode.texts] == ["2.00"] * 2
+    assert list(encode.lines[0].get_xdata()) == [100, 400, 1600]
+
+
+def test_two_sizes_have_no_exponent():
+    rows = [entry for entry in scaling_rows() if entry["height"] != "40"]
+    axes = speed_plots.scaling(rows).axes[0]
+    assert (len(axes.lines), len(axes.texts)) == (3, 0)
 
 
 def test_smaller_sides_are_cut_and_larger_ones_mirrored():
@@ -135,8 +167,85 @@ def test_growth_is_measured_over_a_factor_of_64_in_pixels_and_five_sizes_of_each
     assert all(len(sizes) >= 5 for sizes in (speed.SIDES, speed.BANDS, speed.BUDGETS))
 
 
+@pytest.mark.parametrize("kind", speed.KINDS)
+def test_cells_need_no_scene_but_the_one_that_comes_with_a_package(kind, monkeypatch):
+    monkeypatch.delenv(scenes.FOLDER, raising=False)
+    assert all(cell.scene.ndim == 3 for cell in speed.KINDS[kind]())
+
+
+class Measuring:
+    """Stands in for `speed.measure`: a row for each call, until it is interrupted."""
+
+    def __init__(self):
+        self.calls = []
+        self.interrupted_at = None
+
+    def __call__(self, cell, repeat):
+        if len(self.calls) == self.interrupted_at:
+            raise KeyboardInterrupt
+        self.calls.append((cell.bpppb, repeat))
+        yield row("a", "encode", len(self.calls)) | cell.columns(repeat)
+
+
+@pytest.fixture
+def measuring(tmp_path, monkeypatch):
+    measuring = Measuring()
+    cells = [speed.Cell("bpppb", np.zeros((2, 3, 4)), bpppb, ("a",)) for bpppb in (0.1, 0.2)]
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(speed, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setattr(speed, "measure", measuring)
+    monkeypatch.setitem(speed.KINDS, "speed", lambda: cells)
+    return measuring
+
+
+def interrupt(measuring, after):
+    measuring.interrupted_at = after
+    with pytest.raises(KeyboardInterrupt):
+        speed.run("speed", 2)
+    measuring.interrupted_at = None
+
+
+def test_a_run_has_a_row_for_every_cell_and_repeat_and_leaves_nothing_behind(measuring):
+    speed.run("speed", 2)
+    assert [(entry["asked_bpppb"], entry["repeat"]) for entry in results.read("speed")] == [
+        ("0.1", "0"),
+        ("0.2", "0"),
+        ("0.1", "1"),
+        ("0.2", "1"),
+    ]
+    assert len(measuring.calls) == 4
+    assert list(speed.CHECKPOINTS.iterdir()) == []
+
+
+def test_an_interrupted_run_leaves_the_results_as_they_were_and_goes_on(measuring):
+    results.write("speed", [row("of old", "encode", 1.0)], speed.COLUMNS)
+    interrupt(measuring, after=3)
+    assert [entry["method"] for entry in results.read("speed")] == ["of old"]
+    speed.run("speed", 2)
+    assert measuring.calls == [(0.1, 0), (0.2, 0), (0.1, 1), (0.2, 1)]
+    assert [float(entry["in_process_s"]) for entry in results.read("speed")] == [1, 2, 3, 4]
+
+
+def test_rows_of_other_versions_are_measured_anew(measuring, monkeypatch):
+    interrupt(measuring, after=3)
+    machine = results.machine()
+    monkeypatch.setattr(results, "machine", lambda _: machine | {"versions": "of tomorrow"})
+    speed.run("speed", 2)
+    assert len(measuring.calls) == 3 + 4
+    assert {entry["versions"] for entry in results.read("speed")} == {"of tomorrow"}
+
+
+def test_memory_is_told_as_far_as_the_system_tells_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(speed_job, "_CLEAR_REFS", tmp_path / "nowhere" / "clear_refs")
+    monkeypatch.setattr(speed_job, "_STATUS", tmp_path / "status")
+    measured = speed_job._measure(lambda: None, 2)
+    assert len(measured.seconds) == 2
+    assert measured.peak_kib > 0
+    assert measured.call_kib is None
+
+
 def test_a_method_in_processes_of_its_own_gives_times_memory_and_bytes(make_scene):
-    cell = speed.Cell("made", "", make_scene((8, 32, 32)), 2.0, (PEER, ONE_PASS))
+    cell = speed.Cell("", make_scene((8, 32, 32)), 2.0, (PEER, ONE_PASS))
     rows = list(speed.measure(cell, 0))
     assert [(entry["method"], entry["operation"]) for entry in rows] == [
         (PEER, "encode"),
@@ -145,11 +254,11 @@ def test_a_method_in_processes_of_its_own_gives_times_memory_and_bytes(make_scen
     ]
     for entry in rows:
         assert 0 < float(entry["in_process_s"]) < float(entry["whole_process_s"])
-        assert float(entry["peak_memory_mib"]) > float(entry["call_memory_mib"]) >= 0
+        assert float(entry["peak_memory_mib"]) > float(entry["call_memory_mib"] or 0) >= 0
         assert 0 < int(entry["bytes"]) <= 2.0 * cell.scene.size / 8
 
 
 def test_a_method_that_cannot_store_so_little_has_no_row(make_scene, capsys):
-    cell = speed.Cell("made", "", make_scene((8, 16, 16)), 0.01, (PEER,))
+    cell = speed.Cell("", make_scene((8, 16, 16)), 0.01, (PEER,))
     assert list(speed.measure(cell, 0)) == []
     assert "skipped" in capsys.readouterr().out

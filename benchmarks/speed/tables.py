@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import results
 from benchmarks.results import Row, number
-from benchmarks.speed_job import PEER
+from benchmarks.speed.job import ONE_PASS, PEER
 
 OPERATIONS = ("encode", "decode")
 
@@ -73,11 +73,11 @@ def _size(row: Row) -> float:
     return number(row, {"bands": "bands", "bpppb": "asked_bpppb"}[row["axis"]])
 
 
-def ratios(rows: Sequence[Row], method: str, operation: str, quantity: str) -> list[float]:
-    """Return the peer's time over that of `method` in each repeat: below 1, ours has the smaller throughput."""
+def ratios(rows: Sequence[Row], peer: str, method: str, operation: str, quantity: str) -> list[float]:
+    """Return the time of `peer` over that of `method` in each repeat with both: below 1, the method is slower."""
     times = {(row["method"], row["repeat"]): number(row, quantity) for row in rows if row["operation"] == operation}
-    repeats = [repeat for name, repeat in times if name == method]
-    return [times[PEER, repeat] / times[method, repeat] for repeat in repeats]
+    repeats = [repeat for name, repeat in times if name == method and (peer, repeat) in times]
+    return [times[peer, repeat] / times[method, repeat] for repeat in repeats]
 
 
 def tables() -> dict[str, str]:
@@ -87,28 +87,33 @@ def tables() -> dict[str, str]:
 
 
 def speed(rows: Sequence[Row]) -> str:
-    """Return throughputs in samples a second, and their ratios to the peer's."""
+    """Return throughputs in samples a second, and their ratios to the peer's with its search and in one pass."""
+    peers = {PEER: f"{PEER} with its search", ONE_PASS: ONE_PASS}
+    compared = " | ".join(f"times {title}: call | whole process" for title in peers.values())
     lines = [
-        f"| | method | Msamples/s: call | whole process | times {PEER}: call | whole process | peak MiB |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        f"| | method | Msamples/s: call | whole process | {compared} | peak MiB |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for operation in OPERATIONS:
         chosen = [row for row in rows if row["operation"] == operation]
         for method in dict.fromkeys(row["method"] for row in chosen):
             own = [row for row in chosen if row["method"] == method]
             speeds = (_significant(_throughput(own, quantity)) for quantity in QUANTITIES)
-            compared = (_ratio(ratios(rows, method, operation, quantity)) for quantity in QUANTITIES)
+            times = (
+                _ratio(ratios(rows, peer, method, operation, quantity)) for peer in peers for quantity in QUANTITIES
+            )
             memory = statistics.median(number(row, "peak_memory_mib") for row in own)
-            lines.append(f"| {operation} | `{method}` | {' | '.join((*speeds, *compared))} | {memory:.0f} |")
+            lines.append(f"| {operation} | `{method}` | {' | '.join((*speeds, *times))} | {memory:.0f} |")
     first = rows[0]
     intro = (
         f"{first['scene']} ({first['bands']} x {first['height']} x {first['width']}) at {first['asked_bpppb']} bpppb, "
         f"one thread of {first['cores']} cores, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
         "decode is a process of its own; the methods take turns. A call is timed after the imports, a decode when it "
         "was called once before; a whole process has Python's start, imports and files in it. An encode has the "
-        "method's own search for its settings in it; the one pass repeats an encode with the settings that were found. "
-        "Ratios of throughputs, ours / peer: above 1, ours is faster; in "
-        "brackets the smallest and largest of the repeats. Our decode runs without torch."
+        f"method's own search in it: ours for a network, that of `{PEER}` for rank and distortion. `{ONE_PASS}` is its "
+        "encode once more with the settings that were found, as in a program that knows them beforehand; its streams "
+        "are decoded like the others. Ratios of throughputs, method / peer: above 1, the method is faster; in brackets "
+        "the smallest and largest of the repeats. Our decode runs without torch."
     )
     return "\n".join([intro, "", *lines])
 
@@ -129,7 +134,7 @@ def scaling(rows: Sequence[Row]) -> str:
                 lines.append(
                     f"| {title} | {times[0][0]:,g} - {times[-1][0]:,g} | {operation} | `{method}` "
                     f"| {_significant(times[0][1])} - {_significant(times[-1][1])} s | {_exponent(times)} "
-                    f"| {memory[0][1]:.1f} - {memory[-1][1]:.1f} MiB | {_exponent(memory)} |"
+                    f"| {_mebibytes(memory)} | {_exponent(memory)} |"
                 )
     settings = "; ".join(f"{AXES[axis]}: {_fixed(row)}" for axis, row in {row["axis"]: row for row in rows}.items())
     intro = (
@@ -148,10 +153,17 @@ def _throughput(rows: Sequence[Row], quantity: str) -> float:
 
 
 def _ratio(values: Sequence[float]) -> str:
+    if not values:
+        return ""
     if set(values) == {1.0}:
         return "1"
     middle, least, most = statistics.median(values), min(values), max(values)
     return f"{_significant(middle)} ({_significant(least)}-{_significant(most)})"
+
+
+def _mebibytes(points: Points) -> str:
+    least, most = points[0][1], points[-1][1]
+    return "not measured" if math.isnan(least + most) else f"{least:.1f} - {most:.1f} MiB"
 
 
 def _exponent(points: Points) -> str:

@@ -1,17 +1,16 @@
 """One encode or decode in a process of its own: what a user's program does, from the start of Python to the result.
 
-    python -m benchmarks.speed_job encode METHOD BPPPB CALLS scene.npy stream.bin
-    python -m benchmarks.speed_job decode METHOD BPPPB CALLS scene.npy stream.bin
+    python -m benchmarks.speed.job encode METHOD BPPPB CALLS scene.npy stream.bin
+    python -m benchmarks.speed.job decode METHOD BPPPB CALLS scene.npy stream.bin
 
-Prints `Measured` as JSON. Our decode runs without torch, and fails here if torch was imported. Linux only: the peak of
-memory is VmHWM of proc(5), which starts anew with the program, while ``ru_maxrss`` starts from the peak of the process
-that launched it.
+Prints `Measured` as JSON. Our decode runs without torch, and fails here if torch was imported.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +33,8 @@ PRESETS = {"siren, fast": "fast", "siren, balanced": "balanced"}
 OUT_OF_REACH = 3
 """Exit status where the method cannot store the scene in so few bytes."""
 
+_STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -45,8 +46,8 @@ class Measured:
     peak_kib: int
     """Peak resident memory of the process, Python and libraries included."""
 
-    call_kib: int
-    """By how much the peak during the last call exceeds what was resident before it."""
+    call_kib: int | None
+    """By how much the peak during the last call exceeds what was resident before it; None where nothing tells."""
 
 
 def main() -> None:
@@ -63,20 +64,37 @@ def main() -> None:
 
 def _measure(call: Callable[[], None], calls: int) -> Measured:
     seconds = []
+    highest, of_call = 0, None
     for _ in range(calls):
-        peak_before = _resident_kib("VmHWM")
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from what is resident, see proc(5)
-        before = _resident_kib("VmRSS")
+        highest = max(highest, _peak_kib())
+        anew = _start_peak_anew()
+        before = _peak_kib()
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)
-        peak = _resident_kib("VmHWM")
-    return Measured(seconds, max(peak_before, peak), peak - before)
+        peak = _peak_kib()
+        highest = max(highest, peak)
+        of_call = peak - before if anew else None
+    return Measured(seconds, highest, of_call)
 
 
-def _resident_kib(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+def _peak_kib() -> int:
+    """Return the most memory this process has held, as `measure.peak_memory` does, whose imports belong to no codec.
+
+    VmHWM of proc(5) starts anew with the program, ``ru_maxrss`` from the peak of the process that launched it.
+    """
+    if _STATUS.exists():
+        return next(int(line.split()[1]) for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**10 if sys.platform == "darwin" else 1)
+
+
+def _start_peak_anew() -> bool:
+    """Let the peak start from what is resident now, see proc(5); return False where the system cannot."""
+    try:
+        _CLEAR_REFS.write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> Callable[[], None]:
@@ -91,7 +109,7 @@ def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> C
             return xr_inr.encode(scene, bpppb=bpppb, preset=PRESETS[method], device="cpu")
 
     else:
-        from benchmarks import speed_peer  # noqa: PLC0415 - our own process does without it
+        from benchmarks.speed import peer as speed_peer  # noqa: PLC0415 - our own process does without it
 
         def encode() -> bytes:
             if method == ONE_PASS:
@@ -114,7 +132,7 @@ def _decode(method: str, _: float, scene_file: Path, stream_file: Path) -> Calla
 
         decode = xr_inr.decode
     else:
-        from benchmarks import speed_peer  # noqa: PLC0415 - our own process does without it
+        from benchmarks.speed import peer as speed_peer  # noqa: PLC0415 - our own process does without it
 
         decode = speed_peer.decode
 

@@ -1,0 +1,1 @@
+"""What compression costs a user downstream: land-cover classification and index maps on decoded scenes."""
