@@ -136,7 +136,7 @@ def _over_size(
         )
     axes.set_xticks(results.RATES, [f"{rate:g}" for rate in results.RATES])
     axes.xaxis.minorticks_off()
-    axes.set_xlim(0.9 * min(min(sizes) for sizes, _ in curves.values()), 1.1 * max(results.RATES))
+    axes.set_xlim(0.85 * min(results.RATES), 1.1 * max(results.RATES))
     axes.set_xlabel("bits per pixel per band, every byte counted", fontsize=TEXT, color=GREY, loc="left")
     axes.grid(color=PALE, linewidth=0.8, which="both")
     _name_ends(figure, axes, {codec: (sizes[-1], figures[-1]) for codec, (sizes, figures) in curves.items()})

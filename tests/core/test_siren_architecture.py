@@ -13,11 +13,12 @@ from xr_inr.core.bitstream import Section, write_container
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import budget_bytes
 from xr_inr.core.scene import prepare_scene
+from xr_inr.core.siren import plan as plan_module
 from xr_inr.core.siren.architecture import Architecture, bpppb
 from xr_inr.core.siren.network import evaluate, initialise
 from xr_inr.core.siren.plan import candidates, make_plan, smallest_payload
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
-from xr_inr.core.siren.rank import choose_rank
+from xr_inr.core.siren.rank import ranks_by_error
 from xr_inr.core.siren.search import successive_halving
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes
 from xr_inr.core.spectral import SpectralBasis, analyse
@@ -155,15 +156,20 @@ def test_basis_of_any_plan_can_be_read_back():
     assert SpectralBasis.from_bytes(basis.to_bytes(), 425).rank == basis.rank
 
 
-def rank_of(components, parameters):
-    """The rank chosen for a scene of some orthogonal components in noise; a direction costs 12 parameters."""
+def scene_of(components):
+    """A scene of some orthogonal components in noise."""
     generator = np.random.default_rng(0)
     rows, columns = np.indices((24, 32))
     planes = [np.cos(2 * np.pi * ((i + 1) * rows / 24 + i * columns / 32)) for i in range(components)]
     spectra = np.linalg.qr(generator.normal(size=(12, 12)))[0][:, :components]
     array = np.einsum("bi,iyx->byx", spectra, planes) + generator.normal(0.0, 0.01, (12, 24, 32))
-    scene = prepare_scene(array)
-    return choose_rank(scene, analyse(scene), lambda rank: parameters - 12 * rank)
+    return prepare_scene(array)
+
+
+def rank_of(components, parameters):
+    """The rank with the smallest predicted error; a direction costs 12 parameters."""
+    scene = scene_of(components)
+    return ranks_by_error(scene, analyse(scene), lambda rank: parameters - 12 * rank)[0]
 
 
 @pytest.mark.parametrize(("components", "parameters"), [(1, 25), (3, 70), (5, 100)])
@@ -175,6 +181,25 @@ def test_rank_grows_with_the_parameters_there_are():
     ranks = [rank_of(5, parameters) for parameters in (1, 20, 40, 100)]
     assert ranks == sorted(ranks)
     assert ranks[0] == 1 < ranks[-1]
+
+
+@pytest.mark.parametrize("budget", range(330, 700, 37))
+def test_where_the_best_rank_leaves_budget_unused_the_next_best_beside_it_is_taken(monkeypatch, budget):
+    scene, preset = scene_of(5), PRESETS["balanced"]
+    order = []
+
+    def remember(*arguments):
+        order[:] = ranks_by_error(*arguments)
+        return order
+
+    monkeypatch.setattr(plan_module, "ranks_by_error", remember)
+    chosen = make_plan(scene, preset, budget, 8).basis.rank
+    better = [rank for rank in order[: order.index(chosen)] if abs(rank - order[0]) <= 2]
+    monkeypatch.setattr(plan_module, "ranks_by_error", lambda *_: better[:1])
+    while better:
+        plan = make_plan(scene, preset, budget, 8)
+        sizes = [plan.size(architecture) for architecture in plan.architectures]
+        assert plan.basis.rank != better.pop(0) or max(sizes, default=0) < 0.97 * budget
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 65_536), (1, 65_536, 1)], ids=["too-wide", "too-high"])
@@ -249,7 +274,7 @@ def test_rank_is_that_of_the_measured_pixels(make_scene):
     around = np.full((40, 48, 96), np.nan)
     around[:, 12:36, 36:60] = inside
     ranks = [
-        choose_rank(scene, analyse(scene), lambda rank: 400 - 42 * rank)
+        ranks_by_error(scene, analyse(scene), lambda rank: 400 - 42 * rank)[0]
         for scene in (prepare_scene(inside), prepare_scene(around))
     ]
 

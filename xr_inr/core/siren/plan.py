@@ -9,7 +9,7 @@ from xr_inr.core.bitstream import Section, container_bytes
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.presets import SirenPreset
-from xr_inr.core.siren.rank import choose_rank
+from xr_inr.core.siren.rank import ranks_by_error
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes, network_section
 from xr_inr.core.spectral import SpectralBasis, analyse
 from xr_inr.exceptions import BudgetError, RequestError
@@ -105,11 +105,12 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
     def filled(plan: Plan) -> int:
         return max(plan.size(architecture) for architecture in plan.architectures)
 
-    wanted = choose_rank(scene, analysis, parameters)
+    ranks = ranks_by_error(scene, analysis, parameters)
+    wanted = ranks[0]
     # Widths are coarse steps: a rank beside the wanted one may use a budget that it leaves unused.
-    ranks = [wanted, *(rank for step in range(1, _RANK_STEPS + 1) for rank in (wanted - step, wanted + step))]
+    beside = [rank for rank in ranks if abs(rank - wanted) <= _RANK_STEPS]
     plans = []
-    for rank in [rank for rank in ranks if 1 <= rank <= bands] + list(range(wanted - _RANK_STEPS - 1, 0, -1)):
+    for rank in beside + list(range(wanted - _RANK_STEPS - 1, 0, -1)):
         plan = with_rank(rank)
         if plan.architectures:
             if filled(plan) >= _FULL * budget:

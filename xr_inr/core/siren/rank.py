@@ -20,8 +20,8 @@ _BINS_PER_OCTAVE = 8
 _OCTAVES = 80
 
 
-def choose_rank(scene: Scene, analysis: Analysis, parameters: Callable[[int], int]) -> int:
-    """Return the rank with the smallest predicted error.
+def ranks_by_error(scene: Scene, analysis: Analysis, parameters: Callable[[int], int]) -> list[int]:
+    """Return ranks by rising predicted error, from 1 to some beyond the best.
 
     Parameters
     ----------
@@ -34,21 +34,23 @@ def choose_rank(scene: Scene, analysis: Analysis, parameters: Callable[[int], in
 
     Returns
     -------
-    int
-        At least 1.
+    list of int
+        At least one.
     """
     pixels = scene.values.shape[1] if scene.valid is None else int(scene.valid.any(axis=0).sum())
     counts = np.zeros(_OCTAVES * _BINS_PER_OCTAVE)
     energies = np.zeros_like(counts)
-    best, least = 1, np.inf
+    errors: dict[int, float] = {}
+    best = 1
     for rank in range(1, min(len(analysis.mean), _MOST_COMPONENTS) + 1):
         if parameters(rank) < 1 or rank > best + _PATIENCE:
             break
         _count_coefficients(_component(scene, analysis, rank - 1), counts, energies)
         error = _without_largest(counts, energies, parameters(rank)) + analysis.energies[rank:].sum() * pixels
-        if error < least:
-            best, least = rank, error
-    return best
+        errors[rank] = error
+        if error < errors[best]:
+            best = rank
+    return sorted(errors, key=errors.__getitem__) or [best]
 
 
 def _component(scene: Scene, analysis: Analysis, index: int) -> NDArray[np.float64]:
