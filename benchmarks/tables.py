@@ -19,6 +19,7 @@ from benchmarks.paper import length
 from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
 from benchmarks.provenance import provenance
+from benchmarks.scenes import MAIN
 from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +119,16 @@ def psnr_by_rate(scenes: Scenes) -> str:
     return "\n\n".join(parts)
 
 
+def effort(scenes: Scenes) -> str:
+    """Return how long the grid takes that ``python -m benchmarks run --again`` measures."""
+    streams = [one for scene in MAIN if scene in scenes for one in scenes[scene] if one.stored]
+    minutes = sum(one.encode_s for one in streams) / 60
+    return (
+        f"Encoding the {len(streams)} streams of {len([scene for scene in MAIN if scene in scenes])} scenes takes "
+        f"{minutes:,.0f} minutes of one core, so about {minutes / 2:,.0f} minutes on two."
+    )
+
+
 def bd_rate(scenes: Scenes, anchor: str = ANCHOR) -> str:
     """Return the Bjontegaard deltas of every codec against `anchor`."""
     note = (
@@ -179,6 +190,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     for function in (
         rate_distortion,
         psnr_by_rate,
+        effort,
         bd_rate,
         lossless,
         storage,

@@ -164,3 +164,10 @@ def test_every_row_of_a_table_has_the_cells_of_its_header(name):
     for part in tables.table(name).split("\n\n"):
         if part.startswith("|"):
             assert len({line.count("|") for line in part.splitlines()}) == 1
+
+
+def test_effort_counts_the_streams_of_the_main_scenes_and_their_minutes():
+    text = tables.table("effort")
+    streams = 7 + 7 + 7 + 3 + 1 + 2 + 1 + 2  # of those above
+
+    assert f"the {streams} streams of 2 scenes" in text
