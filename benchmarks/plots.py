@@ -31,6 +31,9 @@ GREY = "#5A5A5A"
 PALE = "#E6E6E6"
 """Of grids."""
 
+_SMALLEST = 0.85 * min(results.RATES)
+"""Bits per pixel per band at which the axis begins."""
+
 Curve = tuple[list[float], list[float]]
 """Bits per pixel per band, and a figure at each."""
 
@@ -113,7 +116,8 @@ def _codec_and_quality(one: Measured) -> str:
 def _over_size(
     scene: str, found: Iterable[Measured], *, column: str, heading: str, logarithmic: bool = False
 ) -> Figure | None:
-    curves = {codec: curve for codec, ones in by_codec(found).items() if (curve := _curve(ones, column))[0]}
+    drawn = {codec: curve for codec, ones in by_codec(found).items() if (curve := _curve(ones, column))[0]}
+    curves = {codec: curve for codec, curve in drawn.items() if curve[0][-1] >= _SMALLEST}
     if not curves:
         return None
     figure, axes = _figure(scene, heading, height=5.4)
@@ -136,10 +140,13 @@ def _over_size(
         )
     axes.set_xticks(results.RATES, [f"{rate:g}" for rate in results.RATES])
     axes.xaxis.minorticks_off()
-    axes.set_xlim(0.85 * min(results.RATES), 1.1 * max(results.RATES))
+    axes.set_xlim(_SMALLEST, 1.1 * max(results.RATES))
     axes.set_xlabel("bits per pixel per band, every byte counted", fontsize=TEXT, color=GREY, loc="left")
     axes.grid(color=PALE, linewidth=0.8, which="both")
     _name_ends(figure, axes, {codec: (sizes[-1], figures[-1]) for codec, (sizes, figures) in curves.items()})
+    if len(curves) < len(drawn):
+        note = f"Left out: {', '.join(codec for codec in drawn if codec not in curves)}, whose streams are smaller."
+        figure.supxlabel(note, x=0.012, ha="left", fontsize=TEXT, color=GREY)
     return figure
 
 

@@ -20,8 +20,11 @@ _PARAMETERS = (
 )
 _TOP = 4095
 _COARSEST = 51
-_FINEST = -24
-"""The quantiser's range; that of 12-bit samples reaches 24 below that of 8-bit ones."""
+_FINEST = 0
+"""The quantiser's range in x265, which leaves a mean square error of about 8 in 12-bit samples at the finest."""
+
+_OFFSET = 24
+"""By how much the quantiser of 12-bit samples lies above that of 8-bit ones at the same step."""
 _HEADER = bytes.fromhex(
     "0000000140010c01ffff04080000030099e800000300005aba02400000000142010104080000030099e800000300005ac0d2005b114a5ba924"
     "6d2e68080000030008000003000840000000014401c1718112"
@@ -41,7 +44,7 @@ class KltHevc(KltImages):
         del variant
         centred, span = between_extremes(planes)
         # A step at quantiser q is 2^((q - 4) / 6) of an 8-bit sample (H.265, 8.6.4.2), and its error a third of that.
-        wanted = 6 * math.log2(max(3 * error * _TOP / span, 1e-9)) + 4 + _FINEST
+        wanted = 6 * math.log2(max(3 * error * _TOP / span, 1e-9)) + 4 - _OFFSET
         quantiser = min(max(math.floor(wanted), _FINEST), _COARSEST)
         scale = _TOP / span * min(2.0 ** ((quantiser - wanted) / 6), 1.0)
         samples = np.rint(centred * scale + _TOP / 2).clip(0, _TOP).astype(np.uint16)
