@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import results
-from benchmarks.curves import title
+from benchmarks.curves import title as title_of
 from benchmarks.results import Row, number
 from benchmarks.speed.job import ONE_PASS, PEER
 
@@ -107,7 +107,8 @@ def speed(rows: Sequence[Row]) -> str:
             lines.append(f"| {operation} | `{method}` | {' | '.join((*speeds, *times))} | {memory:.0f} |")
     first = rows[0]
     intro = (
-        f"{title(first['scene'])} ({first['bands']} x {first['height']} x {first['width']}) at {first['asked_bpppb']} bpppb, "
+        f"{title_of(first['scene'])} ({first['bands']} x {first['height']} x {first['width']}) at "
+        f"{first['asked_bpppb']} bpppb, "
         f"one thread of {first['cores']} cores, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
         "decode is a process of its own; the methods take turns. A call is timed after the imports, a decode when it "
         "was called once before; a whole process has Python's start, imports and files in it. An encode has the "
@@ -139,7 +140,7 @@ def scaling(rows: Sequence[Row]) -> str:
                 )
     settings = "; ".join(f"{AXES[axis]}: {_fixed(row)}" for axis, row in {row["axis"]: row for row in rows}.items())
     intro = (
-        f"Time or memory ~ size^k, least squares in log-log, ± standard error of k; cuts of {title(rows[0]['scene'])}, "
+        f"Time or memory ~ size^k, least squares in log-log, ± standard error of k; cuts of {title_of(rows[0]['scene'])}, "
         f"mirrored at its edges where it is too small ({settings}); medians of {_repeats(rows)}, one thread. "
         "Memory is what the call needs beyond Python, libraries and its input; whole processes need "
         f"{_least(rows, 'peak_memory_mib'):.0f} MiB at least. Where bits per pixel per band are given, bytes grow with "
