@@ -141,7 +141,8 @@ def scaling(rows: Sequence[Row]) -> str:
     settings = "; ".join(f"{AXES[axis]}: {_fixed(row)}" for axis, row in {row["axis"]: row for row in rows}.items())
     intro = (
         "Time or memory ~ size^k, least squares in log-log, ± standard error of k; cuts of "
-        f"{title_of(rows[0]['scene'])}, mirrored at its edges where it is too small ({settings}); medians of {_repeats(rows)}, one thread. "
+        f"{title_of(rows[0]['scene'])}, mirrored at its edges where it is too small ({settings}); "
+        f"medians of {_repeats(rows)}, one thread. "
         "Memory is what the call needs beyond Python, libraries and its input; whole processes need "
         f"{_least(rows, 'peak_memory_mib'):.0f} MiB at least. Where bits per pixel per band are given, bytes grow with "
         "pixels and bands, and so do our networks."
