@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.encode import Encoded, encode_array
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.request import FitRequest
-from xr_inr.core.siren.presets import PRESETS
+from xr_inr.core.siren.presets import PRESETS, SirenPreset
 from xr_inr.exceptions import BudgetError
 
 
@@ -56,7 +58,6 @@ class PaperSiren(Siren):
     def __init__(self) -> None:
         super().__init__("paper")
         self.name = "siren, paper, 30 s"
-        PRESETS[self.name] = dataclasses.replace(PRESETS["paper"], hidden_layers=(5,), rungs=())
 
     def encode(self, scene: Scene, budget: int) -> Stream:
         """Fit the network that the budget allows until the time is up."""
@@ -66,10 +67,21 @@ class PaperSiren(Siren):
             if time.process_time() > until:
                 raise KeyboardInterrupt
 
-        request = FitRequest(bpppb=budget * 8 / scene.size, preset=self.name)
-        encoded = _encode(scene, request, budget, Monitor(report=stop, keep_best=lambda _: True))
-        planned = PRESETS[self.name].iterations
-        return Stream(encoded.payload, f"{_network(encoded)}, {encoded.iterations:,} of {planned:,} iterations")
+        with _known(dataclasses.replace(PRESETS["paper"], name=self.name, hidden_layers=(5,), rungs=())) as preset:
+            request = FitRequest(bpppb=budget * 8 / scene.size, preset=preset.name)
+            encoded = _encode(scene, request, budget, Monitor(report=stop, keep_best=lambda _: True))
+        settings = f"{_network(encoded)}, {encoded.iterations:,} of {preset.iterations:,} iterations"
+        return Stream(encoded.payload, settings)
+
+
+@contextmanager
+def _known(preset: SirenPreset) -> Iterator[SirenPreset]:
+    """Let requests name a preset until the block is left."""
+    PRESETS[preset.name] = preset
+    try:
+        yield preset
+    finally:
+        del PRESETS[preset.name]
 
 
 def _encode(scene: Scene, request: FitRequest, budget: int, monitor: Monitor) -> Encoded:

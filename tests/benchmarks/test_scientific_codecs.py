@@ -73,8 +73,3 @@ def test_lossless_streams_hold_the_extremes_of_the_dtype(codec_type):
     limits = np.iinfo(np.int16)
     scene = np.random.default_rng(1).choice(np.array([limits.min, -1, 0, limits.max], np.int16), (3, 8, 9))
     np.testing.assert_array_equal(codec_type().decode(codec_type().encode(scene, 0).payload), scene)
-
-
-@pytest.mark.parametrize("codec_type", LOSSLESS)
-def test_lossless_codecs_say_so(codec_type):
-    assert codec_type.lossless
