@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -127,17 +127,7 @@ def _over_size(
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "235" else "")
     for codec, (sizes, figures) in curves.items():
-        look = style(codec)
-        axes.plot(
-            sizes,
-            figures,
-            color=look.colour,
-            linestyle="--" if look.dashed else "-",
-            marker=look.marker,
-            linewidth=2.0 if look.strong else 1.1,
-            markersize=5.5 if look.strong else 4.5,
-            zorder=4 if look.strong else 3,
-        )
+        line(axes, codec, sizes, figures)
     axes.set_xticks(results.RATES, [f"{rate:g}" for rate in results.RATES])
     axes.xaxis.minorticks_off()
     axes.set_xlim(_SMALLEST, 1.1 * max(results.RATES))
@@ -148,6 +138,22 @@ def _over_size(
         note = f"Left out: {', '.join(codec for codec in drawn if codec not in curves)}, whose streams are smaller."
         figure.supxlabel(note, x=0.012, ha="left", fontsize=TEXT, color=GREY)
     return figure
+
+
+def line(axes: Axes, codec: str, sizes: Sequence[float], figures: Sequence[float]) -> None:
+    """Draw the curve of a codec as it looks in every picture."""
+    look = style(codec)
+    axes.plot(
+        sizes,
+        figures,
+        color=look.colour,
+        linestyle="--" if look.dashed else "-",
+        marker=look.marker,
+        linewidth=2.0 if look.strong else 1.1,
+        markersize=5.5 if look.strong else 4.5,
+        zorder=4 if look.strong else 3,
+        label=codec,
+    )
 
 
 def _curve(ones: Iterable[Measured], column: str) -> Curve:

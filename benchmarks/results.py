@@ -27,12 +27,7 @@ MISSING = "missing: "
 Row = dict[str, str]
 """A row as it stands in a file."""
 
-COLUMNS = (
-    "scene",
-    "codec",
-    "asked_bpppb",
-    "status",
-    "settings",
+FIGURES = (
     "bytes",
     "bpppb",
     "psnr_db",
@@ -41,6 +36,16 @@ COLUMNS = (
     "sam_mean_degrees",
     "sam_p99_degrees",
     "max_error",
+)
+"""The columns of a stream that was decoded and compared."""
+
+COLUMNS = (
+    "scene",
+    "codec",
+    "asked_bpppb",
+    "status",
+    "settings",
+    *FIGURES,
     "encode_s",
     "encode_cpu_s",
     "decode_s",

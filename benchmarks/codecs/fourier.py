@@ -15,7 +15,7 @@ _SHAPE_BYTES = 16
 _LEARNING_RATE = 1e-2
 _MINI_BATCH = 1024
 _EFFORT = 3e8
-"""Weights times samples times epochs of a fit: one to two minutes, as the cores are free."""
+"""Weights times samples times epochs of a fit: some twenty seconds."""
 
 
 class FourierNetwork(Codec):

@@ -98,19 +98,8 @@ def _prepare(axes: Axes, heading: str) -> None:
 
 def _curves(axes: Axes, shown: dict[str, list[Row]], column: str, *, scale: float = 1) -> None:
     for codec, rows in shown.items():
-        look = style(codec)
         points = sorted((number(row, "bpppb"), scale * number(row, column)) for row in rows)
-        axes.plot(
-            [size for size, _ in points],
-            [figure for _, figure in points],
-            color=look.colour,
-            linestyle="--" if look.dashed else "-",
-            marker=look.marker,
-            linewidth=2.0 if look.strong else 1.1,
-            markersize=5.5 if look.strong else 4.5,
-            zorder=4 if look.strong else 3,
-            label=codec,
-        )
+        plots.line(axes, codec, [size for size, _ in points], [figure for _, figure in points])
 
 
 def _baseline(axes: Axes, original: Row, column: str) -> None:

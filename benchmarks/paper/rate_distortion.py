@@ -45,7 +45,7 @@ def fitted() -> list[Row]:
 
 def peers(scene: str) -> dict[str, list[Row]]:
     """Return the rows of each peer measured on a scene, by rising rate, from ``results/rate_distortion.tsv``."""
-    rows = [row for row in results.read("rate_distortion") if row["status"] == "ok" and row["scene"] == scene]
+    rows = [row for row in results.read(results.GRID) if row["status"] == "ok" and row["scene"] == scene]
     rows.sort(key=lambda row: float(row["bpppb"]))
     found = {codec: [row for row in rows if row["codec"] == codec] for codec in PEERS}
     return {codec: ones for codec, ones in found.items() if ones}
