@@ -31,6 +31,7 @@ class Model(enum.IntEnum):
     """The representation a payload holds."""
 
     SIREN = 1
+    LATENT = 2
 
 
 class Section(enum.IntEnum):
@@ -42,6 +43,10 @@ class Section(enum.IntEnum):
     SPECTRAL = 4
     NETWORK_TABLE_I = 5
     NETWORK_QUANTISED = 6
+    LATENT_BASIS = 7
+    LATENT_SYNTHESIS = 8
+    LATENT_SIDE = 9
+    LATENT_STREAM = 10
 
 
 class ByteWriter:

@@ -1,0 +1,96 @@
+"""Small parts of latent payloads, from arithmetic that no library version changes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
+from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of
+from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
+from xr_inr.core.latent.reading import write_side
+from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.latent.wavelet import Pyramid
+
+
+def drawn(low, high, shape, seed=0):
+    """Return int64 in [low, high] that look random: hashed positions, the same for ever."""
+    mixed = np.arange(np.prod(shape, dtype=int), dtype=np.uint64) + np.uint64(seed * 1_000_003 + 1)
+    for factor in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB):
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(factor)
+    mixed >>= np.uint64(11)
+    return (mixed % np.uint64(high - low + 1)).astype(np.int64).reshape(shape) + low
+
+
+def make_latents(size, rank, *, largest=6, seed=0):
+    """Return latents of planes of `size` that shrink from coarse to fine and from component to component."""
+    found = []
+    for index, subband in enumerate(Pyramid.of(size).subbands):
+        part = drawn(-largest, largest, (rank, *subband.shape), seed + index)
+        shrunk = part // (1 + index // 3) // (1 + np.arange(rank)[:, None, None] // 2)
+        found.append(np.where(drawn(0, 2, part.shape, seed + index + 77) > 0, shrunk, 0).astype(np.int32))
+    return found
+
+
+def make_side(latents, size, *, seed=0):
+    """Return what is stored beside such latents, with mean weights of all signs."""
+    weights = drawn(-40, 60, (MEAN_CLASSES, MEAN_WEIGHTS), seed).astype(np.int32)
+    return LatentSide(scales_of(latents, Pyramid.of(size)), weights)
+
+
+def make_network(*, weight=24, bias=600, seed=0):
+    """Return a context network of whole numbers up to `weight` and `bias`."""
+    limits = _limits(weight, bias)
+    return ContextNetwork(
+        **{name: drawn(-limits[name], limits[name], shape, seed).astype(np.int32) for name, shape in SHAPES.items()}
+    )
+
+
+def extreme_network(sign=1):
+    """Return the context network whose sums are largest: every weight and bias at its limit."""
+    limits = _limits(LARGEST_WEIGHT, LARGEST_BIAS)
+    return ContextNetwork(**{name: np.full(shape, sign * limits[name], np.int32) for name, shape in SHAPES.items()})
+
+
+def _limits(weight, bias):
+    return {name: weight if name in ("first", "second", "third") else bias for name in SHAPES}
+
+
+def make_basis(bands=5, rank=4, *, step=0.01, pixels=9_000, seed=0):
+    """Return the rounded form of a mean and of directions that change slowly along the bands."""
+    position = np.linspace(0.0, 1.0, bands)[:, None]
+    directions = np.cos(np.pi * position * np.arange(rank)) / np.sqrt(bands)
+    mean = drawn(10, 90, bands, seed) + 0.3
+    return LatentBasis.quantise(mean, directions, 4.0 ** np.arange(rank)[::-1] * 100.0, pixels, step)
+
+
+def make_synthesis(rank=4, *, inputs=2, width=3, unit=1.0, bits=(4, 5, 6), seed=0):
+    """Return a small sinusoidal network for `rank` components."""
+    shapes = [(width, inputs), (width, width), (rank - inputs, width)]
+    layers = tuple((drawn(-20, 20, shape, seed + 5), drawn(-9, 9, shape[0], seed + 6)) for shape in shapes)
+    return SineSynthesis(np.float32(unit), np.full(inputs, 3), np.arange(rank - inputs) % 3 - 1, bits, layers)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A payload's sections and what they were made from."""
+
+    size: tuple[int, int]
+    bands: int
+    latents: list
+    sections: dict
+
+
+def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0):
+    """Return the sections of a whole latent model."""
+    latents = make_latents(size, rank, seed=seed)
+    side = make_side(latents, size, seed=seed)
+    sections = {
+        Section.LATENT_BASIS: make_basis(bands, rank, seed=seed).to_bytes(),
+        Section.LATENT_SIDE: write_side(side, shipped()),
+        Section.LATENT_STREAM: encode_latents(latents, side, Pyramid.of(size), shipped()),
+    }
+    if synthesis:
+        sections[Section.LATENT_SYNTHESIS] = make_synthesis(rank, seed=seed).to_bytes()
+    return Example(size, bands, latents, sections)

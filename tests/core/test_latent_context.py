@@ -1,0 +1,230 @@
+"""What is known of a latent before it is decoded: never more than has been decoded, the same in numpy and torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.core.latent_examples import drawn
+from xr_inr.core.latent import context
+from xr_inr.core.latent.context import LARGEST_FEATURE, PASSES, Surroundings, groups, magnitudes, of_groups, places
+from xr_inr.core.latent.laws import SCALES
+from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
+
+SIZES = [(1, 1), (1, 8), (5, 7), (11, 12), (13, 30), (24, 27), (46, 45)]
+every_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+RANK = 5
+
+
+def bordered(planes):
+    return [np.pad(part, ((0, 0), (1, 1), (1, 1))).astype(np.float32) for part in planes]
+
+
+def some_magnitudes(size, seed=0):
+    return [
+        drawn(0, LARGEST_FEATURE, (RANK, *part.shape), seed + index)
+        for index, part in enumerate(Pyramid.of(size).subbands)
+    ]
+
+
+def some_scales(size):
+    return drawn(0, SCALES - 1, (len(Pyramid.of(size).subbands), RANK)).astype(np.float32)
+
+
+def features_of(size, planes, place, *, xp=np):
+    padded, scales = bordered(planes), some_scales(size)
+    if xp is torch:
+        padded, scales = [torch.tensor(part) for part in padded], torch.tensor(scales)
+    return np.asarray(Surroundings(xp, Pyramid.of(size), padded, scales, whole=xp is np).of_pass(place))
+
+
+@pytest.mark.parametrize("rank", range(1, 256))
+def test_groups_take_every_component_once_and_double_in_size(rank):
+    found = groups(rank)
+    assert [index for start, stop in found for index in range(start, stop)] == list(range(rank))
+    sizes = [stop - start for start, stop in found]
+    doubled = [1, 1, 2, 4, 8, 16, 32, 64, 128][: len(sizes)]
+    assert sizes[:-1] == doubled[:-1]
+    assert 1 <= sizes[-1] <= doubled[-1]
+
+
+@every_size
+def test_passes_take_every_position_once_coarse_to_fine(size):
+    pyramid = Pyramid.of(size)
+    visits = [np.zeros(subband.shape, int) for subband in pyramid.subbands]
+    for place in places(pyramid):
+        row, column = PASSES[place.number]
+        part = visits[place.subband][row::2, column::2]
+        assert part.shape == (place.rows, place.columns)
+        part += 1
+    assert all((part == 1).all() for part in visits)
+    order = [(place.subband, place.number) for place in places(pyramid)]
+    assert order == sorted(order)
+
+
+def test_a_place_shows_what_stands_beside_it():
+    plane = np.arange(15.0).reshape(1, 3, 5)
+    place = next(place for place in places(Pyramid.of((3, 5))) if place.number == 2)
+    padded = bordered([plane])[0]
+    assert place.of(padded).tolist() == [[[1, 3], [11, 13]]]
+    assert place.of(padded, 1, 1).tolist() == [[[7, 9], [0, 0]]]
+    assert place.of(padded, -1, 0).tolist() == [[[0, 0], [6, 8]]]
+
+
+def test_magnitudes_are_logarithms_rounded_to_whole_sixteenths():
+    found = magnitudes(np.arange(1000, dtype=np.int32))
+    # round(16 log2(m)) = k where 2**(2k - 1) <= m**32 < 2**(2k + 1)
+    expected = [min(((1 + value) ** 32).bit_length() // 2, LARGEST_FEATURE) for value in range(1000)]
+    assert found.tolist() == expected
+    assert found.dtype == np.float32
+
+
+def test_magnitudes_know_no_sign_and_no_more_than_127():
+    values = np.array([1, 9, 244, 245, 511, 512, LARGEST_LATENT, 2**30], np.int32)
+    np.testing.assert_array_equal(magnitudes(values), magnitudes(-values))
+    assert magnitudes(values).max() == magnitudes(values)[-1] == LARGEST_FEATURE
+
+
+def decoded_later(pyramid, place):
+    """Return one boolean plane a subband: what is decoded in this pass or after it."""
+    later = [np.full(part.shape, index >= place.subband) for index, part in enumerate(pyramid.subbands)]
+    for row, column in PASSES[: place.number]:
+        later[place.subband][row::2, column::2] = False
+    return later
+
+
+@every_size
+@pytest.mark.parametrize("xp", [np, torch], ids=["numpy", "torch"])
+def test_features_do_not_depend_on_what_is_not_decoded_yet(size, xp):
+    pyramid = Pyramid.of(size)
+    real, other = some_magnitudes(size), some_magnitudes(size, seed=500)
+    for place in places(pyramid):
+        altered = [
+            np.where(unknown, wrong, right)
+            for unknown, wrong, right in zip(decoded_later(pyramid, place), other, real, strict=True)
+        ]
+        np.testing.assert_array_equal(
+            features_of(size, altered, place, xp=xp), features_of(size, real, place, xp=xp), str(place)
+        )
+
+
+@every_size
+def test_features_depend_on_what_is_decoded(size):
+    """The first eight; the ninth follows from the side information alone."""
+    pyramid = Pyramid.of(size)
+    real, other = some_magnitudes(size), some_magnitudes(size, seed=500)
+    for place in places(pyramid)[1:]:
+        known = [~part for part in decoded_later(pyramid, place)]
+        altered = [np.where(part, wrong, right) for part, wrong, right in zip(known, other, real, strict=True)]
+        same = features_of(size, altered, place) == features_of(size, real, place)
+        if place.number:
+            assert not same[:8].all()
+        assert same[8].all()
+
+
+@every_size
+def test_whole_features_are_what_torch_says_rounded_down(size):
+    planes = some_magnitudes(size)
+    for place in places(Pyramid.of(size)):
+        whole = features_of(size, planes, place)
+        assert whole.dtype == np.float32
+        np.testing.assert_array_equal(whole, np.floor(features_of(size, planes, place, xp=torch)))
+
+
+@every_size
+def test_features_are_those_of_the_definition(size):
+    pyramid, planes, scales = Pyramid.of(size), some_magnitudes(size), some_scales(size)
+    for place in places(pyramid):
+        found = features_of(size, planes, place)
+        first_row, first_column = PASSES[place.number]
+        for component, i, j in np.ndindex(RANK, place.rows, place.columns):
+            position = component, first_row + 2 * i, first_column + 2 * j
+            expected = definition(pyramid, planes, scales, place, position)
+            assert found[:, component, i, j].tolist() == expected
+
+
+ACROSS, DOWN = [(0, -1), (0, 1)], [(-1, 0), (1, 0)]
+DIAGONAL = [(-1, -1), (1, 1), (-1, 1), (1, -1)]
+
+
+def definition(pyramid, planes, scales, place, position):
+    """Return the nine features of the latent at (component, row, column), one value at a time."""
+    component, row, column = position
+
+    def total(subband, k, around, offsets):
+        found = 0
+        for down, across in offsets:
+            r, c = around[0] + down, around[1] + across
+            height, width = pyramid.subbands[subband].shape
+            if 0 <= k < RANK and 0 <= r < height and 0 <= c < width:
+                found += int(planes[subband][k, r, c])
+        return found
+
+    own, here = place.subband, (row, column)
+    subband = pyramid.subbands[own]
+    known = [[], [DIAGONAL], [ACROSS, DOWN], [ACROSS, DOWN, DIAGONAL]][place.number]
+    every = [offset for pairs in known for offset in pairs]
+    across, down, diagonal = (
+        total(own, component, here, pairs if pairs in known else []) for pairs in (ACROSS, DOWN, DIAGONAL)
+    )
+    count = max(len(every), 1)
+    if subband.orientation == APPROXIMATION:
+        parent = ring = 0
+    else:
+        coarser, above = (0, here) if subband.level == pyramid.levels - 1 else (own - 3, (row // 2, column // 2))
+        parent = total(coarser, component, above, [(0, 0)])
+        ring = total(coarser, component, above, ACROSS + DOWN + DIAGONAL)
+    siblings = {0: [], 1: [own - 1], 2: [own - 1, own - 2], APPROXIMATION: []}[subband.orientation]
+    return [
+        across // 2,
+        down // 2,
+        diagonal // 4,
+        parent,
+        ring // 8,
+        total(own, component - 1, here, every) // count,
+        total(own, component + 1, here, every) // count,
+        sum(total(index, component, here, [(0, 0)]) for index in siblings) // max(len(siblings), 1),
+        2 * int(scales[own, component]),
+    ]
+
+
+@every_size
+def test_no_feature_exceeds_127(size):
+    planes = [np.full_like(part, LARGEST_FEATURE) for part in some_magnitudes(size)]
+    scales = np.full((len(planes), RANK), SCALES - 1, np.float32)
+    surroundings = Surroundings(np, Pyramid.of(size), bordered(planes), scales, whole=True)
+    for place in places(Pyramid.of(size)):
+        features = surroundings.of_pass(place)
+        assert 0 <= features.min() <= features.max() <= LARGEST_FEATURE
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "size", "expected"),
+    [
+        (0, 0, 1, [0, 0]),
+        (15, 15, 1, [0, 15]),
+        (16, 15, 2, [16, 7]),
+        (47, 31, 4, [25, 7]),
+        (48, 32, 4, [32, 8]),
+        (3 * 127, 2 * 127, 2, [73, 127]),
+        (254 * 127, 128 * 127, 128, [127, 127]),
+    ],
+)
+def test_features_of_groups_are_a_logarithm_and_a_mean(before, last, size, expected):
+    given = np.array([[before]], np.float32), np.array([[last]], np.float32)
+    assert of_groups(np, *given, size, whole=True).ravel().tolist() == expected
+    exact = of_groups(torch, *(torch.tensor(part) for part in given), size, whole=False).ravel().tolist()
+    assert exact == pytest.approx([min(16 * np.log2(1 + before / 16), LARGEST_FEATURE), last / size])
+
+
+def test_features_of_groups_are_whole_and_within_127():
+    before, last = (drawn(0, 254 * 127, (30, 40), seed).astype(np.float32) for seed in (0, 1))
+    found = of_groups(np, before, np.minimum(last, 64 * 127), 64, whole=True)
+    np.testing.assert_array_equal(found, np.rint(found))
+    assert 0 <= found.min() <= found.max() <= LARGEST_FEATURE
+
+
+def test_there_are_as_many_features_as_are_told():
+    place = places(Pyramid.of((5, 7)))[0]
+    of_pass = features_of((5, 7), some_magnitudes((5, 7)), place)
+    none = np.zeros((place.rows, place.columns), np.float32)
+    assert len(of_pass) + len(of_groups(np, none, none, 1, whole=True)) == context.FEATURES

@@ -1,0 +1,197 @@
+"""Fitting the latent model: targets are met, gradients agree, and a fit takes what it is told to take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from xr_inr.core.decode import decode
+from xr_inr.core.encode import Encoded, encode_array
+from xr_inr.core.latent.network import shipped
+from xr_inr.core.latent.plan import ScenePlanes
+from xr_inr.core.latent.quantise import Rounder, first_latents, side_of, whole
+from xr_inr.core.latent.rotation import rotate
+from xr_inr.core.latent.soft import bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
+from xr_inr.core.latent.synthesis_fit import fit_synthesis
+from xr_inr.core.latent.wavelet import PLANE_BITS, Pyramid, analyse, synthesise, synthesise_unrounded
+from xr_inr.core.request import FitRequest
+from xr_inr.core.scene import prepare_scene
+from xr_inr.exceptions import BudgetError
+
+CPU = torch.device("cpu")
+
+
+def scene_like(bands: int = 24, height: int = 40, width: int = 36, seed: int = 0) -> NDArray[np.uint16]:
+    """Three materials mixed by smooth fields, and noise."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width] / 12.0
+    fields = np.stack([np.sin(rows + columns / 2), np.cos(2 * columns) * np.sin(rows), (rows > 1.6) * 1.0])
+    spectra = np.abs(np.cumsum(random.normal(size=(3, bands)), axis=1))
+    mixed = np.tensordot(spectra.T, fields, 1) * 200 + random.normal(size=(bands, height, width)) * 4
+    return (mixed - mixed.min() + 50).astype(np.uint16)
+
+
+def fitted(array: NDArray[np.uint16], nodata: float | None = None, **request: float | str) -> Encoded:
+    return encode_array(array, FitRequest(preset="fast", **request), nodata=nodata)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bpppb", [0.08, 0.5, 4.0])
+def test_a_size_is_met_within_three_percent_below(bpppb: float) -> None:
+    array = scene_like()
+    budget = bpppb * array.size / 8
+    assert 0.97 * budget - 4 <= len(fitted(array, bpppb=bpppb).payload) <= budget
+
+
+@pytest.mark.parametrize("psnr", [30.0, 45.0, 60.0])
+def test_a_quality_is_met_within_three_tenths_of_a_decibel_above(psnr: float) -> None:
+    assert psnr <= fitted(scene_like(), psnr=psnr).figures.psnr <= psnr + 0.3
+
+
+def test_a_better_payload_is_a_larger_one() -> None:
+    sizes = [len(fitted(scene_like(), psnr=psnr).payload) for psnr in (30.0, 40.0, 50.0)]
+    assert sizes == sorted(sizes)
+
+
+def test_a_budget_below_the_mean_spectrum_is_refused_with_the_size_of_it() -> None:
+    with pytest.raises(BudgetError, match=r"smallest payload of this scene takes \d+ bytes"):
+        fitted(scene_like(), bpppb=0.001)
+
+
+def test_the_same_seed_gives_the_same_payload() -> None:
+    assert fitted(scene_like(), bpppb=0.4).payload == fitted(scene_like(), bpppb=0.4).payload
+
+
+def test_noise_under_a_mask_takes_no_bytes() -> None:
+    array = scene_like()
+    array[:, 8:34, 6:30] = 0
+    noisy = scene_like()
+    noisy[:, 8:34, 6:30] = np.random.default_rng(1).integers(1, 2_000, (24, 26, 24))
+    masked, measured = (len(fitted(part, nodata=0, psnr=40.0).payload) for part in (array, noisy))
+    assert masked < 0.2 * measured
+
+
+def test_masked_samples_of_measured_pixels_come_back_as_nodata() -> None:
+    array = scene_like()
+    array[3, 5:9, 5:9] = 0
+    result = fitted(array, nodata=0, bpppb=0.5)
+    assert (decode(result.payload)[3, 5:9, 5:9] == 0).all()
+
+
+class TestPlanes:
+    def source(self) -> ScenePlanes:
+        return ScenePlanes.of(prepare_scene(scene_like()))
+
+    def test_planes_hold_the_energy_of_the_scene(self) -> None:
+        source = self.source()
+        assert np.square(source.planes, dtype=np.float64).sum() == pytest.approx(
+            np.square(source.values, dtype=np.float64).sum(), rel=1e-4
+        )
+
+    def test_a_finer_step_is_worth_more_components_and_bits(self) -> None:
+        source = self.source()
+        found = [source.rank(step, 0.14) for step in (0.2, 0.05, 0.01)]
+        assert found == sorted(found)
+
+    def test_the_step_for_some_bits_takes_about_as_many(self) -> None:
+        source = self.source()
+        assert source.rank(source.step_for_bits(8_000.0, 0.14), 0.14)[1] == pytest.approx(8_000.0, rel=0.15)
+
+    def test_turned_directions_are_orthonormal(self) -> None:
+        source = self.source()
+        turn = rotate([part[:8].astype(np.float64) / 0.02 for part in source.subbands], 4, 0.14)
+        np.testing.assert_allclose(turn.T @ turn, np.eye(4), atol=1e-9)
+
+
+class TestRounding:
+    def start(self, step: float = 0.004) -> tuple[Rounder, SoftScene, list[torch.Tensor]]:
+        source = ScenePlanes.of(prepare_scene(scene_like()))
+        planes = torch.tensor(source.planes[:4] / step)
+        rounder = Rounder(source.pyramid, 4, shipped(), CPU, 0)
+        scene = SoftScene(planes, None, source.pyramid)
+        return rounder, scene, first_latents(analyse(planes, source.pyramid, torch))
+
+    def cost(self, rounder: Rounder, scene: SoftScene, latents: list[torch.Tensor], weight: float) -> float:
+        side = side_of(whole(latents), scene.pyramid)
+        visits = rounder.soft.visits(side.scales > 0)
+        padded = bordered([soft_magnitudes(part) for part in latents])
+        indices = rounder.soft.indices(rounder.soft.features(padded, side, visits), rounder.soft.biases(visits))
+        means = rounder.soft.means(bordered(latents), side, visits)
+        bits = code_lengths(rounder.soft.gather(latents, visits), means, indices).sum()
+        return float(scene.error(latents) + weight * bits)
+
+    def test_sweeps_lower_error_plus_lambda_times_rate(self) -> None:
+        rounder, scene, latents = self.start()
+        costs = [self.cost(rounder, scene, latents, 0.14)]
+        for _ in range(4):
+            latents = rounder.sweep(latents, scene, 0.14, 0.6)
+            costs.append(self.cost(rounder, scene, latents, 0.14))
+        assert costs[-1] < 0.97 * costs[0]
+
+    def test_latents_stay_whole(self) -> None:
+        rounder, scene, latents = self.start()
+        swept = rounder.sweep(latents, scene, 0.14, 0.6)
+        assert all(torch.equal(part, part.round()) for part in swept)
+
+    def test_a_large_lambda_leaves_nothing_but_zeros_in_the_end(self) -> None:
+        rounder, scene, latents = self.start(step=0.02)
+        for _ in range(12):
+            latents = rounder.sweep(latents, scene, 1e5, 1.0)
+        assert all(not part.any() for part in latents)
+
+    def test_slopes_are_the_gradient_of_the_error(self) -> None:
+        _, scene, latents = self.start()
+        slopes = scene.slopes(latents)
+        moved = [part.clone() for part in latents]
+        moved[2][1, 0, 0] += 0.5
+        before, after = float(scene.error(latents).double()), float(scene.error(moved).double())
+        assert (after - before) / 0.5 == pytest.approx(float(slopes[2][1, 0, 0]), abs=2.0)
+
+    def test_values_go_back_where_they_were_gathered(self) -> None:
+        rounder, _, latents = self.start()
+        visits = rounder.soft.visits(side_of(whole(latents), rounder.soft.pyramid).scales > 0)
+        again = rounder.soft.scatter(
+            rounder.soft.gather(latents, visits), [torch.zeros_like(p) for p in latents], visits
+        )
+        assert all(torch.equal(left, right) for left, right in zip(again, latents, strict=True))
+
+
+def test_unrounded_synthesis_is_what_the_decoder_does_but_for_rounding() -> None:
+    pyramid = Pyramid.of((37, 52))
+    random = np.random.default_rng(0)
+    latents = [random.integers(-20, 20, (3, *subband.shape)).astype(np.int32) for subband in pyramid.subbands]
+    exact = synthesise(latents, pyramid) / 2.0**PLANE_BITS
+    soft = synthesise_unrounded([torch.tensor(part, dtype=torch.float32) for part in latents], pyramid, torch)
+    assert np.abs(exact - soft.numpy()).max() < 0.2
+
+
+def test_the_sinusoidal_network_learns_what_follows_from_the_first_planes() -> None:
+    pyramid = Pyramid.of((32, 32))
+    rows, columns = np.mgrid[0:32, 0:32]
+    known = np.stack([30 * np.sin(rows / 3), 30 * np.cos(columns / 4), rows - 16.0]).astype(np.float32)
+    wanted = np.stack([known[0] * known[1] / 30, 20 * np.sin(known[2] / 4)])
+    settings = {"iterations": 150, "learning_rate": 3e-2, "device": CPU, "seed": 0}
+    network, bits = fit_synthesis(known, wanted, pyramid, width=16, **settings)  # type: ignore[arg-type]
+    foretold = network(known.reshape(3, -1) * 2.0**PLANE_BITS) / 2.0**PLANE_BITS
+    assert np.square(wanted.reshape(2, -1) - foretold).mean() < 0.4 * np.square(wanted).mean()
+    assert bits < 8 * wanted.size
+
+
+def test_the_soft_network_is_the_stored_one_but_for_rounding() -> None:
+    random = np.random.default_rng(0)
+    known = random.normal(size=(3, 8, 8)).astype(np.float32) * 10
+    network, _ = fit_synthesis(
+        known,
+        random.normal(size=(2, 8, 8)),
+        Pyramid.of((8, 8)),
+        width=8,
+        iterations=3,
+        learning_rate=1e-2,
+        device=CPU,
+        seed=0,
+    )
+    stored = network(known.reshape(3, -1) * 2.0**PLANE_BITS) / 2.0**PLANE_BITS
+    soft = SoftSynthesis.of(network, CPU)(torch.tensor(known)).detach().numpy().reshape(2, -1)
+    assert np.abs(stored - soft).max() < 0.05

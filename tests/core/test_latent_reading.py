@@ -1,0 +1,253 @@
+"""A latent payload's sections to samples: the same however they are asked for, by numpy alone, or a clear refusal."""
+
+import pickle
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.latent_examples import drawn, make_basis, make_example, make_network, make_side, make_synthesis
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent import network as networks
+from xr_inr.core.latent import reading
+from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
+from xr_inr.core.latent.latents import LatentSide
+from xr_inr.core.latent.laws import SCALES
+from xr_inr.core.latent.network import shipped
+from xr_inr.core.latent.parameters import write_parameters
+from xr_inr.core.latent.reading import LatentReader, read_side, with_synthesis, write_side
+from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.latent.wavelet import Pyramid, synthesise
+from xr_inr.exceptions import PayloadError
+
+EXAMPLE = make_example()
+RANK = 4
+
+
+def reader_of(example, **changed):
+    sections = example.sections | {Section[name]: data for name, data in changed.items()}
+    return LatentReader(sections, example.bands, example.size)
+
+
+def every_sample(reader, example):
+    rows, columns = (part.ravel() for part in np.indices(example.size))
+    return reader(rows, columns, np.arange(example.bands)).reshape(example.bands, *example.size)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (24, 27)], ids=str)
+@pytest.mark.parametrize("synthesis", [True, False], ids=["synthesis", "wavelet-alone"])
+def test_samples_are_the_basis_applied_to_the_planes(size, synthesis):
+    example = make_example(size, synthesis=synthesis)
+    planes = synthesise(example.latents, Pyramid.of(size)).reshape(RANK, -1)
+    if synthesis:
+        network = SineSynthesis.from_bytes(example.sections[Section.LATENT_SYNTHESIS], RANK)
+        planes[network.inputs :] += network(planes[: network.inputs])
+    basis = LatentBasis.from_bytes(example.sections[Section.LATENT_BASIS], example.bands)
+    expected = basis.spectra(planes, np.arange(example.bands)).reshape(-1, *size)
+    np.testing.assert_array_equal(every_sample(reader_of(example), example), expected)
+
+
+def test_samples_are_the_same_however_they_are_asked_for():
+    whole = every_sample(reader_of(EXAMPLE), EXAMPLE)
+    reader = reader_of(EXAMPLE)
+    rows, columns = drawn(0, 23, 50), drawn(0, 26, 50, 1)
+    for bands in ([0, 1, 2, 3, 4], [3], [4, 0, 0], []):
+        chosen = np.array(bands, np.intp)
+        np.testing.assert_array_equal(reader(rows, columns, chosen), whole[chosen][:, rows, columns])
+    for point in range(50):
+        alone = reader(rows[point : point + 1], columns[point : point + 1], np.arange(5))
+        np.testing.assert_array_equal(alone, whole[:, rows[point : point + 1], columns[point : point + 1]])
+
+
+def test_samples_of_no_points_need_no_points():
+    assert reader_of(EXAMPLE)(np.zeros(0, np.intp), np.zeros(0, np.intp), np.arange(3)).shape == (3, 0)
+
+
+def test_no_components_need_no_latents():
+    basis = make_basis(3, 0)
+    reader = LatentReader({Section.LATENT_BASIS: basis.to_bytes()}, 3, (4, 5))
+    found = reader(np.array([0, 3]), np.array([4, 4]), np.array([2, 0]))
+    np.testing.assert_array_equal(found, float(basis.step) * np.repeat(basis.mean[[2, 0], None], 2, axis=1))
+
+
+def test_threads_that_read_at_once_get_the_same_samples_of_one_decoding(monkeypatch):
+    expected = every_sample(reader_of(EXAMPLE), EXAMPLE)
+    decodings, found = [], []
+    decode_latents = reading.decode_latents
+    monkeypatch.setattr(reading, "decode_latents", lambda *given: decodings.append(1) or decode_latents(*given))
+    reader, start = reader_of(EXAMPLE), threading.Barrier(4)
+
+    def read():
+        start.wait()
+        found.append(every_sample(reader, EXAMPLE))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    for samples in found:
+        np.testing.assert_array_equal(samples, expected)
+    assert decodings == [1]
+
+
+def test_reading_loads_no_torch():
+    script = """
+import pickle, sys
+import numpy as np
+from xr_inr.core.latent.reading import LatentReader
+sections, bands, size = pickle.load(sys.stdin.buffer)
+rows, columns = (part.ravel() for part in np.indices(size))
+samples = LatentReader(sections, bands, size)(rows, columns, np.arange(bands))
+assert "torch" not in sys.modules
+sys.stdout.buffer.write(samples.tobytes())
+"""
+    given = pickle.dumps((EXAMPLE.sections, EXAMPLE.bands, EXAMPLE.size))
+    done = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == every_sample(reader_of(EXAMPLE), EXAMPLE).tobytes()
+
+
+def test_the_network_adds_to_the_later_components_alone():
+    points = drawn(-500, 500, (RANK, 20)).astype(np.float32)
+    before, network = points.copy(), make_synthesis(RANK)
+    found = with_synthesis(points, network)
+    np.testing.assert_array_equal(found[:2], points[:2])
+    np.testing.assert_array_equal(found[2:], points[2:] + network(points[:2]))
+    np.testing.assert_array_equal(points, before)
+    assert with_synthesis(points, None) is points
+
+
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 99))
+def test_side_information_is_restored(side_length, rank, seed):
+    pyramid = Pyramid.of((side_length, 40))
+    side = LatentSide(
+        drawn(0, SCALES - 1, (pyramid.levels + 1, rank), seed).astype(np.int32),
+        drawn(-127, 127, (MEAN_CLASSES, MEAN_WEIGHTS), seed).astype(np.int32),
+    )
+    found, network = read_side(write_side(side, shipped()), rank, pyramid)
+    assert network is shipped()
+    np.testing.assert_array_equal(found.scales, side.scales)
+    np.testing.assert_array_equal(found.mean_weights, side.mean_weights)
+
+
+def side_bytes(scale_steps, weight=0, identity=None):
+    """Return side information of one row of scales, as differences, and equal mean weights."""
+    weights = np.full(MEAN_CLASSES * MEAN_WEIGHTS, weight, np.int64)
+    return (shipped().identity if identity is None else identity) + write_parameters([np.array(scale_steps), weights])
+
+
+def test_side_information_is_the_identity_then_differences_then_weights():
+    side = LatentSide(np.array([[5, 7, 7], [4, 9, 1]], np.int32), np.ones((MEAN_CLASSES, MEAN_WEIGHTS), np.int32))
+    assert write_side(side, shipped()) == side_bytes([5, 2, 0, -1, 3, -8], 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        pytest.param(b"", "truncated side information", id="empty"),
+        pytest.param(shipped().identity, "truncated coded parameters", id="no-numbers"),
+        pytest.param(side_bytes([SCALES, 0]), rf"scale must be in \[0, {SCALES}\)", id="scale-high"),
+        pytest.param(side_bytes([SCALES - 1, 1]), "scale must be in", id="scales-sum-high"),
+        pytest.param(side_bytes([-1, 9]), "scale must be in", id="scale-negative"),
+        pytest.param(side_bytes([3, 3], 128), "must lie within .*127", id="weight-high"),
+        pytest.param(side_bytes([3, 3], -128), "must lie within .*127", id="weight-low"),
+        pytest.param(side_bytes([3, 3]) + b"and so on", "must end where their stream does", id="trailing"),
+        pytest.param(side_bytes([3, 3], 1)[:-6], "(must|not ones that xr_inr writes)", id="cut"),
+    ],
+)
+def test_side_information_is_refused(data, message):
+    with pytest.raises(PayloadError, match=message):
+        read_side(data, 2, Pyramid.of((5, 7)))
+
+
+@given(st.binary(max_size=80), st.integers(1, 6))
+def test_any_bytes_are_side_information_in_range_or_refused(data, rank):
+    try:
+        side, _ = read_side(shipped().identity + data, rank, Pyramid.of((24, 27)))
+    except PayloadError:
+        return
+    assert side.scales.shape == (3, rank)
+    assert 0 <= side.scales.min() <= side.scales.max() < SCALES
+    assert np.abs(side.mean_weights).max() <= 127
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("LATENT_BASIS", "has no spectral basis"),
+        ("LATENT_SIDE", "has no latents"),
+        ("LATENT_STREAM", "has no latents"),
+    ],
+)
+def test_missing_sections_are_refused(section, message):
+    sections = {tag: data for tag, data in EXAMPLE.sections.items() if tag.name != section}
+    with pytest.raises(PayloadError, match=message):
+        LatentReader(sections, EXAMPLE.bands, EXAMPLE.size)
+
+
+def with_step(step):
+    data = EXAMPLE.sections[Section.LATENT_BASIS]
+    return data[:1] + np.float32(step).tobytes() + data[5:]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        pytest.param({"LATENT_BASIS": b""}, "truncated spectral basis", id="basis-empty"),
+        pytest.param({"LATENT_BASIS": with_step(np.nan)}, "step must be positive and finite. Got nan", id="step-nan"),
+        pytest.param({"LATENT_BASIS": with_step(0)}, "step must be positive and finite. Got 0.0", id="step-0"),
+        pytest.param({"LATENT_BASIS": make_basis(6, 6).to_bytes()}, r"rank .* \[0, 5\]. Got 6", id="more-than-bands"),
+        pytest.param({"LATENT_SIDE": b""}, "truncated side information", id="side-empty"),
+        pytest.param({"LATENT_SYNTHESIS": b""}, "truncated sinusoidal network", id="synthesis-empty"),
+        pytest.param({"LATENT_SYNTHESIS": b"\x04" * 30}, r"inputs .* \[1, 3\]. Got 4", id="synthesis-of-other-rank"),
+        pytest.param({"LATENT_SYNTHESIS": make_synthesis(9).to_bytes()}, "step in the sinu", id="synthesis-too-long"),
+    ],
+)
+def test_sections_out_of_range_are_refused(changed, message):
+    with pytest.raises(PayloadError, match=message):
+        reader_of(EXAMPLE, **changed)
+
+
+def test_an_unknown_context_network_is_refused_and_both_are_named(monkeypatch):
+    other = make_network()
+    side = write_side(make_side(EXAMPLE.latents, EXAMPLE.size), other)
+    with pytest.raises(PayloadError, match=f"network {other.identity.hex()}; .* only {shipped().identity.hex()}"):
+        reader_of(EXAMPLE, LATENT_SIDE=side)
+    monkeypatch.setattr(networks, "_shipped", other)
+    reader_of(EXAMPLE, LATENT_SIDE=side)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(EXAMPLE.sections[Section.LATENT_STREAM][:200], id="cut"),
+        pytest.param(EXAMPLE.sections[Section.LATENT_STREAM][:-1], id="cut-by-a-byte"),
+        pytest.param(EXAMPLE.sections[Section.LATENT_STREAM] + b"\0", id="longer-by-a-zero"),
+        pytest.param(EXAMPLE.sections[Section.LATENT_STREAM] + b"and so on", id="trailing"),
+        pytest.param(b"\xff" * 900, id="nonsense"),
+    ],
+)
+def test_a_stream_of_another_length_is_refused_whenever_samples_are_asked_for(stream):
+    reader = reader_of(EXAMPLE, LATENT_STREAM=stream)
+    for _ in range(2):
+        with pytest.raises(PayloadError):
+            every_sample(reader, EXAMPLE)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(sorted(EXAMPLE.sections)), st.integers(0, 10_000), st.integers(1, 255))
+def test_an_altered_byte_gives_finite_samples_or_is_refused(section, position, change):
+    altered = bytearray(EXAMPLE.sections[section])
+    altered[position % len(altered)] ^= change
+    try:
+        samples = every_sample(reader_of(EXAMPLE, **{section.name: bytes(altered)}), EXAMPLE)
+    except PayloadError:
+        return
+    assert np.isfinite(samples).all()

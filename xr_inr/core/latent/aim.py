@@ -1,0 +1,74 @@
+"""What a latent fit aims at, and how far a payload is from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xr_inr.core.bitstream import Section, container_bytes
+from xr_inr.core.scene import Scene
+
+FULL = 0.97
+"""Share of a budget that a payload shall fill."""
+
+PSNR_SLACK = 0.3
+"""dB by which a payload may be better than asked for."""
+
+_AIM = 0.987
+_DB_PER_OCTAVE = 2.8
+"""PSNR over the logarithm of the rate, to turn what a PSNR misses into what a rate would."""
+
+Sections = dict[Section, bytes]
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Exactly one of a size and a quality."""
+
+    scene: Scene
+    """The scene."""
+
+    budget: int | None
+    """Bytes of the whole payload."""
+
+    psnr: float | None
+    """dB over all valid samples."""
+
+    measure_psnr: Callable[[Sections], float]
+    """Returns the PSNR of the samples that sections decode to."""
+
+    def size(self, sections: Sections) -> int:
+        """Return the bytes of the payload with these sections of the model."""
+        lengths = {tag: len(part) for tag, part in (self.scene.layout.to_sections() | sections).items()}
+        return container_bytes(lengths)
+
+    def missed(self, sections: Sections) -> float:
+        """Return by how many octaves of rate a payload is too large or too good; negative for too small or too bad."""
+        if self.budget is not None:
+            return math.log2(self.size(sections) / (_AIM * self.budget))
+        return (self.measure_psnr(sections) - self._wanted - PSNR_SLACK / 3) / _DB_PER_OCTAVE
+
+    def met(self, sections: Sections) -> bool:
+        """Return whether a payload is no larger, or no worse, than asked for."""
+        if self.budget is not None:
+            return self.size(sections) <= self.budget
+        return self.measure_psnr(sections) >= self._wanted
+
+    def tight(self, sections: Sections) -> bool:
+        """Return whether a payload that meets the target wastes little."""
+        if self.budget is not None:
+            return self.size(sections) >= FULL * self.budget
+        return self.measure_psnr(sections) <= self._wanted + PSNR_SLACK
+
+    def error(self) -> float:
+        """Return the mean squared error of the fitted samples, on the [0, 1] scale, that gives the PSNR."""
+        low, high = float(self.scene.layout.low), float(self.scene.layout.high)
+        squares: float = self.scene.peak**2 * 10.0 ** (-self._wanted / 10.0) * self.scene.valid_samples
+        return squares / (high - low) ** 2 / max(self.scene.values.size, 1)
+
+    @property
+    def _wanted(self) -> float:
+        if self.psnr is None:
+            raise TypeError("a target must be given")
+        return self.psnr

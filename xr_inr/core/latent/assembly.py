@@ -1,0 +1,81 @@
+"""Latents and networks to the sections of a payload, with the basis that suits the planes they decode to."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.aim import Sections
+from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.latents import encode_latents
+from xr_inr.core.latent.network import ContextNetwork
+from xr_inr.core.latent.plan import ScenePlanes
+from xr_inr.core.latent.quantise import side_of, whole
+from xr_inr.core.latent.reading import with_synthesis, write_side
+from xr_inr.core.latent.soft_scene import SoftSynthesis
+from xr_inr.core.latent.wavelet import PLANE_BITS, synthesise
+
+_RIDGE = 1e-6
+_SILENT = 1e-6
+"""Mean square, in squared steps, below which a plane is taken for empty."""
+
+
+def assemble(
+    latents: list[Tensor],
+    synthesis: SoftSynthesis | None,
+    *,
+    step_bits: tuple[int, ...],
+    source: ScenePlanes,
+    network: ContextNetwork,
+    step: float,
+) -> Sections:
+    """Return the sections of a payload.
+
+    Parameters
+    ----------
+    latents
+        Whole numbers, one tensor a subband.
+    synthesis
+        The sinusoidal network, or None.
+    step_bits
+        Bits after the point of its weights, by layer.
+    source
+        The scene.
+    network
+        The context network.
+    step
+        The quantiser step, on the [0, 1] scale.
+    """
+    pyramid = source.pyramid
+    integers = whole(latents)
+    side = side_of(integers, pyramid)
+    stored = None if synthesis is None else synthesis.stored(step_bits)
+    planes = synthesise(integers, pyramid)
+    planes = with_synthesis(planes.reshape(len(planes), -1), stored)
+    sections = {
+        Section.LATENT_BASIS: _basis(planes, source, step).to_bytes(),
+        Section.LATENT_SIDE: write_side(side, network),
+        Section.LATENT_STREAM: encode_latents(integers, side, pyramid, network),
+    }
+    if stored is not None:
+        sections[Section.LATENT_SYNTHESIS] = stored.to_bytes()
+    return sections
+
+
+def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
+    """Least squares: the mean and the directions that bring decoded planes nearest to the scene."""
+    heard = slice(None) if source.void is None else ~source.void.ravel()
+    seen = planes[:, heard] * np.float32(2.0**-PLANE_BITS)
+    values = source.values[:, heard]
+    pixels = seen.shape[1]
+    centre = seen.mean(axis=1, dtype=np.float64)
+    shift = values.mean(axis=1, dtype=np.float64) / step
+    gram = (seen @ seen.T).astype(np.float64) - pixels * np.outer(centre, centre)
+    products = (values @ seen.T).astype(np.float64) / step - pixels * np.outer(shift, centre)
+    ridge = _RIDGE * np.trace(gram) / len(gram) + 1e-9
+    directions: NDArray[np.float64] = np.linalg.solve(gram + ridge * np.eye(len(gram)), products.T).T
+    directions[:, np.diag(gram) < pixels * _SILENT] = 0.0
+    mean = source.mean / step + shift - directions @ centre
+    return LatentBasis.quantise(mean, directions, np.square(seen, dtype=np.float64).sum(axis=1), pixels, step)

@@ -1,0 +1,219 @@
+"""What is known of a latent before it is decoded, and the law a small integer network makes of it.
+
+Subbands are coded coarse to fine. In each, four passes take the positions (even, even), (odd, odd), (even, odd) and
+(odd, even) in turn; in each pass the components follow in groups that double in size. So a latent knows its
+neighbours of earlier passes in every component, the subbands before its own, and, where it stands, the components of
+earlier groups. The same code serves numpy, which decodes, and torch, which needs gradients through it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
+
+Array = Any
+"""A numpy array or a torch tensor of float32."""
+
+PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
+"""First row and column of each pass; it takes every second of both."""
+
+FEATURES = 11
+"""Nine that a pass knows of all components, then two that follow from the groups before."""
+
+_PASS_FEATURES = 9
+LARGEST_FEATURE = 127
+_OCTAVE = 16
+"""Of a magnitude's logarithm, in feature units."""
+
+_ACROSS, _DOWN = ((0, -1), (0, 1)), ((-1, 0), (1, 0))
+_DIAGONAL = ((-1, -1), (1, 1), (-1, 1), (1, -1))
+KNOWN = ((), (_DIAGONAL,), (_ACROSS, _DOWN), (_ACROSS, _DOWN, _DIAGONAL))
+"""The pairs of neighbours that each pass knows."""
+
+MEAN_WEIGHTS = sum(len(pairs) for pairs in KNOWN)
+"""Weights of neighbours in a mean, for one class of subbands."""
+
+MEAN_CLASSES = 9
+"""Three classes of level (finest, next, others) by three orientations; approximations have means of zero."""
+
+MEAN_UNIT = 64
+"""A weight of 1, as stored."""
+
+
+def groups(rank: int) -> list[tuple[int, int]]:
+    """Return the (start, stop) of groups of components: 1, 1, 2, 4, 8, ... of them."""
+    found, start, size = [], 0, 1
+    while start < rank:
+        found.append((start, min(start + size, rank)))
+        size, start = max(1, start + size) if start else 1, start + size
+    return found
+
+
+# None of these logarithms is near a half: every machine rounds them alike.
+_LOGARITHMS = np.minimum(np.rint(_OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
+
+
+def magnitudes(latents: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return how large latents are on a logarithmic scale: whole numbers, 16 an octave of ``1 + |z|``, up to 127."""
+    found: NDArray[np.float32] = _LOGARITHMS[np.minimum(np.abs(latents), len(_LOGARITHMS) - 1)]
+    return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """A pass of a subband."""
+
+    subband: int
+    """Which of the pyramid's subbands."""
+
+    number: int
+    """Which of its four passes."""
+
+    rows: int
+    """How many rows the pass takes."""
+
+    columns: int
+    """How many columns the pass takes."""
+
+    def of(self, padded: Array, down: int = 0, across: int = 0) -> Array:
+        """Return what stands `down` and `across` of the pass's positions, in planes with a border of one."""
+        row, column = PASSES[self.number]
+        return padded[
+            :,
+            1 + row + down : 1 + row + down + 2 * self.rows - 1 : 2,
+            1 + column + across : 1 + column + across + 2 * self.columns - 1 : 2,
+        ]
+
+
+def places(pyramid: Pyramid) -> list[Place]:
+    """Return all passes that are not empty, in the order they are coded."""
+    found = []
+    for index, subband in enumerate(pyramid.subbands):
+        for number, (row, column) in enumerate(PASSES):
+            rows, columns = (subband.shape[0] - row + 1) // 2, (subband.shape[1] - column + 1) // 2
+            if rows > 0 and columns > 0:
+                found.append(Place(index, number, rows, columns))
+    return found
+
+
+class Surroundings:
+    """Gives the features of a pass from the padded magnitudes of all subbands.
+
+    Parameters
+    ----------
+    xp
+        numpy or torch.
+    pyramid
+        The subbands.
+    padded
+        One array a subband, (rank, height + 2, width + 2), magnitudes with a border of zeros. Those not known yet are
+        not read.
+    scales
+        (subbands, rank) index of each one's scale.
+    whole
+        Whether features are rounded down to whole numbers, as the decoder needs them.
+    """
+
+    def __init__(
+        self, xp: types.ModuleType, pyramid: Pyramid, padded: Sequence[Array], scales: Array, *, whole: bool
+    ) -> None:
+        self._xp = xp
+        self._pyramid = pyramid
+        self._padded = padded
+        self._scales = scales
+        self._floor = xp.floor if whole else lambda values: values
+        self._rings: dict[int, Array] = {}
+
+    def of_pass(self, place: Place) -> Array:
+        """Return the features that do not depend on groups, (`_PASS_FEATURES`, rank, rows, columns)."""
+        xp, floor = self._xp, self._floor
+        own = self._padded[place.subband]
+        nothing = xp.zeros_like(place.of(own))
+        sums = {pairs: self._sum(place, own, pairs) for pairs in KNOWN[place.number]}
+        across, down, diagonal = (sums.get(pairs, nothing) for pairs in (_ACROSS, _DOWN, _DIAGONAL))
+        count = sum(len(pairs) for pairs in sums)
+        around = (across + down + diagonal) / max(count, 1)
+        zero = nothing[:1]
+        parent, ring = self._parent(place, nothing)
+        index = xp.zeros_like(nothing) + 2.0 * self._scales[place.subband][:, None, None]
+        features = [
+            floor(across / 2),
+            floor(down / 2),
+            floor(diagonal / 4),
+            parent,
+            floor(ring / 8),
+            floor(xp.concatenate([zero, around[:-1]])),
+            floor(xp.concatenate([around[1:], zero])),
+            self._siblings(place, nothing),
+            index,
+        ]
+        return xp.stack(features)
+
+    def _sum(self, place: Place, padded: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
+        return sum(place.of(padded, *offset) for offset in offsets)
+
+    def _parent(self, place: Place, nothing: Array) -> tuple[Array, Array]:
+        subband = self._pyramid.subbands[place.subband]
+        if subband.orientation == APPROXIMATION:
+            return nothing, nothing
+        if subband.level == self._pyramid.levels - 1:
+            approximation = self._padded[0]
+            return place.of(approximation), self._sum(place, approximation, _ACROSS + _DOWN + _DIAGONAL)
+        parent = self._padded[place.subband - 3]
+        rows, columns = slice(1, 1 + place.rows), slice(1, 1 + place.columns)
+        return parent[:, rows, columns], self._ring(place.subband - 3)[:, : place.rows, : place.columns]
+
+    def _ring(self, subband: int) -> Array:
+        """Sum of the eight around each position and around those just beyond the far edges."""
+        if subband not in self._rings:
+            padded = self._padded[subband]
+            zero = self._xp.zeros_like(padded[:, :1])
+            padded = self._xp.concatenate([padded, zero], 1)
+            zero = self._xp.zeros_like(padded[:, :, :1])
+            padded = self._xp.concatenate([padded, zero], 2)
+            rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
+            self._rings[subband] = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:] - padded[:, 1:-1, 1:-1]
+        return self._rings[subband]
+
+    def _siblings(self, place: Place, nothing: Array) -> Array:
+        orientation = self._pyramid.subbands[place.subband].orientation
+        if orientation in (0, APPROXIMATION):
+            return nothing
+        row, column = PASSES[place.number]
+        found = []
+        for back in range(1, orientation + 1):
+            sibling = self._padded[place.subband - back]
+            part = sibling[
+                :, 1 + row : 1 + row + 2 * place.rows - 1 : 2, 1 + column : 1 + column + 2 * place.columns - 1 : 2
+            ]
+            found.append(part)
+        return self._floor(sum(found) / orientation)
+
+
+def of_groups(xp: types.ModuleType, before: Array, last: Array, last_size: Array | int, *, whole: bool) -> Array:
+    """Return the features that follow from the groups before, (2, rows, columns).
+
+    Parameters
+    ----------
+    xp
+        numpy or torch.
+    before
+        Sum of the magnitudes of all earlier components, (rows, columns).
+    last
+        The same of the last group.
+    last_size
+        How many components that has; an array where it differs.
+    whole
+        Whether to round down to whole numbers.
+    """
+    mean = last / last_size
+    if whole:
+        return xp.stack([_LOGARITHMS[np.minimum((before / _OCTAVE).astype(np.int64), 511)], xp.floor(mean)])
+    return xp.stack([(_OCTAVE * xp.log2(1 + before / _OCTAVE)).clip(0, LARGEST_FEATURE), mean])

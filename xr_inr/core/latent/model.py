@@ -1,0 +1,322 @@
+"""The latent model whole: a target in, sections of a payload out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xr_inr.core import device as devices
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.aim import Aim, Sections
+from xr_inr.core.latent.assembly import assemble
+from xr_inr.core.latent.basis import MOST_COMPONENTS
+from xr_inr.core.latent.network import shipped
+from xr_inr.core.latent.plan import ScenePlanes
+from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.quantise import Rounder, first_latents
+from xr_inr.core.latent.rotation import components_for, rotate
+from xr_inr.core.latent.smallest import mean_only
+from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
+from xr_inr.core.latent.synthesis_fit import fit_synthesis, rate_surrogate
+from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
+from xr_inr.core.monitor import Monitor, Progress
+from xr_inr.core.scene import Scene
+from xr_inr.exceptions import BudgetError
+
+WEIGHT = 0.14
+"""Squared steps that a bit is worth: lambda over the squared step."""
+
+SYNTHESIS_INPUTS = 3
+_HEADER_BYTES = 60
+_RESTARTS = 3
+_NEAR = 0.04
+_SAVED_LATER = 0.14
+"""Octaves of rate by which a restart may miss the target, and by which later sweeps lower the rate."""
+
+_SHARES = (0.6, 0.5, 0.5)
+"""Part of the latents that the first sweeps decide on; too many at once overshoot, since the wavelet is not quite
+orthonormal."""
+
+_LATER_SHARE = 0.37
+_PROBES, _PROBE_SWEEPS = 8, 3
+_CLOSE, _FAR = 0.12, 0.25
+"""Octaves of rate by which a probe may miss, and beyond which lambda alone will not do."""
+
+_OCTAVES_OF_STEP = 0.45
+"""Octaves of the step that change the rate by one."""
+
+_HASTE = 1.12
+_PUSH = 0.04
+_FINER_FITS = 3
+_SETTLING = 3
+"""Last sweeps, at which the step stays as it is."""
+
+_CORRECTIONS = 24
+_CORRECTION_SHARE = 0.37
+_FINEST_WEIGHT, _COARSEST_WEIGHT = 0.005, 100.0
+
+
+@dataclass(frozen=True)
+class LatentResult:
+    """A fitted model, ready to be put into a payload."""
+
+    sections: Sections
+    """The sections that hold it."""
+
+    rank: int
+    """Components."""
+
+    width: int
+    """Hidden width of the sinusoidal network; 0 without one."""
+
+    sweeps: int
+    """Sweeps done."""
+
+    interrupted: bool = False
+    """Whether it was cut short and kept on a person's word."""
+
+
+def fit_latent(
+    scene: Scene,
+    preset: LatentPreset,
+    *,
+    budget: int | None,
+    psnr: float | None,
+    measure_psnr: Callable[[dict[Section, bytes]], float],
+    device: torch.device,
+    seed: int,
+    monitor: Monitor,
+) -> LatentResult:
+    """Fit the model to a scene.
+
+    Parameters
+    ----------
+    scene
+        The scene; at least one band must be fitted.
+    preset
+        How thoroughly to fit.
+    budget
+        Bytes of the whole payload, never exceeded; None for a PSNR.
+    psnr
+        PSNR in dB that decoded samples must reach; None for a budget.
+    measure_psnr
+        Returns the PSNR of the samples that sections decode to.
+    device
+        Where to fit; locked while the fit runs.
+    seed
+        Of everything drawn at random.
+    monitor
+        Who listens.
+
+    Returns
+    -------
+    LatentResult
+        The fitted model.
+
+    Raises
+    ------
+    BudgetError
+        When no payload can be that small or that good; the message says what was reached.
+    """
+    aim = Aim(scene, budget, psnr, measure_psnr)
+    with devices.lock(device):
+        source = ScenePlanes.of(scene)
+        task = _Task(source, preset, aim, device, seed, monitor)
+        step = _first_step(source, aim)
+        for _ in range(_PROBES):
+            rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
+            if rank == 0 and (aim.budget is not None or aim.met(_mean_only(scene).sections)):
+                return _mean_only(scene)
+            fitting = _Fitting(task, max(rank, 1), step)
+            missed = fitting.probe()
+            if abs(missed) < _CLOSE:
+                break
+            step = max(step * 2.0 ** float(np.clip(_OCTAVES_OF_STEP * missed, -1.0, 1.0)), source.finest_step)
+        for _ in range(_FINER_FITS):
+            try:
+                return fitting.run()
+            except BudgetError:
+                if aim.budget is not None or step <= source.finest_step:
+                    raise
+                # What is missing lies in components that seemed not worth their bytes.
+                step = max(step / 2.0, source.finest_step)
+                rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, len(source.planes))
+                fitting = _Fitting(task, rank, step)
+        return fitting.run()
+
+
+def _first_step(source: ScenePlanes, aim: Aim) -> float:
+    if aim.budget is None:
+        return source.step_for_error(aim.error())
+    outside = aim.size({}) + _HEADER_BYTES
+    return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
+
+
+def _mean_only(scene: Scene) -> LatentResult:
+    return LatentResult({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What all attempts at a fit share."""
+
+    source: ScenePlanes
+    preset: LatentPreset
+    aim: Aim
+    device: torch.device
+    seed: int
+    monitor: Monitor
+
+
+class _Fitting:
+    """One fit on its way: latents, their step, and the network."""
+
+    def __init__(self, task: _Task, rank: int, step: float) -> None:
+        self._source, self._preset, self._aim = task.source, task.preset, task.aim
+        self._device, self._seed, self._monitor = task.device, task.seed, task.monitor
+        source, device = task.source, task.device
+        self._network = shipped()
+        self._step = step
+        self._weight = WEIGHT
+        self._step_bits: tuple[int, ...] = ()
+        self._done = 0
+        count = min(components_for(rank, len(source.mean)), len(source.planes))
+        turn = rotate([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
+        planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
+        heard = None
+        if source.void is not None:
+            heard = torch.tensor(~source.void, dtype=torch.float32, device=device)
+        tensor = torch.tensor(planes, dtype=torch.float32, device=device)
+        self._scene = SoftScene(tensor, heard, source.pyramid)
+        self._rounder = Rounder(source.pyramid, rank, self._network, device, task.seed)
+        self._latents = first_latents(analyse(tensor, source.pyramid, torch))
+
+    def probe(self) -> float:
+        """Round roughly, and return by how many octaves of rate the target is missed."""
+        for _ in range(_PROBE_SWEEPS):
+            self._sweep(self._weight, _SHARES[0])
+        return self._aim.missed(self._sections(self._latents))
+
+    def run(self) -> LatentResult:
+        """Fit to the end."""
+        self._fit_synthesis()
+        for _ in range(_RESTARTS):
+            self._restart()
+            missed = self.probe() - _SAVED_LATER
+            if abs(missed) < _NEAR:
+                break
+            self._rescale(2.0 ** float(np.clip(_OCTAVES_OF_STEP * missed, -0.5, 0.5)))
+        sweeps = self._preset.sweeps
+        for index in range(sweeps):
+            self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
+            if index >= sweeps - _SETTLING:
+                self._reweigh(1.0)
+        return self._settle()
+
+    def _restart(self) -> None:
+        """Round what the network leaves of the planes, from nothing."""
+        pyramid, planes = self._source.pyramid, self._scene.planes
+        with torch.no_grad():
+            if self._scene.synthesis is not None:
+                inputs = self._scene.synthesis.inputs
+                first = first_latents(analyse(planes[:inputs], pyramid, torch))
+                foretold = self._scene.synthesis(synthesise_unrounded(first, pyramid, torch))
+                planes = torch.cat([planes[:inputs], planes[inputs:] - foretold])
+            self._latents = first_latents(analyse(planes, pyramid, torch))
+
+    def _fit_synthesis(self) -> None:
+        planes = self._scene.planes
+        if len(planes) <= SYNTHESIS_INPUTS or not self._preset.synthesis_widths:
+            return
+        with torch.no_grad():
+            known = self._scene.decoded(self._latents)[:SYNTHESIS_INPUTS].cpu().numpy()
+            later = planes[SYNTHESIS_INPUTS:]
+            best = float(rate_surrogate(analyse(later, self._source.pyramid, torch)))
+        for width in self._preset.synthesis_widths:
+            network, bits = fit_synthesis(
+                known,
+                later.cpu().numpy(),
+                self._source.pyramid,
+                width=width,
+                iterations=self._preset.synthesis_iterations,
+                learning_rate=self._preset.learning_rate,
+                device=self._device,
+                seed=self._seed,
+            )
+            self._monitor.note(f"sinusoidal network of width {width}: {100 * (bits / best - 1):+.1f} % bits")
+            if bits < best:
+                self._scene.synthesis, best = SoftSynthesis.of(network, self._device), bits
+                self._step_bits = network.step_bits
+
+    def _sweep(self, weight: float, share: float) -> None:
+        self._latents = self._rounder.sweep(self._latents, self._scene, weight, share)
+        self._report("rounding", self._preset.sweeps)
+
+    def _rescale(self, factor: float) -> None:
+        factor = max(factor, self._source.finest_step / self._step)
+        self._step *= factor
+        self._scene.rescale(factor)
+        self._latents = [torch.round(part / factor) for part in self._latents]
+
+    def _reweigh(self, pace: float) -> None:
+        """Change lambda so that the next sweep comes nearer to the target."""
+        missed = self._aim.missed(self._sections(self._latents))
+        turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
+        self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
+
+    def _settle(self) -> LatentResult:
+        """Change lambda, and where need be the step, until the target is met; keep the best that meets it."""
+        kept: Sections | None = None
+        sections: Sections = {}
+        pace = 1.0
+        for attempt in range(_CORRECTIONS):
+            sections = self._sections(self._latents)
+            missed = self._aim.missed(sections)
+            if attempt >= _CORRECTIONS // 2:
+                # Whatever wavers about the target is pushed over it.
+                push = _PUSH * (attempt - _CORRECTIONS // 2)
+                missed += push if self._aim.budget is not None else -push
+            if self._aim.met(sections):
+                kept = sections if kept is None or not self._better(kept, sections) else kept
+                if self._aim.tight(sections):
+                    break
+            if kept is not None and attempt >= _CORRECTIONS // 2:
+                break
+            turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
+            self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
+            if abs(missed) > _FAR or self._weight in (_FINEST_WEIGHT, _COARSEST_WEIGHT):
+                self._rescale(2.0 ** float(np.clip(_OCTAVES_OF_STEP * pace * missed, -1.0, 1.0)))
+                self._weight = WEIGHT
+            pace *= _HASTE
+            self._sweep(self._weight, _CORRECTION_SHARE)
+        if kept is None:
+            if self._aim.budget is not None:
+                return _mean_only(self._aim.scene)
+            raise BudgetError(
+                f"psnr={self._aim.psnr} was not reached: the last of {_CORRECTIONS} payloads tried takes "
+                f"{self._aim.size(sections):,} bytes and gives {self._aim.measure_psnr(sections):.2f} dB"
+            )
+        width = 0 if self._scene.synthesis is None else len(self._scene.synthesis.layers[0][1])
+        return LatentResult(kept, len(self._scene.planes), width, self._done)
+
+    def _better(self, kept: Sections, other: Sections) -> bool:
+        """Return whether what is kept is nearer to the target than what else meets it."""
+        return abs(self._aim.missed(kept)) <= abs(self._aim.missed(other))
+
+    def _sections(self, latents: list[Tensor]) -> Sections:
+        return assemble(
+            latents,
+            self._scene.synthesis,
+            step_bits=self._step_bits,
+            source=self._source,
+            network=self._network,
+            step=self._step,
+        )
+
+    def _report(self, stage: str, planned: int) -> None:
+        self._done += 1
+        self._monitor.report(Progress(stage, min(self._done, planned), planned, float("nan")))

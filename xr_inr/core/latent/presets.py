@@ -1,0 +1,44 @@
+"""The settings a latent model can be fitted with, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class LatentPreset:
+    """How thoroughly to fit."""
+
+    name: str
+    """What to ask for."""
+
+    sweeps: int
+    """Rounds of rate-distortion optimised rounding."""
+
+    synthesis_widths: tuple[int, ...]
+    """Hidden widths of the sinusoidal network to try; the one that saves most is kept, none if none saves."""
+
+    synthesis_iterations: int
+    """Iterations of each sinusoidal network."""
+
+    learning_rate: float
+    """The largest learning rate of the sinusoidal network."""
+
+
+_BALANCED = LatentPreset(
+    name="balanced",
+    sweeps=20,
+    synthesis_widths=(8, 24),
+    synthesis_iterations=250,
+    learning_rate=2e-2,
+)
+
+LATENT_PRESETS = {
+    preset.name: preset
+    for preset in (
+        replace(_BALANCED, name="fast", sweeps=10, synthesis_widths=(12,), synthesis_iterations=60, learning_rate=3e-2),
+        _BALANCED,
+        replace(_BALANCED, name="best", sweeps=32, synthesis_widths=(8, 16, 32), synthesis_iterations=800),
+    )
+}
+"""What `preset=` can name for `model="latent"`."""

@@ -1,0 +1,205 @@
+"""Integers to bits and back under the laws of `laws`, with the range coder of `constriction`.
+
+The order of calls is the order in the stream. Every call codes an array at once: first one table symbol for each
+integer, then the low bits of those under a wide law, then what lies beyond the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, TABLED_SCALES, probabilities
+from xr_inr.exceptions import PayloadError
+
+LARGEST_INTEGER = 2**26
+"""Magnitude of an integer that can be coded."""
+
+_MOST_ESCAPE_BITS = 24
+_ESCAPE_ORDER = 2
+_AT_ONCE = 2**16
+"""Integers whose tables are laid out at a time: memory does not grow with an array."""
+
+_TOO_LARGE = f"a coded integer must lie within +-{LARGEST_INTEGER}"
+_categorical = constriction.stream.model.Categorical(perfect=False)
+_coin = constriction.stream.model.Uniform(2)
+_UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
+_HALF = FRACTIONS // 2
+
+Integers = NDArray[np.int32]
+
+
+class SymbolEncoder:
+    """Collects integers."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.queue.RangeEncoder()
+
+    def put(self, values: Integers, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> None:
+        """Append integers.
+
+        Parameters
+        ----------
+        values
+            Integers, shape (count,).
+        scales
+            Index of each one's scale.
+        means
+            Mean of each one's law, in eighths.
+
+        Raises
+        ------
+        ValueError
+            When a magnitude exceeds `LARGEST_INTEGER`.
+        """
+        if not len(values):
+            return
+        if max(int(values.max()), -int(values.min())) > LARGEST_INTEGER:
+            raise ValueError(_TOO_LARGE)
+        rows, base, shifts = _laws(scales, means)
+        relative = values - base
+        if shifts is not None:
+            relative = relative + _centre(shifts)
+            low = relative & ((1 << shifts) - 1)
+            relative = relative >> shifts
+        column = relative + REACH
+        outside = np.abs(relative) > REACH
+        column[outside] = np.where(relative[outside] > 0, _UP, _DOWN)
+        column = column.astype(np.int32)
+        for start in range(0, len(column), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            self._coder.encode(column[part], _categorical, probabilities()[rows[part]])
+        if shifts is not None:
+            for count in np.unique(shifts[shifts > 0]):
+                self._bits(low[shifts == count], int(count))
+        if outside.any():
+            self._escape(np.abs(relative[outside]) - REACH - 1)
+
+    def getvalue(self) -> bytes:
+        """Return all bytes of the stream."""
+        words: NDArray[np.uint32] = self._coder.get_compressed()
+        data = words.astype("<u4").tobytes()
+        # The decoder takes what is missing at the end for zeros.
+        return data.rstrip(b"\0")
+
+    def _bits(self, values: Integers, count: int) -> None:
+        for bit in reversed(range(count)):
+            self._coder.encode(((values >> bit) & 1).astype(np.int32), _coin)
+
+    def _escape(self, excess: Integers) -> None:
+        """Exp-Golomb code: how many bits in unary, then the bits."""
+        shifted = excess.astype(np.int64) + (1 << _ESCAPE_ORDER)
+        lengths = np.frexp(shifted.astype(np.float64))[1] - 1 - _ESCAPE_ORDER
+        for length in range(int(lengths.max()) + 1):
+            self._coder.encode((lengths[lengths >= length] > length).astype(np.int32), _coin)
+        for length in np.unique(lengths):
+            count = int(length) + _ESCAPE_ORDER
+            self._bits((shifted[lengths == length] - (1 << count)).astype(np.int32), count)
+
+
+class SymbolDecoder:
+    """Gives back what a `SymbolEncoder` collected, call by call.
+
+    Parameters
+    ----------
+    data
+        The stream.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._ends_in_zero = data.endswith(b"\0")
+        padded = data + bytes(-len(data) % 4)
+        self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+
+    def take(self, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> Integers:
+        """Return the next integers, one for each law; arguments as for `SymbolEncoder.put`.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such integers.
+        """
+        if not len(scales):
+            return np.zeros(0, np.int32)
+        rows, base, shifts = _laws(scales, means)
+        column = np.concatenate(
+            [
+                self._decoded(_categorical, probabilities()[rows[start : start + _AT_ONCE]])
+                for start in range(0, len(rows), _AT_ONCE)
+            ]
+        )
+        relative = column - REACH
+        low = None
+        if shifts is not None:
+            low = np.zeros(len(column), np.int32)
+            for count in np.unique(shifts[shifts > 0]):
+                found = shifts == count
+                low[found] = self._bits(int(found.sum()), int(count))
+        outside = column > 2 * REACH
+        if outside.any():
+            magnitudes = self._escape(int(outside.sum())) + REACH + 1
+            # Before they are shifted, which an int32 must survive.
+            if (magnitudes > (2 * LARGEST_INTEGER >> (0 if shifts is None else shifts[outside]))).any():
+                raise PayloadError(_TOO_LARGE)
+            relative[outside] = np.where(column[outside] == _UP, magnitudes, -magnitudes)
+        if shifts is not None and low is not None:
+            relative = (relative << shifts) + low - _centre(shifts)
+        return (relative + base).astype(np.int32)
+
+    def finish(self) -> None:
+        """Refuse a stream that goes on after the last integer taken; raises `PayloadError`."""
+        if self._ends_in_zero or not self._coder.maybe_exhausted():
+            raise PayloadError("coded integers must end where their stream does")
+
+    def _decoded(self, model: Any, *parameters: Any) -> Integers:
+        try:
+            decoded: Integers = self._coder.decode(model, *parameters)
+        except (AssertionError, ValueError) as error:
+            raise PayloadError(f"the coded integers are not ones that xr_inr writes: {error}") from None
+        return decoded
+
+    def _bits(self, number: int, count: int) -> Integers:
+        values = np.zeros(number, np.int32)
+        for _ in range(count):
+            values = (values << 1) | self._decoded(_coin, number)
+        return values
+
+    def _escape(self, number: int) -> Integers:
+        lengths = np.zeros(number, np.int32)
+        growing = np.arange(number)
+        for _ in range(_MOST_ESCAPE_BITS + 1):
+            growing = growing[self._decoded(_coin, len(growing)) == 1]
+            lengths[growing] += 1
+            if not len(growing):
+                break
+        else:
+            raise PayloadError(_TOO_LARGE)
+        values = np.zeros(number, np.int32)
+        for length in np.unique(lengths):
+            count = int(length) + _ESCAPE_ORDER
+            found = lengths == length
+            values[found] = self._bits(int(found.sum()), count) + (1 << count) - (1 << _ESCAPE_ORDER)
+        return values
+
+
+def _laws(
+    scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.intp], Integers, Integers | None]:
+    """Return the table rows, the integers the laws are centred on, and the low bits that are uniform (or None)."""
+    base = (means + _HALF) >> 3
+    fractions = means + _HALF - (base << 3)
+    beyond = scales - (TABLED_SCALES - 1)
+    if (beyond > 0).any():
+        shifts = np.maximum(-(-beyond // PER_OCTAVE), 0).astype(np.int32)
+        scales = scales - PER_OCTAVE * shifts
+        fractions = np.where(shifts > 0, _HALF, fractions)
+        return (scales * FRACTIONS + fractions).astype(np.intp), base.astype(np.int32), shifts
+    return (scales * FRACTIONS + fractions).astype(np.intp), base.astype(np.int32), None
+
+
+def _centre(shifts: Integers) -> Integers:
+    """Half a bin, so that bins of 2**shift integers lie symmetrically about zero."""
+    return (1 << shifts) >> 1

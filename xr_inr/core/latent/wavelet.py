@@ -1,0 +1,249 @@
+"""The CDF 9/7 wavelet: planes to subbands in floats, subbands to planes in arithmetic that is the same everywhere.
+
+Lifting after Daubechies and Sweldens, 'Factoring wavelet transforms into lifting steps' (1998), with symmetric
+extension, for planes of any size. Synthesis works on whole float32 numbers that count steps of 2**-6: every sum of two
+of them, and every product with a lifting coefficient, is one IEEE rounding, so every machine gives the same bits.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PLANE_BITS = 6
+"""Fraction bits of a synthesised plane, in quantiser steps."""
+
+LARGEST_LATENT = 2**17 - 1
+"""Magnitude of a latent."""
+
+LARGEST_PLANE = 2**27
+"""What no synthesised plane reaches, in steps of 2**-6: latents grow by less than 16 in a synthesis."""
+
+MOST_LEVELS = 6
+_SMALLEST_SIDE = 6
+_LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
+_GAIN = 1.149604398860241
+DIAGONAL, APPROXIMATION = 2, 3
+"""Orientation of the coarsest, low-pass subband; details have 0 (along x), 1 (along y), 2 (both)."""
+
+Planes = NDArray[np.float32]
+"""(rank, height, width)."""
+
+Array = Any
+"""A numpy array or a torch tensor of floats."""
+
+
+@dataclass(frozen=True)
+class Subband:
+    """One subband of every plane."""
+
+    level: int
+    """How often the plane was halved to get here, less one: 0 is the finest."""
+
+    orientation: int
+    """0 details along x, 1 along y, 2 along both, `APPROXIMATION`."""
+
+    shape: tuple[int, int]
+    """(height, width) in latents."""
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """The subbands of a plane, coarse to fine: the approximation first, then three details of each level."""
+
+    size: tuple[int, int]
+    """(height, width) of the plane."""
+
+    levels: int
+    """How often the plane is halved."""
+
+    @classmethod
+    def of(cls, size: tuple[int, int]) -> Pyramid:
+        """Return the pyramid of planes of that size: halved while the shorter side stays at least 6."""
+        levels = 0
+        side = min(size)
+        while levels < MOST_LEVELS and (side + 1) // 2 >= _SMALLEST_SIDE:
+            side = (side + 1) // 2
+            levels += 1
+        return cls(size, levels)
+
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Size of the low-pass plane after 0, 1, ... `levels` halvings."""
+        sizes = [self.size]
+        for _ in range(self.levels):
+            height, width = sizes[-1]
+            sizes.append(((height + 1) // 2, (width + 1) // 2))
+        return sizes
+
+    @cached_property
+    def subbands(self) -> list[Subband]:
+        """All subbands, in the order they are coded."""
+        found = [Subband(self.levels, APPROXIMATION, self.sizes[-1])]
+        for level in reversed(range(self.levels)):
+            height, width = self.sizes[level]
+            high, wide = (height + 1) // 2, (width + 1) // 2
+            found += [
+                Subband(level, 0, (high, width // 2)),
+                Subband(level, 1, (height // 2, wide)),
+                Subband(level, 2, (height // 2, width // 2)),
+            ]
+        return found
+
+    def gain(self, subband: Subband) -> float:
+        """Return what a latent of the orthonormalised subband is worth in the lifting's own scale."""
+        low = 1.0 / _GAIN
+        if subband.orientation == APPROXIMATION:
+            return low ** (2 * self.levels)
+        own = {0: low * _GAIN, 1: low * _GAIN, 2: _GAIN * _GAIN}[subband.orientation]
+        return float(low ** (2 * subband.level) * own)
+
+
+@functools.lru_cache(maxsize=16)
+def squared_norms(pyramid: Pyramid) -> list[NDArray[np.float32]]:
+    """Return the squared error that an error of 1 in one latent makes in the plane, (height, width) a subband.
+
+    About 1 inside, since the wavelet is nearly orthonormal, and several times that at far edges of even length.
+    """
+    sides = [_norms_along(size, pyramid.levels) for size in pyramid.size]
+    found = []
+    for subband in pyramid.subbands:
+        level = subband.level - 1 if subband.orientation == APPROXIMATION else subband.level
+        high_x, high_y = subband.orientation in (0, DIAGONAL), subband.orientation in (1, DIAGONAL)
+        if pyramid.levels == 0:
+            found.append(np.ones(subband.shape, np.float32))
+            continue
+        down, across = sides[0][level][high_y], sides[1][level][high_x]
+        gain = pyramid.gain(subband)
+        found.append((np.outer(down, across) * gain * gain).astype(np.float32))
+    return found
+
+
+def _norms_along(size: int, levels: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the squared norms of low-pass and high-pass responses of each level along one axis, not normalised."""
+    lengths = [size]
+    for _ in range(levels):
+        lengths.append((lengths[-1] + 1) // 2)
+    found = []
+    for level in range(levels):
+        low, high = lengths[level + 1], lengths[level] // 2
+        responses = _merge(np.eye(low + high, low), np.eye(low + high, high, -low), np, _unrounded)
+        for length in reversed(lengths[:level]):
+            responses = _merge(responses, np.zeros((low + high, length // 2)), np, _unrounded)
+        norms = np.square(responses).sum(axis=1)
+        found.append((norms[:low], norms[low:]))
+    return found
+
+
+def _unrounded(values: Array) -> Array:
+    return values
+
+
+def analyse(planes: Array, pyramid: Pyramid, xp: types.ModuleType = np) -> list[Array]:
+    """Return the subbands of planes, (rank, height, width), in the pyramid's order and nearly orthonormal.
+
+    Parameters
+    ----------
+    planes
+        Floats, of numpy or torch.
+    pyramid
+        What to part them into.
+    xp
+        numpy or torch.
+    """
+    details: list[list[Array]] = []
+    low = planes
+    for _ in range(pyramid.levels):
+        low_x, high_x = _split(low, xp)
+        low, low_high = (part.swapaxes(-1, -2) for part in _split(low_x.swapaxes(-1, -2), xp))
+        high_low, high_high = (part.swapaxes(-1, -2) for part in _split(high_x.swapaxes(-1, -2), xp))
+        details.append([high_low, low_high, high_high])
+    flat = [low] + [part for level in reversed(details) for part in level]
+    return [part / pyramid.gain(subband) for part, subband in zip(flat, pyramid.subbands, strict=True)]
+
+
+def synthesise(latents: list[NDArray[np.int32]], pyramid: Pyramid) -> Planes:
+    """Return the planes of integer latents.
+
+    Parameters
+    ----------
+    latents
+        One array a subband, (rank, height, width), magnitudes up to `LARGEST_LATENT`.
+    pyramid
+        What they are subbands of.
+
+    Returns
+    -------
+    ndarray
+        float32 integers that count steps of 2**-6, shape (rank, height, width).
+    """
+    scaled = [
+        np.rint(part.astype(np.float32) * np.float32(pyramid.gain(subband) * 2**PLANE_BITS))
+        for part, subband in zip(latents, pyramid.subbands, strict=True)
+    ]
+    planes: Planes = _joined(scaled, pyramid, np, np.rint)
+    return planes
+
+
+def synthesise_unrounded(latents: list[Array], pyramid: Pyramid, xp: types.ModuleType) -> Array:
+    """Return the planes of latents that need not be whole, in quantiser steps and plain floats, as a fit needs them."""
+    scaled = [part * pyramid.gain(subband) for part, subband in zip(latents, pyramid.subbands, strict=True)]
+    return _joined(scaled, pyramid, xp, _unrounded)
+
+
+def _joined(scaled: list[Array], pyramid: Pyramid, xp: types.ModuleType, rounded: Callable[[Array], Array]) -> Array:
+    low = scaled[0]
+    for index in range(pyramid.levels):
+        along_x, along_y, both = (part.swapaxes(-1, -2) for part in scaled[1 + 3 * index : 4 + 3 * index])
+        low_x = _merge(low.swapaxes(-1, -2), along_y, xp, rounded).swapaxes(-1, -2)
+        high_x = _merge(along_x, both, xp, rounded).swapaxes(-1, -2)
+        low = _merge(low_x, high_x, xp, rounded)
+    return low
+
+
+def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
+    """Part planes along their last axis into low-pass and high-pass, without normalisation."""
+    even, odd = planes[..., 0::2], planes[..., 1::2]
+    if not odd.shape[-1]:
+        return even, odd
+    for index, coefficient in enumerate(_LIFTING):
+        if index % 2 == 0:
+            odd = odd + coefficient * _beside_odd(even, odd.shape[-1], xp)
+        else:
+            even = even + coefficient * _beside_even(odd, even.shape[-1], xp)
+    return even, odd
+
+
+def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array]) -> Array:
+    """Undo `_split`, each lifting step rounded as told."""
+    if not odd.shape[-1]:
+        return even
+    for index, coefficient in reversed(list(enumerate(_LIFTING))):
+        # A Python float times float32 is rounded once, to float32.
+        if index % 2 == 0:
+            odd = odd - rounded(coefficient * _beside_odd(even, odd.shape[-1], xp))
+        else:
+            even = even - rounded(coefficient * _beside_even(odd, even.shape[-1], xp))
+    count = odd.shape[-1]
+    merged = xp.stack([even[..., :count], odd], -1).reshape(*even.shape[:-1], 2 * count)
+    return xp.concatenate([merged, even[..., count:]], -1)
+
+
+def _beside_odd(even: Array, count: int, xp: types.ModuleType) -> Array:
+    """Sum of the two even samples beside each odd one, mirrored at the end."""
+    after = xp.concatenate([even[..., 1:], even[..., -1:]], -1)
+    return even[..., :count] + after[..., :count]
+
+
+def _beside_even(odd: Array, count: int, xp: types.ModuleType) -> Array:
+    """Sum of the two odd samples beside each even one, mirrored at both ends."""
+    before = xp.concatenate([odd[..., :1], odd], -1)
+    after = xp.concatenate([odd, odd[..., -1:]], -1)
+    return before[..., :count] + after[..., :count]
