@@ -5,6 +5,7 @@ python -m benchmarks paper        the paper's experiments; fits that were cut sh
 python -m benchmarks speed        throughput beside KLT + JPEG 2000, and growth with pixels, bands and budget
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
+python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
 python -m benchmarks table        the tables in README.md and docs/benchmarks.md
@@ -18,8 +19,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks import runner, scenes
+from benchmarks import pretraining, runner, scenes
 from benchmarks.codecs import registry
 
 Options = argparse.Namespace
@@ -62,6 +64,12 @@ def _storage(_: Options) -> None:
     storage.run()
 
 
+def _networks(options: Options) -> None:
+    from benchmarks.pretraining import run as networks  # noqa: PLC0415 - loads torch
+
+    networks.run(options.steps, options.seed, options.output, leave_one_out=options.leave_one_out)
+
+
 def _bd(options: Options) -> None:
     from benchmarks import curves, tables  # noqa: PLC0415
 
@@ -102,6 +110,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "speed": _speed,
     "downstream": _downstream,
     "storage": _storage,
+    "networks": _networks,
     "bd": _bd,
     "plot": _plot,
     "table": _table,
@@ -135,6 +144,16 @@ def _parser() -> argparse.ArgumentParser:
     speed = known["speed"]
     speed.add_argument("kind", nargs="?", choices=("speed", "scaling", "all"), default="all")
     speed.add_argument("--repeats", type=int, default=3, help="of every measurement; the median counts")
+    networks = known["networks"]
+    networks.add_argument("--steps", type=int, default=pretraining.STEPS, help="of the optimiser (%(default)s)")
+    networks.add_argument("--seed", type=int, default=0, help="of everything drawn at random (%(default)s)")
+    networks.add_argument("--output", type=Path, default=pretraining.OUTPUT, metavar="FILE", help="(%(default)s)")
+    networks.add_argument(
+        "--leave-one-out",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="fit also, for each scene, a network to all others",
+    )
     return parser
 
 
