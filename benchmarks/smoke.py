@@ -10,6 +10,9 @@ from benchmarks.results import Row
 from benchmarks.runner import key_of
 
 SUBSET = (
+    ("indian_pines_200", "latent, fast", 0.02),
+    ("jasper_ridge_198", "latent, fast", 0.04),
+    ("pavia_centre_crop", "latent, balanced", 0.1),
     ("indian_pines_200", "siren, fast", 0.02),
     ("jasper_ridge_198", "siren, fast", 0.04),
     ("pavia_centre_crop", "siren, fast", 0.1),

@@ -28,7 +28,7 @@ def _rows() -> Iterator[Row]:
         scene = scenes.load(name)
         for bpppb in RATES:
             for bits in BITS:
-                encoded = encode_array(scene, FitRequest(bpppb=bpppb, preset="fast", weight_bits=bits))
+                encoded = encode_array(scene, FitRequest(bpppb=bpppb, model="siren", preset="fast", weight_bits=bits))
                 figures = quality(scene, decode(encoded.payload))
                 print(name, bpppb, bits, figures["psnr_db"], flush=True)
                 yield {

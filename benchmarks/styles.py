@@ -32,6 +32,9 @@ _UNKNOWN = "#8C7A4F"
 
 # Hues of Okabe and Ito (2008), which people with any colour vision tell apart; within a family markers do that.
 STYLES = {
+    "latent, fast": Style("#5AA9D6", "v", strong=True),
+    "latent, balanced": Style("#2A8CC7", "o", strong=True),
+    "latent, best": Style(_LATENT, "^", strong=True),
     "siren, fast": Style("#EE9A4D", "v", strong=True),
     "siren, balanced": Style("#E27A1E", "o", strong=True),
     "siren, best": Style(_SIREN, "^", strong=True),

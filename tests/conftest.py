@@ -8,6 +8,8 @@ import torch
 from hypothesis import settings
 
 from xr_inr.core.encode import encode_array
+from xr_inr.core.latent import rotation
+from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.request import FitRequest
 from xr_inr.core.siren.presets import PRESETS
 
@@ -21,6 +23,11 @@ TINY_PRESETS = {
         preset, iterations=24, rungs=(4, 8), warmup=2, hidden_layers=(1, 2), learning_rate=4 * preset.learning_rate
     )
     for name, preset in PRESETS.items()
+}
+
+TINY_LATENT_PRESETS = {
+    name: dataclasses.replace(preset, sweeps=6, synthesis_widths=(4,), synthesis_iterations=4)
+    for name, preset in LATENT_PRESETS.items()
 }
 
 
@@ -45,20 +52,23 @@ def make_scene():
 
 @pytest.fixture(scope="module")
 def tiny_presets():
-    """Every preset, with a few iterations of small networks, in place of the real ones of that name."""
+    """Every preset of a siren, with a few iterations of small networks; the latent model's are as quick."""
     with pytest.MonkeyPatch.context() as patch:
         for name, preset in TINY_PRESETS.items():
             patch.setitem(PRESETS, name, preset)
+        for name, quick in TINY_LATENT_PRESETS.items():
+            patch.setitem(LATENT_PRESETS, name, quick)
+        patch.setattr(rotation, "_ITERATIONS", 10)
         yield TINY_PRESETS
 
 
 @pytest.fixture(scope="module")
 def encode(tiny_presets):  # noqa: ARG001 - in force while a test encodes
-    """A function that fits an array with a tiny preset, on the CPU, by default within 16 bpppb."""
+    """A function that fits an array with a tiny preset, on the CPU; by default a siren, within 16 bpppb."""
 
     def encode(array, *, nodata=None, allow_void=False, monitor=None, **request):
         target = {} if "psnr" in request else {"bpppb": 16.0}
-        asked = FitRequest(**{"preset": "fast", "device": "cpu"} | target | request)
+        asked = FitRequest(**{"model": "siren", "preset": "fast", "device": "cpu"} | target | request)
         return encode_array(array, asked, nodata=nodata, allow_void=allow_void, monitor=monitor)
 
     return encode
@@ -78,5 +88,5 @@ def masked_scene():
 
 @pytest.fixture(scope="module")
 def masked_payload(encode, masked_scene):
-    """The payload of `masked_scene`, 8-bit weights behind a spectral basis."""
+    """The siren payload of `masked_scene`, 8-bit weights behind a spectral basis."""
     return encode(masked_scene, nodata=-999.0).payload

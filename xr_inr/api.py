@@ -94,7 +94,7 @@ def compress(
         A DataArray with a band axis and two spatial axes, or a Dataset with such variables; backed by numpy, by dask
         or by a file. Chunks are loaded one at a time.
     chunks
-        'scene' for one network over all of y and x, or sizes along them, such as ``{"y": 256, "x": 256}``.
+        'scene' for one model over all of y and x, or sizes along them, such as ``{"y": 256, "x": 256}``.
     variables
         Which variables of a Dataset to compress; those with a band axis and two spatial axes if None.
     band_dim

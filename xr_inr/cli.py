@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import click
 from xr_inr import api
 from xr_inr._version import __version__
 from xr_inr.comparison import compare_scenes, figures_dict
-from xr_inr.core.bitstream import MAGIC
+from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
-from xr_inr.core.request import MODELS
-from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
+from xr_inr.core.request import MODELS, PRESETS_OF
+from xr_inr.core.siren.presets import DEFAULT_PRESET
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
 from xr_inr.exceptions import RequestError, XrInrError
 from xr_inr.geo import write_raster
@@ -26,7 +27,7 @@ from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
 
 _VARIABLE_HELP = "Which variable, if a store holds several scenes."
-_PRESET_FIELDS = ("iterations", "optimiser", "learning_rate", "schedule", "hidden_layers", "weight_bits", "spectral")
+_PRESETS_HELP = "; ".join(f"{', '.join(presets)} ({model})" for model, presets in PRESETS_OF.items())
 
 
 class _Commands(click.Group):
@@ -62,9 +63,9 @@ def main() -> None:
 @click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded.")
 @click.option("--psnr", type=float, help="Target: PSNR in dB, at least.")
 @click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}.")
-@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {', '.join(PRESETS)}.")
+@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {_PRESETS_HELP}.")
 @click.option(
-    "--weight-bits", type=int, help=f"Bits of a stored weight: {', '.join(map(str, FLOAT_BITS + INTEGER_BITS))}."
+    "--weight-bits", type=int, help=f"Bits of a weight of a siren: {', '.join(map(str, FLOAT_BITS + INTEGER_BITS))}."
 )
 @click.option("--chunks", default="scene", show_default=True, help="'scene', or a chunk's height and width: 256x256.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -118,14 +119,18 @@ def decompress(source: str, target: str, variable: str | None, *, overwrite: boo
 
 @main.command(short_help="Say what is in a store or a payload.")
 @click.argument("source", required=False)
-@click.option("--presets", is_flag=True, help="Print the presets instead.")
+@click.option("--presets", is_flag=True, help="Print the presets of the models instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: str | None, *, presets: bool, as_json: bool) -> None:
     """Print what SOURCE holds and how it was made: a Zarr store, a payload in a file, or a raster."""
     if presets == (source is not None):
         raise click.UsageError("give either a SOURCE or --presets")
     if source is None:
-        found = {name: {field: getattr(preset, field) for field in _PRESET_FIELDS} for name, preset in PRESETS.items()}
+        found = {
+            f"{model}, {name}": {field: value for field, value in asdict(preset).items() if field != "name"}
+            for model, presets in PRESETS_OF.items()
+            for name, preset in presets.items()
+        }
     elif _is_payload(source):
         found = {Path(source).name: _describe_payload(Path(source).read_bytes())}
     else:
@@ -142,8 +147,9 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
         return
     for name, values in found.items():
         click.echo(name)
+        width = max(map(len, values))
         for key, value in values.items():
-            click.echo(f"  {key:<14} {value}")
+            click.echo(f"  {key:<{width}}  {value}")
 
 
 @main.command(short_help="Measure how far two scenes are apart.")
@@ -188,16 +194,18 @@ def _is_payload(source: str) -> bool:
 
 def _describe_payload(data: bytes) -> dict[str, Any]:
     payload = Payload(data)
-    network = payload.network
-    return {
+    described: dict[str, Any] = {
         "model": payload.model.name.lower(),
         "shape": payload.shape,
         "dtype": str(payload.dtype),
         "bytes": len(data),
         "bpppb": len(data) * 8 / payload.layout.samples,
-        "network": None if network is None else str(network.architecture),
-        "rank": None if payload.basis is None else payload.basis.rank,
+        "network": payload.network,
+        "rank": payload.rank,
     }
+    if Section.LATENT_STREAM in payload.section_bytes:
+        described["latent_bytes"] = payload.section_bytes[Section.LATENT_STREAM]
+    return described
 
 
 if __name__ == "__main__":

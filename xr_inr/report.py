@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from xr_inr._version import __version__
+from xr_inr.core.request import MODELS
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 
@@ -65,7 +66,7 @@ class Report:
     """What was asked for."""
 
     networks: tuple[str, ...] = ()
-    """The networks' shapes, n_h x w_h -> outputs, one for each chunk that needed one."""
+    """What was fitted, such as a siren's n_h x w_h -> outputs, of each chunk that needed more than a mean spectrum."""
 
     chunks: int = 1
     """How many payloads there are."""
@@ -83,7 +84,7 @@ class Report:
     """The xr_inr that made it."""
 
     search: tuple[str, ...] = field(default=(), repr=False)
-    """The architecture search, a line for each candidate and rung; not stored."""
+    """The architecture search of a siren, a line for each candidate and rung; not stored."""
 
     @classmethod
     def of(cls, name: str, fitted: Fitted) -> Report:
@@ -166,7 +167,8 @@ class Report:
             rows.append(("band PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
         if self.networks:
             shapes = dict.fromkeys(self.networks)
-            rows.append(("network", ", ".join(list(shapes)[:4]) + (" ..." if len(shapes) > 4 else "")))
+            model = self.request.get("model", MODELS[0])
+            rows.append(("model", f"{model}: {'; '.join(list(shapes)[:4])}" + ("; ..." if len(shapes) > 4 else "")))
         rows += [("search" if line == self.search[0] else "", " ".join(line.split())) for line in self.search[:_LINES]]
         if not math.isnan(self.seconds):
             rows.append(("encoded in", f"{self.seconds:.1f} s"))

@@ -35,6 +35,9 @@ class Entry:
 
 
 OURS = {
+    "latent, fast": Entry("siren", "Latent", ("fast",)),
+    "latent, balanced": Entry("siren", "Latent", ("balanced",)),
+    "latent, best": Entry("siren", "Latent", ("best",), up_to=0.04),
     "siren, fast": Entry("siren", "Siren", ("fast",)),
     "siren, balanced": Entry("siren", "Siren", ("balanced",)),
     "siren, best": Entry("siren", "Siren", ("best",), up_to=0.07),

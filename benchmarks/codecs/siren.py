@@ -1,4 +1,4 @@
-"""Our own model at each of its presets."""
+"""Our own models at each of their presets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,13 +20,17 @@ from xr_inr.core.siren.presets import PRESETS, SirenPreset
 from xr_inr.exceptions import BudgetError
 
 
-class Siren(Codec):
-    """The siren model of xr_inr, fitted on a GPU where torch finds one, else on the CPU."""
+class Ours(Codec):
+    """A model of xr_inr, fitted on a GPU where torch finds one, else on the CPU."""
 
-    libraries = ("torch",)
+    model: ClassVar[str]
+    """What to ask for."""
+
+    unit: ClassVar[str]
+    """What its fit counts."""
 
     def __init__(self, preset: str) -> None:
-        self.name = f"siren, {preset}"
+        self.name = f"{self.model}, {preset}"
         self._preset = preset
         self._device = devices.resolve("auto")
 
@@ -35,14 +40,30 @@ class Siren(Codec):
         return self._device.type
 
     def encode(self, scene: Scene, budget: int) -> Stream:
-        """Fit a network within the budget; its search for an architecture is part of it."""
-        request = FitRequest(bpppb=budget * 8 / scene.size, preset=self._preset)
+        """Fit the model within the budget; its search for an architecture is part of it."""
+        request = FitRequest(bpppb=budget * 8 / scene.size, model=self.model, preset=self._preset)
         encoded = _encode(scene, request, budget, Monitor())
-        return Stream(encoded.payload, f"{_network(encoded)}, {encoded.iterations:,} iterations")
+        return Stream(encoded.payload, f"{_network(encoded)}, {encoded.iterations:,} {self.unit}")
 
     def decode(self, payload: bytes) -> Scene:
-        """Evaluate the network at every position, with numpy."""
+        """Decode every sample, without torch."""
         return np.asarray(xr_inr.decode(payload))
+
+
+class Latent(Ours):
+    """The latent model."""
+
+    libraries = ("constriction", "torch")
+    model = "latent"
+    unit = "sweeps"
+
+
+class Siren(Ours):
+    """The siren model."""
+
+    libraries = ("torch",)
+    model = "siren"
+    unit = "iterations"
 
 
 class PaperSiren(Siren):
@@ -68,7 +89,7 @@ class PaperSiren(Siren):
                 raise KeyboardInterrupt
 
         with _known(dataclasses.replace(PRESETS["paper"], name=self.name, hidden_layers=(5,), rungs=())) as preset:
-            request = FitRequest(bpppb=budget * 8 / scene.size, preset=preset.name)
+            request = FitRequest(bpppb=budget * 8 / scene.size, model=self.model, preset=preset.name)
             encoded = _encode(scene, request, budget, Monitor(report=stop, keep_best=lambda _: True))
         settings = f"{_network(encoded)}, {encoded.iterations:,} of {preset.iterations:,} iterations"
         return Stream(encoded.payload, settings)

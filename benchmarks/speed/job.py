@@ -106,7 +106,7 @@ def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> C
         import xr_inr  # noqa: PLC0415 - the peer's process does without it
 
         def encode() -> bytes:
-            return xr_inr.encode(scene, bpppb=bpppb, preset=PRESETS[method], device="cpu")
+            return xr_inr.encode(scene, bpppb=bpppb, model="siren", preset=PRESETS[method], device="cpu")
 
     else:
         from benchmarks.speed import peer as speed_peer  # noqa: PLC0415 - our own process does without it

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from benchmarks.codecs import registry
-from xr_inr.core.siren.presets import PRESETS
+from xr_inr.core.bitstream import read_container
+from xr_inr.core.request import PRESETS_OF
 
 CODECS = [name for name in registry.CODECS if name not in ("atlas-hsi", "fourier network")]  # needs CUDA; takes long
-OURS = tuple(registry.OURS)
+PRESETS = [(model, preset) for model, presets in PRESETS_OF.items() for preset in presets]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,17 @@ def test_scene_comes_back_from_the_bytes_alone_within_the_budget(name, scene):
     assert np.array_equal(decoded, scene) or not lossless
 
 
-def test_every_preset_of_ours_is_compared():
-    assert [any(preset in name for name in OURS) for preset in PRESETS] == [True] * len(PRESETS)
+@pytest.mark.parametrize(("model", "preset"), PRESETS)
+def test_every_preset_of_ours_is_compared(model, preset):
+    assert any(name.startswith(f"{model}, {preset}") for name in registry.OURS)
+
+
+@pytest.mark.parametrize("name", registry.OURS)
+@pytest.mark.usefixtures("tiny_presets")
+def test_model_of_ours_is_the_one_its_name_says(name, scene):
+    model, _ = read_container(registry.make(name).encode(scene, 900).payload)
+
+    assert model.name.lower() == name.split(",")[0]
 
 
 def test_names_of_files_are_distinct():

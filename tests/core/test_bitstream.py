@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.latent_examples import make_example
 from xr_inr.core.bitstream import (
     ByteReader,
     ByteWriter,
@@ -186,10 +187,23 @@ def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, 
         Payload(altered(masked_payload, lambda sections: sections | change))
 
 
-@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
-def test_sealed_changes_of_any_section_never_escape_as_another_error(encode, masked_scene, masked_payload, tag):
+@pytest.fixture(scope="module")
+def payload_with(encode, masked_scene, masked_payload, make_scene):
+    """A function of a section that returns a payload that has it."""
     paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
+    latents = make_example((24, 27)).sections
+    around = read_container(encode(make_scene((5, 24, 27)), bpppb=0.5, model="latent").payload)[1]
+    latent = write_container(Model.LATENT, {Section.SCENE: around[Section.SCENE]} | latents)
+
+    def found(tag):
+        return next(payload for payload in (masked_payload, paper, latent) if tag in read_container(payload)[1])
+
+    return found
+
+
+@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
+def test_sealed_changes_of_any_section_never_escape_as_another_error(payload_with, tag):
+    payload = payload_with(tag)
     content = read_container(payload)[1][tag]
     generator = np.random.default_rng(0)
     for position in [*range(min(len(content), 40)), *generator.integers(0, len(content), 40)]:
@@ -204,9 +218,14 @@ def test_sealed_changes_of_any_section_never_escape_as_another_error(encode, mas
 @pytest.mark.parametrize(
     "change", [lambda content: content[:-1], lambda content: content + b"\x00"], ids=["cut", "longer"]
 )
-@pytest.mark.parametrize("tag", list(Section), ids=lambda tag: tag.name)
-def test_section_cut_or_lengthened_is_refused_even_when_sealed(encode, masked_scene, masked_payload, tag, change):
-    paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    payload = paper if tag is Section.NETWORK_TABLE_I else masked_payload
+@pytest.mark.parametrize("tag", [tag for tag in Section if tag is not Section.LATENT_STREAM], ids=lambda tag: tag.name)
+def test_section_cut_or_lengthened_is_refused_even_when_sealed(payload_with, tag, change):
     with pytest.raises(PayloadError):
-        Payload(altered(payload, lambda sections: sections | {tag: change(sections[tag])}))
+        Payload(altered(payload_with(tag), lambda sections: sections | {tag: change(sections[tag])}))
+
+
+def test_lengthened_stream_of_latents_is_refused_when_it_is_read(payload_with):
+    tag = Section.LATENT_STREAM
+    longer = altered(payload_with(tag), lambda sections: sections | {tag: sections[tag] + b"\x00"})
+    with pytest.raises(PayloadError):
+        Payload(longer).read()

@@ -8,8 +8,9 @@ import torch
 
 from xr_inr.core import device as devices
 from xr_inr.core.encode import foresee
+from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.request import FitRequest
+from xr_inr.core.request import MODELS, PRESETS_OF, FitRequest
 from xr_inr.core.siren.presets import PRESETS
 from xr_inr.exceptions import BudgetError, DependencyError, RequestError
 
@@ -18,8 +19,21 @@ INF, NAN = float("inf"), float("nan")
 
 def test_defaults():
     request = FitRequest(bpppb=0.1)
-    assert (request.model, request.preset, request.device, request.seed) == ("siren", "balanced", "auto", 0)
-    assert request.stored_bits == PRESETS["balanced"].weight_bits
+    assert (request.model, request.preset, request.device, request.seed) == ("latent", "balanced", "auto", 0)
+    assert request.latent_preset is LATENT_PRESETS["balanced"]
+
+
+def test_each_model_has_its_presets():
+    assert {model: tuple(presets) for model, presets in PRESETS_OF.items()} == {
+        "latent": ("fast", "balanced", "best"),
+        "siren": ("fast", "balanced", "best", "paper"),
+    }
+
+
+def test_siren_takes_its_presets_weight_bits():
+    request = FitRequest(bpppb=0.1, model="siren", preset="paper")
+    assert request.siren_preset is PRESETS["paper"]
+    assert request.stored_bits == PRESETS["paper"].weight_bits
 
 
 @pytest.mark.parametrize("target", [{"bpppb": 0.1}, {"psnr": 40}, {"psnr": 40.0}, {"bpppb": np.float64(0.1)}])
@@ -36,7 +50,7 @@ def test_numpy_numbers_are_numbers(number):
 
 @pytest.mark.parametrize("bits", [32, 16, 8, 7, 6, 5, 4])
 def test_weight_bits_replace_those_of_the_preset(bits):
-    assert FitRequest(bpppb=1.0, weight_bits=bits).stored_bits == bits
+    assert FitRequest(bpppb=1.0, model="siren", weight_bits=bits).stored_bits == bits
 
 
 @pytest.mark.parametrize(
@@ -54,12 +68,29 @@ def test_weight_bits_replace_those_of_the_preset(bits):
         pytest.param({"bpppb": 1j}, "bpppb must be a .*number. Got 1j", id="bpppb-complex"),
         pytest.param({"psnr": -1}, "psnr must be a .*number. Got -1", id="psnr-negative"),
         pytest.param({"psnr": INF}, "psnr must be a .*number. Got inf", id="psnr-inf"),
-        pytest.param({"bpppb": 1, "model": "latents"}, "model must be one of 'siren'.* Got 'latents'", id="model"),
+        pytest.param(
+            {"bpppb": 1, "model": "latents"}, "model must be one of 'latent', 'siren'.* Got 'latents'", id="model"
+        ),
         pytest.param({"bpppb": 1, "model": None}, "model must be one of .* Got None", id="model-none"),
         pytest.param(
             {"bpppb": 1, "preset": "slow"},
-            "preset must be one of 'fast', 'balanced', .* Got 'slow'",
+            "preset must be one of 'fast', 'balanced', 'best' with model='latent'. Got 'slow'",
             id="preset",
+        ),
+        pytest.param(
+            {"bpppb": 1, "preset": "paper"},
+            "preset must be one of 'fast', 'balanced', 'best' with model='latent'. Got 'paper'",
+            id="preset-of-the-other-model",
+        ),
+        pytest.param(
+            {"bpppb": 1, "model": "siren", "preset": "slow"},
+            "preset must be one of 'fast', 'balanced', 'best', 'paper' with model='siren'. Got 'slow'",
+            id="preset-of-no-model",
+        ),
+        pytest.param(
+            {"bpppb": 1, "weight_bits": 8},
+            "weight_bits must come with model='siren'. Got weight_bits=8 with model='latent'",
+            id="bits-of-the-other-model",
         ),
         pytest.param({"bpppb": 1, "preset": []}, r"preset must be one of .* Got \[\]", id="preset-list"),
         pytest.param({"bpppb": 1, "weight_bits": 3}, "weight_bits must be one of 32, 16, 8.* Got 3", id="3-bits"),
@@ -93,10 +124,13 @@ def test_arguments_are_keywords():
 
 def test_to_dict_says_what_differs_from_the_defaults():
     request = FitRequest(psnr=40.0, weight_bits=16, seed=7, device="cpu", model="siren")
-    assert request.to_dict() == {"psnr": 40.0, "weight_bits": 16, "seed": 7}
+    assert request.to_dict() == {"psnr": 40.0, "model": "siren", "weight_bits": 16, "seed": 7}
+    assert FitRequest(psnr=40.0, model="latent", preset="fast").to_dict() == {"psnr": 40.0, "preset": "fast"}
 
 
-@pytest.mark.parametrize("arguments", [{"bpppb": 0.1}, {"psnr": 40, "preset": "paper", "seed": 2**63 - 1}])
+@pytest.mark.parametrize(
+    "arguments", [{"bpppb": 0.1}, {"psnr": 40, "model": "siren", "preset": "paper", "seed": 2**63 - 1}]
+)
 def test_to_dict_repeats_the_request(arguments):
     assert FitRequest(**FitRequest(**arguments).to_dict()) == FitRequest(**arguments)
 
@@ -139,12 +173,15 @@ def test_each_device_has_one_lock():
     assert devices.lock(torch.device("cpu")) is not devices.lock(torch.device("cuda:0"))
 
 
-def test_requests_and_reading_load_no_torch():
+def test_requests_foresight_and_reading_load_no_torch(encode, make_scene):
     import subprocess
 
+    payloads = [encode(make_scene(), bpppb=16.0, model=model).payload for model in MODELS]
     code = (
-        "import sys; sys.modules['torch'] = None; import xr_inr.core.decode, xr_inr.core.encode, xr_inr.core.request; "
-        "xr_inr.core.request.FitRequest(bpppb=1.0)"
+        "import sys; sys.modules['torch'] = None; import numpy as np; from xr_inr.core.decode import decode; "
+        "from xr_inr.core.encode import foresee; from xr_inr.core.request import FitRequest; "
+        f"scenes = [decode(payload) for payload in {payloads}]; "
+        f"[foresee(scene, FitRequest(bpppb=1.0, model=model)) for scene in scenes for model in {MODELS}]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -159,14 +196,17 @@ def test_requests_and_reading_load_no_torch():
         pytest.param(np.arange(24.0).reshape(1, 4, 6), {"bpppb": 0.01}, id="budget"),
         pytest.param(np.arange(24.0).reshape(1, 4, 6), {"device": "cuda:99"}, id="device"),
         pytest.param(
-            np.arange(66_000.0).reshape(1, 1, -1), {"preset": "paper", "bpppb": 0.1}, id="too-wide-for-table-i"
+            np.arange(66_000.0).reshape(1, 1, -1),
+            {"model": "siren", "preset": "paper", "bpppb": 0.1},
+            id="too-wide-for-table-i",
         ),
     ],
 )
-def test_bad_input_is_refused_before_any_fitting(encode, array, options):
+@pytest.mark.parametrize("model", MODELS)
+def test_bad_input_is_refused_before_any_fitting(encode, array, options, model):
     reports = []
     with pytest.raises(RequestError):
-        encode(array, monitor=Monitor(report=reports.append), **options)
+        encode(array, monitor=Monitor(report=reports.append), **{"model": model} | options)
     assert not reports
 
 
@@ -183,29 +223,33 @@ def test_bad_input_is_foreseen(array, nodata, message):
         foresee(array, FitRequest(bpppb=0.01), nodata=nodata)
 
 
-def test_size_and_valid_samples_are_foreseen(encode, masked_scene):
-    request = FitRequest(bpppb=16.0, preset="fast")
+@pytest.mark.parametrize("model", MODELS)
+def test_size_and_valid_samples_are_foreseen(encode, masked_scene, model):
+    request = FitRequest(bpppb=16.0, model=model, preset="fast")
     prospect = foresee(masked_scene, request, nodata=-999.0)
     assert prospect.valid_samples == 380
-    smallest = encode(masked_scene, nodata=-999.0, bpppb=prospect.smallest * 8 / masked_scene.size)
+    smallest = encode(masked_scene, nodata=-999.0, bpppb=prospect.smallest * 8 / masked_scene.size, model=model)
     assert len(smallest.payload) == prospect.smallest
     assert foresee(np.full((1, 2, 3), np.nan), request).valid_samples == 0
 
 
-def test_budget_below_the_header_says_the_smallest_and_that_one_works(encode, make_scene):
+@pytest.mark.parametrize("model", MODELS)
+def test_budget_below_the_header_says_the_smallest_and_that_one_works(encode, make_scene, model):
     scene = make_scene()
     with pytest.raises(BudgetError, match=r"smallest payload of this scene takes (\d+) bytes") as refused:
-        encode(scene, bpppb=0.01)
+        encode(scene, bpppb=0.01, model=model)
     smallest = int(str(refused.value).split("takes ")[1].split()[0])
-    assert len(encode(scene, bpppb=smallest * 8 / scene.size).payload) == smallest
+    assert len(encode(scene, bpppb=smallest * 8 / scene.size, model=model).payload) == smallest
     with pytest.raises(BudgetError, match="smallest payload"):
-        encode(scene, bpppb=(smallest - 1) * 8 / scene.size)
+        encode(scene, bpppb=(smallest - 1) * 8 / scene.size, model=model)
 
 
-def test_budget_below_an_exact_scene_says_the_smallest(encode):
+@pytest.mark.parametrize("model", MODELS)
+def test_budget_below_an_exact_scene_says_the_smallest(encode, model):
     with pytest.raises(BudgetError, match=r"is too small: the smallest payload of this scene takes \d+ bytes"):
-        encode(np.full((2, 5, 5), 3), bpppb=0.01)
+        encode(np.full((2, 5, 5), 3), bpppb=0.01, model=model)
 
 
-def test_vast_budget_is_no_error(encode, make_scene):
-    assert len(encode(make_scene((2, 3, 3)), bpppb=1e308, weight_bits=16).payload) > 100
+@pytest.mark.parametrize("options", [{"model": "latent"}, {"weight_bits": 16}], ids=["latent", "siren"])
+def test_vast_budget_is_no_error(encode, make_scene, options):
+    assert encode(make_scene((2, 3, 3)), bpppb=1e308, **options).architecture

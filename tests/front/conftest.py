@@ -1,4 +1,4 @@
-"""What every test of the front end shares: networks that fit in milliseconds, and counters."""
+"""What every test of the front end shares: models that fit in milliseconds, and counters."""
 
 import dataclasses
 
@@ -7,6 +7,9 @@ import pytest
 import rasterio
 from affine import Affine
 
+from xr_inr.core.latent import rotation
+from xr_inr.core.latent.presets import LATENT_PRESETS
+from xr_inr.core.latent.reading import LatentReader
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.presets import PRESETS
 
@@ -14,12 +17,16 @@ from .helpers import make_scene, smooth
 
 
 @pytest.fixture(scope="package", autouse=True)
-def small_networks():
-    """Every preset with a few iterations of one small network, in place of the real ones."""
+def small_models():
+    """Every preset with a few iterations of one small network, or a few sweeps, in place of the real ones."""
     with pytest.MonkeyPatch.context() as patch:
         for name, preset in PRESETS.items():
             tiny = dataclasses.replace(preset, iterations=8, rungs=(), warmup=2, hidden_layers=(1,))
             patch.setitem(PRESETS, name, tiny)
+        for name, preset in LATENT_PRESETS.items():
+            quick = dataclasses.replace(preset, sweeps=6, synthesis_widths=())
+            patch.setitem(LATENT_PRESETS, name, quick)
+        patch.setattr(rotation, "_ITERATIONS", 10)
         yield
 
 
@@ -30,43 +37,51 @@ def scene():
 
 
 @pytest.fixture(scope="package")
-def small(scene, small_networks):  # noqa: ARG001 - in force while the scene is fitted
+def small(scene, small_models):  # noqa: ARG001 - in force while the scene is fitted
     """The scene, compressed as one chunk."""
-    return scene.inr.compress(bpppb=16.0, device="cpu")
+    return scene.inr.compress(bpppb=5.0, device="cpu")
 
 
 @pytest.fixture(scope="package")
-def in_chunks(scene, small_networks):  # noqa: ARG001 - in force while the scene is fitted
+def in_chunks(scene, small_models):  # noqa: ARG001 - in force while the scene is fitted
     """The scene, compressed in 2 x 3 chunks, those at the edges cut short."""
     return scene.inr.compress(bpppb=24.0, chunks={"y": 4, "x": 4}, device="cpu")
 
 
 @pytest.fixture
 def fits(monkeypatch):
-    """A list that grows by one with every network that is fitted."""
+    """A list that grows by one with every model that is fitted."""
     from xr_inr.core import rate
 
-    counted, fit_siren = [], rate.fit_siren
+    fitted = []
 
-    def counting(*args, **kwargs):
-        counted.append(kwargs["seed"])
-        return fit_siren(*args, **kwargs)
+    def counted(fit):
+        def counting(*args, **kwargs):
+            fitted.append(kwargs["seed"])
+            return fit(*args, **kwargs)
 
-    monkeypatch.setattr(rate, "fit_siren", counting)
-    return counted
+        return counting
+
+    for name in ("fit_latent", "fit_siren"):
+        monkeypatch.setattr(rate, name, counted(getattr(rate, name)))
+    return fitted
 
 
 @pytest.fixture
 def positions(monkeypatch):
-    """A list of how many positions each call of a network evaluated."""
-    counted, call = [], Evaluator.__call__
+    """A list of how many positions each call of a model evaluated."""
+    evaluated = []
 
-    def counting(self, rows, columns):
-        counted.append(len(rows))
-        return call(self, rows, columns)
+    def counted(call):
+        def counting(self, rows, *others):
+            evaluated.append(len(rows))
+            return call(self, rows, *others)
 
-    monkeypatch.setattr(Evaluator, "__call__", counting)
-    return counted
+        return counting
+
+    for kind in (Evaluator, LatentReader):
+        monkeypatch.setattr(kind, "__call__", counted(kind.__call__))
+    return evaluated
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ from xr_inr.lazy import fitted_of
 
 from .helpers import make_scene, smooth
 
-ASKED = {"bpppb": 16.0, "device": "cpu"}
+ASKED = {"bpppb": 5.0, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +224,16 @@ def test_chunk_of_nothing_but_nodata_is_restored():
     np.testing.assert_array_equal(found == -1, scene == -1)
 
 
-def test_psnr_can_be_the_target(scene):
-    assert scene.inr.compress(psnr=8.0, device="cpu").inr.report.psnr >= 8.0
+@pytest.mark.parametrize(("model", "psnr"), [("latent", 25.0), ("siren", 8.0)])
+def test_psnr_can_be_the_target(scene, model, psnr):
+    assert scene.inr.compress(psnr=psnr, model=model, device="cpu").inr.report.psnr >= psnr
+
+
+def test_siren_can_be_asked_for(scene):
+    compressed = scene.inr.compress(bpppb=16.0, model="siren", weight_bits=6, device="cpu")
+
+    assert compressed.inr.report.request == {"bpppb": 16.0, "model": "siren", "weight_bits": 6}
+    assert " x " in compressed.inr.report.networks[0]
 
 
 # Fitted once
@@ -320,15 +328,17 @@ def test_bad_scene_is_refused_before_any_fit(scene, message, fits):
 
 BAD_REQUESTS = {
     "no target": ({"bpppb": None}, r"exactly one target of bpppb and psnr .* Got none"),
-    "two targets": ({"psnr": 40.0}, r"exactly one target .* Got bpppb=16.0, psnr=40.0"),
+    "two targets": ({"psnr": 40.0}, r"exactly one target .* Got bpppb=5.0, psnr=40.0"),
     "a budget of nothing": ({"bpppb": 0}, r"bpppb must be a positive, finite number. Got 0"),
     "a negative budget": ({"bpppb": -1.0}, r"bpppb must be a positive, finite number. Got -1.0"),
     "an infinite quality": ({"bpppb": None, "psnr": np.inf}, r"psnr must be a positive, finite number. Got inf"),
     "a budget in words": ({"bpppb": "0.1"}, r"bpppb must be a number. Got '0.1'"),
-    "a model": ({"model": "wavelet"}, r"model must be one of 'siren'. Got 'wavelet'"),
+    "a model": ({"model": "wavelet"}, r"model must be one of 'latent', 'siren'. Got 'wavelet'"),
     "a preset": ({"preset": "thorough"}, r"preset must be one of 'fast', .* Got 'thorough'"),
+    "a preset of the other model": ({"preset": "paper"}, r"'best' with model='latent'. Got 'paper'"),
     "a device": ({"device": "tpu"}, r"device must be 'auto', 'cpu', .* Got 'tpu'"),
     "weight bits": ({"weight_bits": 12}, r"weight_bits must be one of .* Got 12"),
+    "weight bits of the other model": ({"weight_bits": 8}, r"weight_bits must come with model='siren'. Got .*=8"),
     "weight bits in words": ({"weight_bits": "8"}, r"weight_bits must be an integer. Got '8'"),
     "weight bits as a float": ({"weight_bits": 8.0}, r"weight_bits must be an integer. Got 8.0"),
     "a seed": ({"seed": -1}, r"seed must be in \[0, 2\*\*63\). Got -1"),
@@ -426,9 +436,10 @@ def test_bad_last_chunk_is_found_before_the_first_fit(fits):
     assert not fits
 
 
-def test_quality_out_of_reach_is_told_with_what_was_reached(scene):
-    with pytest.raises(BudgetError, match=r"psnr=300.0 was not reached: .* gave \d+\.\d\d dB"):
-        scene.inr.compress(psnr=300.0, device="cpu")
+@pytest.mark.parametrize("model", ["latent", "siren"])
+def test_quality_out_of_reach_is_told_with_what_was_reached(model):
+    with pytest.raises(BudgetError, match=r"psnr=300.0 was not reached: .* g[ai]ves? \d+\.\d\d dB"):
+        make_scene(dtype="f8").inr.compress(psnr=300.0, model=model, device="cpu")
 
 
 # encoding=

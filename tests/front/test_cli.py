@@ -48,11 +48,18 @@ def run(*arguments):
 
 
 @pytest.fixture(scope="module")
-def stored(geotiff, tmp_path_factory, small_networks):  # noqa: ARG001 - in force while the scene is fitted
+def stored(geotiff, tmp_path_factory, small_models):  # noqa: ARG001 - in force while the scene is fitted
     """The store of the GeoTIFF."""
     store = tmp_path_factory.mktemp("stores") / "scene.zarr"
-    succeed("compress", geotiff, store, "--bpppb", 8, *FAST)
+    succeed("compress", geotiff, store, "--bpppb", 2, *FAST)
     return store
+
+
+@pytest.fixture
+def siren_chunk(geotiff, tmp_path):
+    """The payload file of the GeoTIFF, stored as a siren."""
+    succeed("compress", geotiff, tmp_path / "siren.zarr", "--bpppb", 8, "--model", "siren", *FAST)
+    return next((tmp_path / "siren.zarr").glob("*/c/0/0/0"))
 
 
 # compress
@@ -79,7 +86,7 @@ def test_compress_takes_every_option(geotiff, tmp_path):
     succeed("compress", geotiff, tmp_path / "scene.zarr", "--bpppb", 8, *options, *FAST)
     (report,) = xr.open_zarr(tmp_path / "scene.zarr").inr.report.values()
 
-    assert report.request == {"bpppb": 8.0, "preset": "fast", "weight_bits": 6, "seed": 3}
+    assert report.request == {"bpppb": 8.0, "model": "siren", "preset": "fast", "weight_bits": 6, "seed": 3}
     assert report.chunks == 4
     assert (tmp_path / "scene.zarr" / ".zgroup").exists()
 
@@ -180,11 +187,21 @@ def test_info_describes_a_payload_file(stored):
     (payload,) = stored.glob("*/c/0/0/0")
     found = json.loads(succeed("info", payload, "--json").stdout)["0"]
 
-    assert found["model"] == "siren"
+    assert found["model"] == "latent"
     assert found["shape"] == [6, 20, 18]
     assert found["bytes"] == payload.stat().st_size
     assert found["dtype"] == "int16"
-    assert "bytes" in succeed("info", payload).stdout
+    assert 1 <= found["rank"] <= 6
+    assert 0 < found["latent_bytes"] < found["bytes"]
+    assert "latent_bytes" in succeed("info", payload).stdout
+
+
+def test_info_describes_a_payload_file_of_a_siren(siren_chunk):
+    found = json.loads(succeed("info", siren_chunk, "--json").stdout)["0"]
+
+    assert found["model"] == "siren"
+    assert re.fullmatch(rf"1 x \d+ -> {found['rank']}", found["network"])
+    assert "latent_bytes" not in found
 
 
 def test_info_describes_a_store_without_payloads(tmp_path):
@@ -204,9 +221,11 @@ def test_info_says_what_a_store_of_several_scenes_holds(tmp_path):
 def test_info_prints_the_presets():
     found = json.loads(succeed("info", "--presets", "--json").stdout)
 
-    assert {"fast", "balanced", "paper"} <= set(found)
-    assert found["paper"]["optimiser"] == "adam"
-    assert "balanced" in succeed("info", "--presets").stdout
+    siren = ["siren, fast", "siren, balanced", "siren, best", "siren, paper"]
+    assert list(found) == ["latent, fast", "latent, balanced", "latent, best", *siren]
+    assert found["siren, paper"]["optimiser"] == "adam"
+    assert found["latent, best"]["sweeps"] > 0
+    assert "latent, balanced" in succeed("info", "--presets").stdout
 
 
 # compare
@@ -268,11 +287,19 @@ BAD_CALLS = {
     ),
     "an unknown model": (
         "compress scene.tif out.zarr --bpppb 1 --model jpeg",
-        r"Error: model must be one of 'siren'. Got 'jpeg'",
+        r"Error: model must be one of 'latent', 'siren'. Got 'jpeg'",
     ),
     "an unknown preset": (
         "compress scene.tif out.zarr --bpppb 1 --preset thorough",
         r"Error: preset must be one of .* Got 'thorough'",
+    ),
+    "a preset of the other model": (
+        "compress scene.tif out.zarr --bpppb 1 --preset paper",
+        r"Error: preset must be one of 'fast', 'balanced', 'best' with model='latent'. Got 'paper'",
+    ),
+    "weight bits of the other model": (
+        "compress scene.tif out.zarr --bpppb 1 --weight-bits 8",
+        r"Error: weight_bits must come with model='siren'. Got weight_bits=8 with model='latent'",
     ),
     "an unknown device": ("compress scene.tif out.zarr --bpppb 1 --device tpu", r"Error: device must be .* Got 'tpu'"),
     "wrong weight bits": ("compress scene.tif out.zarr --bpppb 1 --weight-bits 7.5", None),
@@ -470,7 +497,7 @@ def on_a_terminal(command, answer):
 
 @pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 1)])
 def test_ctrl_c_on_a_terminal_offers_the_best_so_far(geotiff, tmp_path, answer, status):
-    options = ("--bpppb", "8", "--preset", "paper", "--device", "cpu")
+    options = ("--bpppb", "8", "--model", "siren", "--preset", "paper", "--device", "cpu")
     command = [*PROGRAM, "compress", str(geotiff), str(tmp_path / "scene.zarr"), *options]
     found, shown = on_a_terminal(command, answer)
 

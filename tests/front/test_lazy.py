@@ -131,11 +131,11 @@ def test_dask_evaluates_only_the_chunks_it_needs(small, positions):
 
 
 def test_dask_does_not_take_two_fits_for_the_same(scene):
-    first, second = (scene.inr.compress(bpppb=16.0, seed=seed, device="cpu") for seed in (0, 1))
-    both = xr.concat([first.chunk({"y": 4}), second.chunk({"y": 4})], dim="seed")
+    first, second = (scene.inr.compress(bpppb=bpppb, device="cpu") for bpppb in (5.0, 2.0))
+    both = xr.concat([first.chunk({"y": 4}), second.chunk({"y": 4})], dim="rate")
 
-    np.testing.assert_array_equal(both.isel(seed=0), first)
-    np.testing.assert_array_equal(both.isel(seed=1), second)
+    np.testing.assert_array_equal(both.isel(rate=0), first)
+    np.testing.assert_array_equal(both.isel(rate=1), second)
     assert not np.array_equal(first, second)
 
 

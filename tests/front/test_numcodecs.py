@@ -44,6 +44,7 @@ PARAMETERS = {
     "buffers without axes": {"bpppb": 0.1, "shape": (5, 7, 9), "dtype": "<i2"},
     "padded chunks": {"bpppb": 0.1, "shape": (5, 8, 16)},
     "nodata": {"bpppb": 0.1, "nodata": -9999.0},
+    "a preset": {"bpppb": 0.1, "preset": "best"},
     "all of the fit": {"bpppb": 0.1, "preset": "paper", "weight_bits": 32, "seed": 7, "model": "siren"},
 }
 parametrized = pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS.keys())
@@ -94,7 +95,9 @@ BROKEN = {
     "two axes": ({"bpppb": 0.1, "shape": [7, 9]}, r"band axis and two spatial axes. Got 2 axes"),
     "several scenes": ({"bpppb": 0.1, "shape": [2, 5, 7, 9], "band_axis": 1}, r"length 1 .* Got 2 along axis 0"),
     "band axis": ({"bpppb": 0.1, "band_axis": -2}, r"band_axis .* Got -2"),
-    "model": ({"bpppb": 0.1, "model": "latent"}, r"model must be one of 'siren'. Got 'latent'"),
+    "model": ({"bpppb": 0.1, "model": "wavelet"}, r"model must be one of 'latent', 'siren'. Got 'wavelet'"),
+    "a preset of a siren": ({"bpppb": 0.1, "preset": "paper"}, r"preset must be .* with model='latent'. Got 'paper'"),
+    "the bits of a siren": ({"bpppb": 0.1, "weight_bits": 8}, r"weight_bits must come with model='siren'. Got .*=8"),
     "a dtype that is none": ({"bpppb": 0.1, "shape": [5, 7, 9], "dtype": "pixels"}, r"dtype .* Got 'pixels'"),
 }
 

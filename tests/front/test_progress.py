@@ -18,6 +18,9 @@ from .helpers import make_scene, smooth
 
 AT_HALF = Progress("fit", 500, 1000, 41.237)
 
+SIREN = {"bpppb": 16.0, "model": "siren", "device": "cpu"}
+"""What is asked for where the very iterations count."""
+
 
 class Terminal(io.StringIO):
     """A stream that somebody looks at."""
@@ -132,7 +135,7 @@ def test_anything_else_is_refused(progress):
 
 def test_fit_on_a_terminal_shows_its_bar_and_leaves_the_search(scene, monkeypatch):
     terminal = watch(monkeypatch)
-    scene.inr.compress(bpppb=16.0, device="cpu")
+    scene.inr.compress(**SIREN)
 
     assert "reflectance: fit" in terminal.getvalue()
     assert " kept: " in terminal.getvalue()
@@ -143,7 +146,7 @@ def test_fit_on_a_terminal_shows_its_bar_and_leaves_the_search(scene, monkeypatc
 
 def test_callable_is_given_every_iteration(scene):
     seen = []
-    scene.inr.compress(bpppb=16.0, device="cpu", progress=seen.append)
+    scene.inr.compress(**SIREN, progress=seen.append)
 
     assert all(isinstance(progress, Progress) for progress in seen)
     assert [progress.iteration for progress in seen] == list(range(1, 9))
@@ -151,16 +154,26 @@ def test_callable_is_given_every_iteration(scene):
     assert [progress.psnr for progress in seen] == sorted(progress.psnr for progress in seen)
 
 
+def test_callable_is_given_the_sweeps_of_a_latent_model(scene):
+    seen = []
+    scene.inr.compress(bpppb=5.0, device="cpu", progress=seen.append)
+
+    assert seen
+    assert all(isinstance(progress, Progress) for progress in seen)
+    assert [progress.iteration for progress in seen] == sorted(progress.iteration for progress in seen)
+    assert all(progress.iteration <= progress.iterations for progress in seen)
+
+
 def test_callable_is_given_every_chunk(scene):
     seen = []
-    scene.inr.compress(bpppb=32.0, chunks={"x": 5}, device="cpu", progress=seen.append)
+    scene.inr.compress(chunks={"x": 5}, **SIREN | {"bpppb": 32.0}, progress=seen.append)
 
     assert [progress.iteration for progress in seen] == [*range(1, 9), *range(1, 9)]
 
 
 def test_callable_is_given_the_fit_of_an_array():
     seen = []
-    xr_inr.encode(smooth((5, 7, 9)), bpppb=16.0, device="cpu", progress=seen.append)
+    xr_inr.encode(smooth((5, 7, 9)), **SIREN, progress=seen.append)
 
     assert len(seen) == 8
 
@@ -170,7 +183,7 @@ def test_error_in_a_callable_ends_the_fit(scene):
         raise LookupError(progress.iteration)
 
     with pytest.raises(LookupError, match="1"):
-        scene.inr.compress(bpppb=16.0, device="cpu", progress=broken)
+        scene.inr.compress(**SIREN, progress=broken)
 
 
 # Notebooks
@@ -250,25 +263,26 @@ def interrupt_at(iteration):
 def test_interrupt_ends_a_fit_that_nobody_watches(scene, monkeypatch):
     look_away(monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        scene.inr.compress(bpppb=16.0, device="cpu", progress=interrupt_at(5))
+        scene.inr.compress(**SIREN, progress=interrupt_at(5))
 
 
 def test_interrupted_fit_is_dropped_when_the_person_says_no(scene, monkeypatch):
     watch(monkeypatch)
     monkeypatch.setattr("builtins.input", lambda _: "n")
     with pytest.raises(KeyboardInterrupt):
-        scene.inr.compress(bpppb=16.0, device="cpu", progress=interrupt_at(5))
+        scene.inr.compress(**SIREN, progress=interrupt_at(5))
 
 
-def test_best_of_an_interrupted_fit_is_kept_when_the_person_says_yes(scene, small, monkeypatch):
+def test_best_of_an_interrupted_fit_is_kept_when_the_person_says_yes(scene, monkeypatch):
+    whole = scene.inr.compress(**SIREN)
     watch(monkeypatch)
     asked = []
     monkeypatch.setattr("builtins.input", answering("y", asked))
-    kept = scene.inr.compress(bpppb=16.0, device="cpu", progress=interrupt_at(5))
+    kept = scene.inr.compress(**SIREN, progress=interrupt_at(5))
 
     assert len(asked) == 1
     assert "after 5 of 8 iterations" in asked[0]
-    assert kept.inr.nbytes == small.inr.nbytes
+    assert kept.inr.nbytes == whole.inr.nbytes
     assert np.isfinite(kept.inr.report.psnr)
     assert kept.shape == kept.load().shape
 
@@ -283,7 +297,7 @@ def test_chunks_after_an_interrupted_one_are_fitted(scene, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr("builtins.input", lambda _: "y")
-    kept = scene.inr.compress(bpppb=32.0, chunks={"x": 5}, device="cpu", progress=report)
+    kept = scene.inr.compress(chunks={"x": 5}, **SIREN | {"bpppb": 32.0}, progress=report)
 
     assert seen == [1, 2, 3, *range(1, 9)]
     assert kept.inr.report.chunks == 2
@@ -301,7 +315,7 @@ def test_chunks_before_an_interrupted_one_are_kept_with_it(monkeypatch):
         if len(seen) == 12:
             raise KeyboardInterrupt
 
-    kept = ds.inr.compress(bpppb=16.0, device="cpu", progress=report)
+    kept = ds.inr.compress(**SIREN, progress=report)
 
     assert list(kept.inr.report) == ["first", "second"]
     assert questions[0].startswith("\nsecond 2/2: interrupted")

@@ -25,29 +25,32 @@ EXAMPLES = settings(max_examples=30, suppress_health_check=[HealthCheck.function
 CONFIGURATIONS = {
     "the least": ({"bpppb": 0.1}, {"band_axis": 0, "bpppb": 0.1}),
     "a quality": ({"psnr": 40.0}, {"band_axis": 0, "psnr": 40.0}),
+    "the default model": ({"bpppb": 0.1, "model": "latent"}, {"band_axis": 0, "bpppb": 0.1}),
     "band axis": ({"bpppb": 0.1, "band_axis": 2}, {"band_axis": 2, "bpppb": 0.1}),
     "nodata": ({"bpppb": 0.1, "nodata": -9999.0}, {"band_axis": 0, "bpppb": 0.1, "nodata": -9999.0}),
     "NaN, which is masked in any case": ({"bpppb": 0.1, "nodata": np.nan}, {"band_axis": 0, "bpppb": 0.1}),
     "a device, which is the machine's": ({"bpppb": 0.1, "device": "cuda:1"}, {"band_axis": 0, "bpppb": 0.1}),
     "all of the fit": (
-        {"bpppb": 0.1, "preset": "paper", "weight_bits": 16, "seed": 3},
-        {"band_axis": 0, "bpppb": 0.1, "preset": "paper", "weight_bits": 16, "seed": 3},
+        {"bpppb": 0.1, "model": "siren", "preset": "paper", "weight_bits": 16, "seed": 3},
+        {"band_axis": 0, "bpppb": 0.1, "model": "siren", "preset": "paper", "weight_bits": 16, "seed": 3},
     ),
 }
 configurations = pytest.mark.parametrize(
     ("parameters", "configuration"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys()
 )
 
+SIREN = {"model": "siren"}
+
 # name: (shape, chunks, band axis, more)
 ARRAYS = {
     "one chunk": ((5, 7, 9), (5, 7, 9), 0, {}),
     "several chunks, padded at the edges": ((5, 7, 9), (5, 4, 4), 0, {}),
     "bands last": ((7, 9, 5), (4, 4, 5), 2, {}),
-    "bands in the middle": ((7, 5, 9), (4, 5, 5), 1, {}),
+    "bands in the middle": ((7, 5, 9), (4, 5, 5), 1, SIREN),
     "bands split over chunks": ((5, 7, 9), (3, 7, 5), 0, {}),
     "time first": ((2, 5, 7, 9), (1, 5, 4, 5), 1, {}),
-    "time first and bands last": ((2, 7, 9, 5), (1, 7, 5, 5), 3, {}),
-    "shards": ((5, 7, 12), (5, 4, 4), 0, {"shards": (5, 8, 8)}),
+    "time first and bands last": ((2, 7, 9, 5), (1, 7, 5, 5), 3, SIREN),
+    "shards": ((5, 7, 12), (5, 4, 4), 0, {"shards": (5, 8, 8), **SIREN}),
     "NaN and NaN as fill": ((5, 7, 9), (5, 4, 4), 0, {"dtype": "f4", "fill_value": np.nan}),
     "big-endian": ((5, 7, 9), (5, 4, 9), 0, {"dtype": ">i2"}),
 }
@@ -121,7 +124,7 @@ BROKEN_METADATA = {
     "half a band axis": ({"bpppb": 0.1, "band_axis": 0.5}, r"band_axis .* Got 0.5"),
     "a band axis that is no number": ({"bpppb": 0.1, "band_axis": "y"}, r"band_axis .* Got 'y'"),
     "a nodata that is no number": ({"bpppb": 0.1, "nodata": "none"}, r"nodata .* Got 'none'"),
-    "an unknown model": ({"bpppb": 0.1, "model": "wavelet"}, r"model must be one of 'siren'. Got 'wavelet'"),
+    "an unknown model": ({"bpppb": 0.1, "model": "wavelet"}, r"model must be one of 'latent', 'siren'. Got 'wavelet'"),
 }
 
 
@@ -146,7 +149,7 @@ NUMPY_PARAMETERS = {
 
 @pytest.mark.parametrize(("name", "value"), NUMPY_PARAMETERS.values(), ids=NUMPY_PARAMETERS.keys())
 def test_numbers_of_numpy_are_numbers(name, value):
-    codec = InrCodec(**{"bpppb": 24.0, "preset": "fast", "device": "cpu"} | {name: value})
+    codec = InrCodec(**{"bpppb": 24.0, "model": "siren", "preset": "fast", "device": "cpu"} | {name: value})
 
     assert json.loads(json.dumps(codec.to_dict()))["configuration"][name] == value
     assert codec.config.encode(smooth((5, 5, 5)), None)
@@ -263,7 +266,7 @@ def test_selection_over_chunk_borders_equals_the_slice_of_the_full_read(stored, 
 @settings(EXAMPLES, max_examples=8)
 @given(chunks=chunk_shapes(shape=(4, 6, 7)))
 def test_array_in_chunks_of_any_shape_reads_in_part_as_in_full(chunks):
-    array = create_array((4, 6, 7), chunks, bpppb=800.0 / np.prod(chunks) * 8)
+    array = create_array((4, 6, 7), chunks, bpppb=800.0 / np.prod(chunks) * 8, **SIREN)
     array[...] = smooth((4, 6, 7))
     full = array[...]
 

@@ -18,7 +18,7 @@ from xr_inr.exceptions import RequestError
 
 
 class InrCodec(Codec):  # type: ignore[misc]
-    """Stores each buffer as a network fitted to it.
+    """Stores each buffer as a model fitted to it.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class InrCodec(Codec):  # type: ignore[misc]
         is padded to it with zeros.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb`` or ``psnr``), and ``model``, ``preset``,
-        ``weight_bits``, ``device``, ``seed``.
+        ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

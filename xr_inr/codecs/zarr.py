@@ -21,7 +21,7 @@ from xr_inr.core.request import FitRequest
 
 @dataclass(frozen=True)
 class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
-    """Stores each chunk as a network fitted to it.
+    """Stores each chunk as a model fitted to it.
 
     Give it as the only codec of an array (``serializer=InrCodec(...), filters=None, compressors=None``): any codec
     after it makes zarr read whole chunks. A chunk holds all bands of a piece of one scene; its axes are the band axis,
@@ -35,7 +35,7 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         The value that marks samples without measurement; NaN samples are masked in any case.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb`` or ``psnr``), and ``model``, ``preset``,
-        ``weight_bits``, ``device``, ``seed``.
+        ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

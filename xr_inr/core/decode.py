@@ -1,4 +1,4 @@
-"""Reading a payload with numpy alone: the whole scene, a window, some bands, single spectra.
+"""Reading a payload without torch: the whole scene, a window, some bands, single spectra.
 
 Only the positions asked for are evaluated, and each sample is the same however it is asked for.
 """
@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core import fixed_point
 from xr_inr.core.bitstream import Model, Section, read_container
+from xr_inr.core.latent.reading import LatentReader
 from xr_inr.core.mask import NAN, NODATA
 from xr_inr.core.scene import CONSTANT, FITTED, SceneLayout
-from xr_inr.core.siren.evaluate import Evaluator
-from xr_inr.core.siren.storage import StoredNetwork, read_quantised, read_table_i
-from xr_inr.core.spectral import SpectralBasis
-from xr_inr.exceptions import PayloadError, RequestError
+from xr_inr.core.siren.reading import SirenReader
+from xr_inr.exceptions import RequestError
 
 Window = tuple[slice | tuple[int, int], slice | tuple[int, int]]
 """(rows, columns), each a slice or a (start, stop) pair."""
 
 Bands = int | slice | Sequence[int] | NDArray[Any]
 """One band, a slice of bands, or a list of them; counted from 0."""
+
+Reader = SirenReader | LatentReader
+"""Gives the samples of fitted bands, (bands, points) on the [0, 1] scale, of (rows, columns, bands)."""
 
 _POINTS_AT_ONCE = 8192
 
@@ -47,8 +48,8 @@ class Payload:
     def __init__(self, payload: bytes) -> None:
         self.model, sections = read_container(bytes(payload))
         self.layout = SceneLayout.from_sections(sections)
-        self.network, self.basis = _read_model(self.model, sections, self.layout)
-        self._evaluate = None if self.network is None else Evaluator(self.network, self.layout.shape[1:])
+        self.section_bytes = {tag: len(content) for tag, content in sections.items()}
+        self.reader = _reader(self.model, sections, self.layout)
         self._fitted_index = np.cumsum(self.layout.kinds == FITTED) - 1
         self._constant_index = np.cumsum(self.layout.kinds == CONSTANT) - 1
 
@@ -61,6 +62,31 @@ class Payload:
     def dtype(self) -> np.dtype[Any]:
         """The sample type."""
         return self.layout.dtype
+
+    @property
+    def rank(self) -> int | None:
+        """How many components the spectral basis has; None without one."""
+        basis = None if self.reader is None else self.reader.basis
+        return None if basis is None else basis.rank
+
+    @property
+    def network(self) -> str | None:
+        """The shape of the network: a siren's as n_h x w_h -> outputs, else layer by layer; None without one."""
+        if isinstance(self.reader, SirenReader):
+            return None if self.reader.network is None else str(self.reader.network.architecture)
+        if self.reader is None or self.reader.synthesis is None:
+            return None
+        network = self.reader.synthesis
+        return " -> ".join(map(str, [network.inputs, *(len(biases) for _, biases in network.layers)]))
+
+    @property
+    def architecture(self) -> str | None:
+        """What is fitted, in a few words; None where a mean spectrum, or nothing, is."""
+        if self.model is Model.SIREN:
+            return self.network
+        if not self.rank:
+            return None
+        return f"rank {self.rank}" if self.network is None else f"rank {self.rank}, {self.network}"
 
     def read(self, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:
         """Return samples of a window and some bands.
@@ -81,6 +107,8 @@ class Payload:
         ------
         RequestError
             When the window or a band lies outside the scene.
+        PayloadError
+            When the latents of a latent model are out of range, which shows only when samples are asked for.
         """
         count, height, width = self.shape
         spans = (slice(None), slice(None)) if window is None else window
@@ -114,8 +142,8 @@ class Payload:
         result = np.zeros((len(bands), len(rows)), layout.dtype)
         kinds = layout.kinds[bands]
         fitted = kinds == FITTED
-        if fitted.any():
-            result[fitted] = self._fitted(rows, columns, self._fitted_index[bands[fitted]])
+        if self.reader is not None and fitted.any():
+            result[fitted] = restore(self.reader(rows, columns, self._fitted_index[bands[fitted]]), layout)
         constant = kinds == CONSTANT
         if constant.any():
             result[constant] = layout.constants[self._constant_index[bands[constant]]][:, None]
@@ -127,15 +155,9 @@ class Payload:
                 result[classes == NAN] = np.nan
         return result
 
-    def _fitted(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
-        outputs = np.zeros((len(rows), 0)) if self._evaluate is None else self._evaluate(rows, columns)
-        if self.basis is not None:
-            return restore(self.basis.spectra(outputs, bands), self.layout)
-        return restore(outputs.T[bands] / 2.0**fixed_point.VALUE_BITS, self.layout)
-
 
 def decode(payload: bytes, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:
-    """Decode a payload, or a window or some bands of it, with numpy alone.
+    """Decode a payload, or a window or some bands of it, without torch.
 
     Parameters
     ----------
@@ -207,22 +229,8 @@ def _axis(span: slice | tuple[int, int], size: int, name: str) -> NDArray[np.int
     return np.arange(start, stop)
 
 
-def _read_model(
-    model: Model, sections: dict[Section, bytes], layout: SceneLayout
-) -> tuple[StoredNetwork | None, SpectralBasis | None]:
-    if model is not Model.SIREN:
-        raise PayloadError(f"this xr_inr cannot decode the model {model.name}")
-    bands = len(layout.fitted_bands)
-    network = None
-    if Section.NETWORK_TABLE_I in sections and Section.NETWORK_QUANTISED in sections:
-        raise PayloadError("the payload has two networks")
-    if Section.NETWORK_TABLE_I in sections:
-        network = read_table_i(sections[Section.NETWORK_TABLE_I], layout.shape[1:])
-    elif Section.NETWORK_QUANTISED in sections:
-        network = read_quantised(sections[Section.NETWORK_QUANTISED])
-    basis = SpectralBasis.from_bytes(sections[Section.SPECTRAL], bands) if Section.SPECTRAL in sections else None
-    expected = (bands if basis is None else basis.rank) if bands else 0
-    outputs = 0 if network is None else network.architecture.outputs
-    if outputs != expected:
-        raise PayloadError(f"the network must have {expected} outputs. Got {outputs}.")
-    return network, basis
+def _reader(model: Model, sections: dict[Section, bytes], layout: SceneLayout) -> Reader | None:
+    bands, size = len(layout.fitted_bands), layout.shape[1:]
+    if model is Model.SIREN:
+        return SirenReader(sections, bands, size)
+    return LatentReader(sections, bands, size) if bands else None

@@ -6,26 +6,22 @@ import functools
 import operator
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import device as devices
-from xr_inr.core.bitstream import Model, write_container
+from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import Payload
+from xr_inr.core.latent import smallest as latent
 from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene, prepare_scene
-from xr_inr.core.siren.plan import check_budget, smallest_payload
-
-if TYPE_CHECKING:
-    import torch
-
-    from xr_inr.core.rate import Fit
-    from xr_inr.core.siren.model import SirenFit
+from xr_inr.core.siren import plan as siren
+from xr_inr.exceptions import BudgetError
 
 _SAMPLES_AT_ONCE = 2**24
 
@@ -41,16 +37,16 @@ class Encoded:
     """How far the decoded samples are from the array, measured on the decoded payload."""
 
     architecture: str | None
-    """The network's shape; None where no network was needed."""
+    """What was fitted, in a few words; None where no more than a mean spectrum was."""
 
     iterations: int
-    """Iterations done by the network that was kept."""
+    """Iterations done by the network that was kept, or sweeps of a latent model."""
 
     seconds: float
     """Wall time of the whole encoding."""
 
     search: list[str] = field(default_factory=list)
-    """The architecture search, a line for each candidate and rung."""
+    """The architecture search of a siren, a line for each candidate and rung."""
 
     @property
     def bpppb(self) -> float:
@@ -104,20 +100,34 @@ def encode_array(
     scene = prepare_scene(array, nodata=nodata, allow_void=allow_void)
     if budget is None and request.bpppb is not None:
         budget = budget_bytes(request.bpppb, scene.layout.samples)
+    smallest = _smallest_payload(scene, request)
     if budget is not None:
-        check_budget(scene, request.siren_preset, budget, request.stored_bits, asked=request.bpppb)
-    fit = None
+        _check_budget(budget, smallest, scene.layout.samples, asked=request.bpppb)
+
+    def payload_of(sections: dict[Section, bytes]) -> bytes:
+        return write_container(Model[request.model.upper()], scene.layout.to_sections() | sections)
+
+    payload, iterations, search = payload_of({}), 0, []
     if len(scene.layout.fitted_bands):
-        fitter = _fitter(scene, request, device, monitor)
-        fit = fitter(budget, None) if budget is not None else _fit_to_psnr(fitter, scene, array, request, monitor)
-    payload = _payload(scene, fit)
+        from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
+
+        fitted = fit_model(
+            scene,
+            request,
+            budget=budget,
+            smallest=smallest,
+            measure_psnr=lambda sections: measure(payload_of(sections), array).psnr,
+            device=device,
+            monitor=monitor,
+        )
+        payload, iterations, search = payload_of(fitted.sections), fitted.iterations, fitted.search
     return Encoded(
         payload=payload,
         figures=measure(payload, array),
-        architecture=None if fit is None or fit.architecture is None else str(fit.architecture),
-        iterations=0 if fit is None else fit.iterations,
+        architecture=Payload(payload).architecture,
+        iterations=iterations,
         seconds=time.perf_counter() - started,
-        search=[] if fit is None else [str(result) for result in fit.search],
+        search=search,
     )
 
 
@@ -151,7 +161,7 @@ def foresee(array: NDArray[Any], request: FitRequest, *, nodata: float | None = 
         When the array breaks a rule.
     """
     scene = prepare_scene(array, nodata=nodata, allow_void=True)
-    return Prospect(scene.valid_samples, smallest_payload(scene, request.siren_preset, request.stored_bits))
+    return Prospect(scene.valid_samples, _smallest_payload(scene, request))
 
 
 def measure(payload: bytes, array: NDArray[Any]) -> Figures:
@@ -169,24 +179,20 @@ def measure(payload: bytes, array: NDArray[Any]) -> Figures:
     return functools.reduce(operator.add, parts)
 
 
-def _payload(scene: Scene, fit: SirenFit | None) -> bytes:
-    return write_container(Model.SIREN, scene.layout.to_sections() | ({} if fit is None else fit.sections))
+def _smallest_payload(scene: Scene, request: FitRequest) -> int:
+    if request.model == "latent":
+        return latent.smallest_payload(scene)
+    return siren.smallest_payload(scene, request.siren_preset, request.stored_bits)
 
 
-def _fitter(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:
-    from xr_inr.core.rate import fit_within  # noqa: PLC0415 - loads torch
+def _check_budget(budget: int, smallest: int, samples: int, *, asked: float | None) -> None:
+    """Raise `BudgetError` when no payload of at most `budget` bytes is possible; it says how small one can be.
 
-    return fit_within(scene, request, device, monitor)
-
-
-def _fit_to_psnr(fitter: Fit, scene: Scene, array: NDArray[Any], request: FitRequest, monitor: Monitor) -> SirenFit:
-    from xr_inr.core.rate import fit_to_psnr  # noqa: PLC0415 - loads torch
-
-    return fit_to_psnr(
-        fitter,
-        request.target,
-        lambda tried: measure(_payload(scene, tried), array).psnr,
-        samples=scene.layout.samples,
-        smallest=smallest_payload(scene, request.siren_preset, request.stored_bits),
-        monitor=monitor,
-    )
+    `asked` is the size in bpppb that the message names; what `budget` amounts to if None.
+    """
+    if smallest > budget:
+        bpppb = budget * 8 / samples if asked is None else asked
+        raise BudgetError(
+            f"a budget of {budget:,} bytes ({bpppb:.4g} bpppb) is too small: "
+            f"the smallest payload of this scene takes {smallest:,} bytes ({smallest * 8 / samples:.4g} bpppb)"
+        )

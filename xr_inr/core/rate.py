@@ -1,12 +1,18 @@
-"""Meeting a target: a size in one fit, a quality in a few."""
+"""Meeting a target with either model. A siren meets a size in one fit, a quality in a few; a latent model both in one.
+
+Loads torch.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.model import fit_latent
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
@@ -20,9 +26,88 @@ _CLOSE_ENOUGH = 1.1
 _MARGIN = 0.01
 """dB by which a fit goes past a PSNR target, so that rounding to the stored form does not undo it."""
 
+Sections = dict[Section, bytes]
+MeasurePsnr = Callable[[Sections], float]
+"""Returns the PSNR, in dB, of the samples that the sections of a model decode to."""
 
 Fit = Callable[[int, float | None], SirenFit]
 """Fits a payload of at most so many bytes, ending early where a PSNR (dB) is given and reached."""
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A model that meets a target, ready to be put into a payload."""
+
+    sections: Sections
+    """The sections that hold it."""
+
+    iterations: int
+    """Iterations, or sweeps of a latent model, done."""
+
+    search: list[str] = field(default_factory=list)
+    """The architecture search, a line for each candidate and rung."""
+
+
+def fit_model(
+    scene: Scene,
+    request: FitRequest,
+    *,
+    budget: int | None,
+    smallest: int,
+    measure_psnr: MeasurePsnr,
+    device: torch.device,
+    monitor: Monitor,
+) -> FittedModel:
+    """Fit the model that is asked for.
+
+    Parameters
+    ----------
+    scene
+        The scene; at least one band must be fitted.
+    request
+        What is asked for.
+    budget
+        Bytes of the whole payload, never exceeded; None where the target is a PSNR.
+    smallest
+        Bytes of the smallest payload of the scene.
+    measure_psnr
+        Returns the PSNR of the samples that sections decode to.
+    device
+        Where to fit.
+    monitor
+        Who listens.
+
+    Raises
+    ------
+    BudgetError
+        When no payload can be that small or that good.
+    """
+    if request.model == "latent":
+        latent = fit_latent(
+            scene,
+            request.latent_preset,
+            budget=budget,
+            psnr=request.psnr if budget is None else None,
+            measure_psnr=measure_psnr,
+            device=device,
+            seed=request.seed,
+            monitor=monitor,
+        )
+        return FittedModel(latent.sections, latent.sweeps)
+    fit = fit_within(scene, request, device, monitor)
+    if budget is not None:
+        siren = fit(budget, None)
+    else:
+        samples = scene.layout.samples
+        siren = fit_to_psnr(
+            fit,
+            request.target,
+            lambda tried: measure_psnr(tried.sections),
+            samples=samples,
+            smallest=smallest,
+            monitor=monitor,
+        )
+    return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
 
 
 def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:

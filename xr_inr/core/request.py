@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from xr_inr.core import device as devices
+from xr_inr.core.latent.presets import LATENT_PRESETS, LatentPreset
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS, SirenPreset
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
 from xr_inr.exceptions import RequestError
 
-MODELS = ("siren",)
-"""The models that can be asked for."""
+PRESETS_OF: Mapping[str, Mapping[str, LatentPreset | SirenPreset]] = {"latent": LATENT_PRESETS, "siren": PRESETS}
+"""The presets of each model, by their names."""
+
+MODELS = tuple(PRESETS_OF)
+"""The models that can be asked for, the default first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +39,14 @@ class FitRequest:
     psnr: float | None = None
     """Target: PSNR in dB over all valid samples, at least."""
 
-    model: str = "siren"
+    model: str = MODELS[0]
     """Which representation."""
 
     preset: str = DEFAULT_PRESET
-    """How thoroughly to fit."""
+    """How thoroughly to fit; what it can be depends on the model."""
 
     weight_bits: int | None = None
-    """Bits of a stored weight: 32 or 16 (floats), 8 to 4 (integers); what the preset says if None."""
+    """Bits of a weight of a siren: 32 or 16 (floats), 8 to 4 (integers); what the preset says if None."""
 
     device: str = field(default="auto", compare=False)
     """'auto', 'cpu', 'cuda' or 'cuda:N'."""
@@ -60,10 +65,14 @@ class FitRequest:
                 raise RequestError(f"{name} must be a positive, finite number. Got {value!r}.")
             object.__setattr__(self, name, number)
         _check_choice("model", self.model, MODELS)
-        _check_choice("preset", self.preset, tuple(PRESETS))
+        _check_choice("preset", self.preset, tuple(PRESETS_OF[self.model]), f" with model={self.model!r}")
         if self.weight_bits is not None:
             bits = whole_number("weight_bits", self.weight_bits)
             _check_choice("weight_bits", bits, FLOAT_BITS + INTEGER_BITS)
+            if self.model != "siren":
+                raise RequestError(
+                    f"weight_bits must come with model='siren'. Got weight_bits={bits} with model={self.model!r}."
+                )
             object.__setattr__(self, "weight_bits", bits)
         devices.check_name(self.device)
         seed = whole_number("seed", self.seed)
@@ -77,13 +86,18 @@ class FitRequest:
         return next(value for value in (self.bpppb, self.psnr) if value is not None)
 
     @property
+    def latent_preset(self) -> LatentPreset:
+        """The settings that `preset` names, where the model is latent."""
+        return LATENT_PRESETS[self.preset]
+
+    @property
     def siren_preset(self) -> SirenPreset:
-        """The settings that `preset` names."""
+        """The settings that `preset` names, where the model is siren."""
         return PRESETS[self.preset]
 
     @property
     def stored_bits(self) -> int:
-        """Bits of a stored weight, the preset's if none were asked for."""
+        """Bits of a stored weight of a siren, the preset's if none were asked for."""
         return self.siren_preset.weight_bits if self.weight_bits is None else self.weight_bits
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,6 +128,6 @@ def real_number(name: str, value: object) -> float:
         raise RequestError(f"{name} must be a number that a float64 can hold. Got one beyond it.") from None
 
 
-def _check_choice(name: str, value: object, known: tuple[object, ...]) -> None:
+def _check_choice(name: str, value: object, known: tuple[object, ...], where: str = "") -> None:
     if value not in known or isinstance(value, bool):
-        raise RequestError(f"{name} must be one of {', '.join(map(repr, known))}. Got {value!r}.")
+        raise RequestError(f"{name} must be one of {', '.join(map(repr, known))}{where}. Got {value!r}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -184,6 +184,7 @@ class _Fitting:
         self._weight = WEIGHT
         self._step_bits: tuple[int, ...] = ()
         self._done = 0
+        self._energy = float(np.square(source.values, dtype=np.float64).sum())
         count = min(components_for(rank, len(source.mean)), len(source.planes))
         turn = rotate([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
         planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
@@ -210,12 +211,21 @@ class _Fitting:
             if abs(missed) < _NEAR:
                 break
             self._rescale(2.0 ** float(np.clip(_OCTAVES_OF_STEP * missed, -0.5, 0.5)))
+        interrupted = False
+        try:
+            self._round()
+        except KeyboardInterrupt:
+            if not self._monitor.keep_best(self._progress()):
+                raise
+            interrupted = True
+        return replace(self._settle(), interrupted=interrupted)
+
+    def _round(self) -> None:
         sweeps = self._preset.sweeps
         for index in range(sweeps):
             self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
-        return self._settle()
 
     def _restart(self) -> None:
         """Round what the network leaves of the planes, from nothing."""
@@ -254,7 +264,8 @@ class _Fitting:
 
     def _sweep(self, weight: float, share: float) -> None:
         self._latents = self._rounder.sweep(self._latents, self._scene, weight, share)
-        self._report("rounding", self._preset.sweeps)
+        self._done += 1
+        self._monitor.report(self._progress())
 
     def _rescale(self, factor: float) -> None:
         factor = max(factor, self._source.finest_step / self._step)
@@ -317,6 +328,12 @@ class _Fitting:
             step=self._step,
         )
 
-    def _report(self, stage: str, planned: int) -> None:
-        self._done += 1
-        self._monitor.report(Progress(stage, min(self._done, planned), planned, float("nan")))
+    def _progress(self) -> Progress:
+        """Return where the fit stands; the PSNR is that of unrounded samples."""
+        samples = self._source.values.size
+        with torch.no_grad():
+            kept = float(self._scene.error(self._latents)) * self._step**2
+            energy = float(self._scene.planes.double().square().sum()) * self._step**2
+        left_out = max(self._energy - energy, 0.0)
+        planned = self._preset.sweeps + _PROBE_SWEEPS
+        return Progress("fit", min(self._done, planned), planned, self._aim.psnr_of((kept + left_out) / samples))
