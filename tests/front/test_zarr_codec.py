@@ -13,9 +13,11 @@ from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 from zarr.testing.strategies import basic_indices, chunk_shapes, numpy_arrays, orthogonal_indices
 
+from xr_inr.codecs.chunks import kept_payload
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec
 from xr_inr.core.decode import Payload
+from xr_inr.core.latent import reading
 from xr_inr.exceptions import BudgetError, RequestError
 
 from .helpers import create_array, smooth
@@ -450,3 +452,18 @@ def test_synchronous_partial_read_gives_what_the_asynchronous_gives():
 
     assert_same(found.as_numpy_array(), array[selection])
     assert array.serializer._decode_partial_sync(_Bytes(None), selection, spec) is None
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_reading_on_in_a_chunk_decodes_its_latents_once(monkeypatch):
+    array = create_array((5, 16, 18), (5, 16, 18))
+    array[:] = smooth((5, 16, 18))
+    calls = []
+    decode = reading.decode_latents
+    monkeypatch.setattr(reading, "decode_latents", lambda *arguments: calls.append(1) or decode(*arguments))
+    kept_payload.cache_clear()
+
+    spectra = [array[:, row, 3] for row in range(6)]
+
+    assert len(calls) == 1
+    assert np.array_equal(np.stack(spectra, axis=1), array[:, :6, 3])

@@ -6,6 +6,7 @@ put back after decoding, so it costs neither bytes nor quality.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,20 @@ from xr_inr.exceptions import PayloadError, RequestError
 
 Selection = tuple[Any, ...]
 """What zarr asks of a chunk: slices, integers, or arrays that broadcast together."""
+
+_KEPT_PAYLOADS = 8
+
+
+@functools.lru_cache(maxsize=_KEPT_PAYLOADS)
+def kept_payload(data: bytes) -> Payload:
+    """Return a payload, read and checked. The last few are kept, so that reading on in a chunk decodes no latent twice.
+
+    Raises
+    ------
+    PayloadError
+        For anything but a whole, unaltered payload of a known format version.
+    """
+    return Payload(data)
 
 
 @dataclass(frozen=True)

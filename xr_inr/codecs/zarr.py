@@ -13,7 +13,7 @@ from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import Buffer, NDBuffer
 from zarr.core.common import JSON, parse_named_configuration
 
-from xr_inr.codecs.chunks import ChunkAxes, Selection
+from xr_inr.codecs.chunks import ChunkAxes, Selection, kept_payload
 from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest
@@ -91,7 +91,7 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         return _as_buffer(decoded, chunk_spec)
 
     def _decode_selection(self, chunk_bytes: Buffer, selection: Selection, chunk_spec: ArraySpec) -> NDBuffer:
-        payload = Payload(chunk_bytes.to_bytes())
+        payload = kept_payload(chunk_bytes.to_bytes())
         decoded = self._axes(chunk_spec).read_selection(payload, selection, chunk_spec.shape, _fill(chunk_spec))
         return _as_buffer(decoded, chunk_spec)
 
