@@ -44,6 +44,7 @@ def test_indian_pines_is_measured_on_every_machine(monkeypatch):
 
     assert scenes.load("indian_pines_200").shape == (200, 145, 145)
     assert {codec for scene, codec, _ in smoke.SUBSET if scene == "indian_pines_200"} == {
+        "latent, fast",
         "siren, fast",
         "siren, balanced",
     }
