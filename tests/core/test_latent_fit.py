@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import Encoded, encode_array
+from xr_inr.core.latent import context
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, first_latents, side_of, whole
@@ -195,3 +196,25 @@ def test_the_soft_network_is_the_stored_one_but_for_rounding() -> None:
     stored = network(known.reshape(3, -1) * 2.0**PLANE_BITS) / 2.0**PLANE_BITS
     soft = SoftSynthesis.of(network, CPU)(torch.tensor(known)).detach().numpy().reshape(2, -1)
     assert np.abs(stored - soft).max() < 0.05
+
+
+def test_soft_group_features_are_those_of_the_decoder_but_for_rounding() -> None:
+    pyramid, rank = Pyramid.of((16, 16)), 6
+    random = np.random.default_rng(0)
+    latents = [random.integers(-9, 10, (rank, *band.shape)).astype(np.int32) for band in pyramid.subbands]
+    soft = Rounder(pyramid, rank, shipped(), CPU, 0).soft
+    side = side_of(latents, pyramid)
+    visit = soft.visits(side.scales > 0)[0]
+    padded = bordered([soft_magnitudes(torch.tensor(part, dtype=torch.float32)) for part in latents])
+    found = soft.features(padded, side, [visit])[-2:].reshape(2, rank, visit.place.rows, visit.place.columns).numpy()
+    known = visit.place.of(np.pad(context.magnitudes(latents[0]), ((0, 0), (1, 1), (1, 1))))
+    before = last = np.zeros(known.shape[1:], np.float32)
+    size = 1
+    for start, stop in context.groups(rank):
+        exact = context.of_groups(np, before, last, size, whole=True)
+        off = np.abs(found[:, start] - exact)
+        # The sum is rounded down before its logarithm, the mean as it is.
+        assert off[0].max() <= 16 * np.log2(1.5) + 0.5
+        assert off[1].max() <= 1.5
+        last, size = known[start:stop].sum(0), stop - start
+        before = before + last

@@ -51,7 +51,6 @@ class SoftCoder:
         self.pyramid = pyramid
         self.rank = rank
         self.device = device
-        self._network = network
         self._parameters = {
             name: torch.tensor(getattr(network, name), dtype=torch.float32, device=device) for name in SHAPES
         }
@@ -93,7 +92,7 @@ class SoftCoder:
             here = visit.place.of(padded[visit.place.subband])
             sums = torch.cat([torch.zeros_like(here[:1]), here.cumsum(0)])
             before = sums[self._starts]
-            last = (before - sums[self._previous]) / self._sizes
+            last = before - sums[self._previous]
             of_groups = context.of_groups(torch, before, last, self._sizes, whole=False)
             found.append(torch.cat([of_pass, of_groups])[:, visit.active].flatten(1))
         return torch.cat(found, 1)
