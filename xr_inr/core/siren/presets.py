@@ -80,7 +80,7 @@ PRESETS = {
             name="best",
             hidden_layers=(4, 5, 6, 8, 10),
             rungs=(250, 800),
-            iterations=10_000,
+            iterations=5_000,
             learning_rate=1e-3,
         ),
         SirenPreset(
