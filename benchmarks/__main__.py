@@ -8,7 +8,7 @@ python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
-python -m benchmarks table        the tables in README.md and docs/benchmarks.md
+python -m benchmarks table        the tables in README.md and docs/benchmarks.md, the figures of the package's presets
 python -m benchmarks smoke        a few rows measured anew; fails where they are worse than the committed ones
 
 XR_INR_SCENES names the folder of the scenes' files.
@@ -87,9 +87,10 @@ def _plot(_: Options) -> None:
 
 
 def _table(_: Options) -> None:
-    from benchmarks import tables  # noqa: PLC0415
+    from benchmarks import preset_figures, tables  # noqa: PLC0415
 
     tables.write()
+    preset_figures.write()
 
 
 def _smoke(_: Options) -> None:
