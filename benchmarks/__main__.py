@@ -2,7 +2,7 @@
 
 python -m benchmarks run          scenes x codecs x rates; only what has no row yet is measured
 python -m benchmarks paper        the paper's experiments; fits that were cut short go on
-python -m benchmarks speed        throughput beside KLT + JPEG 2000, and growth with pixels, bands and budget
+python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth with pixels and bytes
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
