@@ -2,13 +2,13 @@
 
 python -m benchmarks run          scenes x codecs x rates; only what has no row yet is measured
 python -m benchmarks paper        the paper's experiments; fits that were cut short go on
-python -m benchmarks speed        throughput beside KLT + JPEG 2000, and growth with pixels, bands and budget
+python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth with pixels and bytes
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
-python -m benchmarks table        the tables in README.md and docs/benchmarks.md
+python -m benchmarks table        the tables in README.md and docs/benchmarks.md, the figures of the package's presets
 python -m benchmarks smoke        a few rows measured anew; fails where they are worse than the committed ones
 
 XR_INR_SCENES names the folder of the scenes' files.
@@ -87,9 +87,10 @@ def _plot(_: Options) -> None:
 
 
 def _table(_: Options) -> None:
-    from benchmarks import tables  # noqa: PLC0415
+    from benchmarks import preset_figures, tables  # noqa: PLC0415
 
     tables.write()
+    preset_figures.write()
 
 
 def _smoke(_: Options) -> None:

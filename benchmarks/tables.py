@@ -202,6 +202,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
 } | {
     "paper_table": lambda _: table_ii(),
     "speed": lambda _: speed_tables.tables().get("speed", UNMEASURED),
+    "spectra": lambda _: speed_tables.tables().get("spectra", UNMEASURED),
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
 }

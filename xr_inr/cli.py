@@ -22,6 +22,7 @@ from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
 from xr_inr.exceptions import RequestError, XrInrError
 from xr_inr.geo import write_raster
 from xr_inr.opening import open_scene, open_scenes
+from xr_inr.preset_figures import as_text, conditions, figures_of
 from xr_inr.report import json_safe, stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
@@ -119,7 +120,7 @@ def decompress(source: str, target: str, variable: str | None, *, overwrite: boo
 
 @main.command(short_help="Say what is in a store or a payload.")
 @click.argument("source", required=False)
-@click.option("--presets", is_flag=True, help="Print the presets of the models instead.")
+@click.option("--presets", is_flag=True, help="Print the presets instead, with measured time and gain.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: str | None, *, presets: bool, as_json: bool) -> None:
     """Print what SOURCE holds and how it was made: a Zarr store, a payload in a file, or a raster."""
@@ -127,9 +128,8 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
         raise click.UsageError("give either a SOURCE or --presets")
     if source is None:
         found = {
-            f"{model}, {name}": {field: value for field, value in asdict(preset).items() if field != "name"}
-            for model, presets in PRESETS_OF.items()
-            for name, preset in presets.items()
+            name: settings | ({"measured": figures_of(name)} if as_json else as_text(name))
+            for name, settings in _preset_settings().items()
         }
     elif _is_payload(source):
         found = {Path(source).name: _describe_payload(Path(source).read_bytes())}
@@ -150,6 +150,8 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
         width = max(map(len, values))
         for key, value in values.items():
             click.echo(f"  {key:<{width}}  {value}")
+    if presets:
+        click.echo(f"\n{conditions()}")
 
 
 @main.command(short_help="Measure how far two scenes are apart.")
@@ -182,6 +184,14 @@ def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
     if sizes is None:
         raise RequestError(f"--chunks must be 'scene' or HEIGHTxWIDTH, such as 256x256. Got {text!r}.")
     return {axes.y: int(sizes[1]), axes.x: int(sizes[2])}
+
+
+def _preset_settings() -> dict[str, dict[str, Any]]:
+    return {
+        f"{model}, {name}": {field: value for field, value in asdict(preset).items() if field != "name"}
+        for model, presets in PRESETS_OF.items()
+        for name, preset in presets.items()
+    }
 
 
 def _is_payload(source: str) -> bool:

@@ -1,1 +1,1 @@
-"""How fast our presets are beside KLT + JPEG 2000, and how time and memory grow."""
+"""How fast our presets are beside KLT + JPEG 2000, how time and memory grow, how soon a single spectrum is there."""

@@ -1,9 +1,9 @@
-"""One encode or decode in a process of its own: what a user's program does, from the start of Python to the result.
+"""One operation in a process of its own: what a user's program does, from the start of Python to the result.
 
-    python -m benchmarks.speed.job encode METHOD BPPPB CALLS scene.npy stream.bin
-    python -m benchmarks.speed.job decode METHOD BPPPB CALLS scene.npy stream.bin
+    python -m benchmarks.speed.job OPERATION METHOD BPPPB CALLS scene.npy stream.bin
 
-Prints `Measured` as JSON. Our decode runs without torch, and fails here if torch was imported.
+OPERATION is ``encode``, ``decode`` or one of `SPECTRA`. Prints `Measured` as JSON. Our reading runs without torch, and
+fails here if torch was imported.
 """
 
 from __future__ import annotations
@@ -27,8 +27,15 @@ PEER = "klt + jpeg 2000"
 ONE_PASS = f"{PEER}, one pass"
 """Its encode without the search: with the settings that were found for the stream that lies there."""
 
-PRESETS = {"siren, fast": "fast", "siren, balanced": "balanced"}
+OURS = {
+    f"{model}, {preset}": {"model": model, "preset": preset}
+    for model in ("latent", "siren")
+    for preset in ("fast", "balanced")
+}
 """Ours, by the names of `registry.CODECS`, and what `xr_inr.encode` calls them."""
+
+OPEN, FIRST, LATER = SPECTRA = ("open", "first spectrum", "later spectrum")
+"""Reading pixels of ours: opening a payload, the first spectrum that is read of it, and one after that."""
 
 OUT_OF_REACH = 3
 """Exit status where the method cannot store the scene in so few bytes."""
@@ -50,27 +57,39 @@ class Measured:
     """By how much the peak during the last call exceeds what was resident before it; None where nothing tells."""
 
 
+@dataclass(frozen=True)
+class Timed:
+    """What a process does over and over."""
+
+    call: Callable[[], object]
+    """What is timed."""
+
+    prepare: Callable[[], object] = lambda: None
+    """What comes before each call, and is not timed."""
+
+
 def main() -> None:
     """Run the job of the command line."""
     operation, method, bpppb, calls, scene_file, stream_file = sys.argv[1:]
-    call = (_encode if operation == "encode" else _decode)(method, float(bpppb), Path(scene_file), Path(stream_file))
+    timed = _timed(operation, method, float(bpppb), Path(scene_file), Path(stream_file))
     try:
-        measured = _measure(call, int(calls))
+        measured = _measure(timed, int(calls))
     except OutOfReachError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(OUT_OF_REACH)
     sys.stdout.write(json.dumps(dataclasses.asdict(measured)) + "\n")
 
 
-def _measure(call: Callable[[], None], calls: int) -> Measured:
+def _measure(timed: Timed, calls: int) -> Measured:
     seconds = []
     highest, of_call = 0, None
     for _ in range(calls):
+        timed.prepare()
         highest = max(highest, _peak_kib())
         anew = _start_peak_anew()
         before = _peak_kib()
         started = time.perf_counter()
-        call()
+        timed.call()
         seconds.append(time.perf_counter() - started)
         peak = _peak_kib()
         highest = max(highest, peak)
@@ -97,16 +116,24 @@ def _start_peak_anew() -> bool:
     return True
 
 
-def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> Callable[[], None]:
+def _timed(operation: str, method: str, bpppb: float, scene_file: Path, stream_file: Path) -> Timed:
+    if operation == "encode":
+        return _encode(method, bpppb, scene_file, stream_file)
+    if operation == "decode":
+        return _decode(method, scene_file, stream_file)
+    return _read_pixels(operation, stream_file)
+
+
+def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> Timed:
     scene: Scene = np.load(scene_file)
     settings_file = stream_file.with_suffix(".json")
-    if method in PRESETS:
+    if method in OURS:
         import torch  # noqa: F401, PLC0415 - xr_inr imports it when it fits, which is no part of the call's time
 
-        import xr_inr  # noqa: PLC0415 - the peer's process does without it
+        from benchmarks.speed import ours  # noqa: PLC0415 - the peer's process does without it
 
         def encode() -> bytes:
-            return xr_inr.encode(scene, bpppb=bpppb, model="siren", preset=PRESETS[method], device="cpu")
+            return ours.encode(scene, bpppb, **OURS[method])
 
     else:
         from benchmarks.speed import peer as speed_peer  # noqa: PLC0415 - our own process does without it
@@ -116,21 +143,17 @@ def _encode(method: str, bpppb: float, scene_file: Path, stream_file: Path) -> C
                 return speed_peer.one_pass(scene, settings_file)
             return speed_peer.search(scene, int(bpppb * scene.size / 8), settings_file)
 
-    return lambda: _store(encode(), stream_file)
+    return Timed(lambda: stream_file.write_bytes(encode()))
 
 
-def _store(payload: bytes, stream_file: Path) -> None:
-    stream_file.write_bytes(payload)
-
-
-def _decode(method: str, _: float, scene_file: Path, stream_file: Path) -> Callable[[], None]:
+def _decode(method: str, scene_file: Path, stream_file: Path) -> Timed:
     payload = stream_file.read_bytes()
     shape = np.load(scene_file, mmap_mode="r").shape
     decode: Callable[[bytes], Scene]
-    if method in PRESETS:
-        import xr_inr  # noqa: PLC0415 - the peer's process does without it
+    if method in OURS:
+        from benchmarks.speed import ours  # noqa: PLC0415 - the peer's process does without it
 
-        decode = xr_inr.decode
+        decode = ours.decode
     else:
         from benchmarks.speed import peer as speed_peer  # noqa: PLC0415 - our own process does without it
 
@@ -139,10 +162,22 @@ def _decode(method: str, _: float, scene_file: Path, stream_file: Path) -> Calla
     def call() -> None:
         if decode(payload).shape != shape:
             raise RuntimeError(f"{method} must give back a scene of shape {shape}.")
-        if method in PRESETS and "torch" in sys.modules:
-            raise RuntimeError("our decode must do without torch.")
 
-    return call
+    return Timed(call)
+
+
+def _read_pixels(operation: str, stream_file: Path) -> Timed:
+    from benchmarks.speed.ours import Pixels  # noqa: PLC0415 - the peer's process does without it
+
+    pixels = Pixels(stream_file.read_bytes())
+    if operation == LATER:
+        pixels.open()
+        pixels.read()
+    return {
+        OPEN: Timed(pixels.open),
+        FIRST: Timed(pixels.read, prepare=pixels.open),
+        LATER: Timed(pixels.read),
+    }[operation]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.codecs.base import Scene
+from benchmarks.codecs.base import OutOfReachError, Scene
 from benchmarks.codecs.container import pack, unpack
 from benchmarks.codecs.klt import KltJpeg2000, Planes
 from benchmarks.codecs.transform import Klt
@@ -40,7 +40,15 @@ def search(scene: Scene, budget: int, settings_file: Path) -> bytes:
 
 
 def one_pass(scene: Scene, settings_file: Path) -> bytes:
-    """Return the stream of settings that `search` wrote: one transform, one JPEG 2000 encode, one regression."""
+    """Return the stream of settings that `search` wrote: one transform, one JPEG 2000 encode, one regression.
+
+    Raises
+    ------
+    OutOfReachError
+        When it wrote none, because no stream is that small.
+    """
+    if not settings_file.exists():
+        raise OutOfReachError("the search found no settings")
     rank, error, variant = json.loads(settings_file.read_text())
     codec, klt = KltJpeg2000(), Klt(scene)
     stored = codec.store(klt.planes(rank), error, tuple(variant))

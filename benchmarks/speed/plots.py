@@ -19,6 +19,9 @@ _HEIGHT = 5.6
 _PANEL = 0.34
 """Height of a panel over that of the picture, about."""
 
+_METHODS_IN_A_LINE = 4
+"""Of the legend."""
+
 
 def draw(folder: Path = plots.FOLDER) -> list[Path]:
     """Draw ``speed_scaling.png`` from ``results/scaling.tsv``.
@@ -60,7 +63,9 @@ def scaling(rows: Sequence[Row]) -> Figure:
         for axes, laws in drawn.items():  # when the shared axis has its limits
             _write_exponents(axes, {method: law for method, law in laws.items() if law})
     handles = [_line(method) for method in methods]
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(methods), frameon=False, fontsize=plots.TEXT)
+    lines = -(-len(methods) // _METHODS_IN_A_LINE)
+    columns = -(-len(methods) // lines)
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, frameon=False, fontsize=plots.TEXT)
     return figure
 
 

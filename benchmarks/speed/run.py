@@ -1,5 +1,7 @@
 """How fast ours encodes and decodes beside KLT + JPEG 2000, and how both grow with pixels, bands and bytes.
 
+And how soon the spectrum of a single pixel of ours is there.
+
 Every measurement is a process of its own (`benchmarks.speed.job`) on one thread; methods take turns within a repeat,
 so that a change of the machine's load falls on all of them. Nothing else should run meanwhile.
 """
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 from benchmarks import results, scenes
 from benchmarks.codecs.base import OutOfReachError
 from benchmarks.results import Row
-from benchmarks.speed.job import ONE_PASS, OUT_OF_REACH, PEER, PRESETS, Measured
+from benchmarks.speed.job import ONE_PASS, OURS, OUT_OF_REACH, PEER, SPECTRA, Measured
 from benchmarks.speed.tables import OPERATIONS
 
 CHECKPOINTS = Path(__file__).parents[1] / ".checkpoints"
@@ -48,9 +50,10 @@ COLUMNS = (
     "call_memory_mib",
     *results.machine(),
 )
-"""`in_process_s` is the call alone (decode: the median of calls after the first), `whole_process_s` from the start of
-Python to its end with imports and files, `call_memory_mib` the memory of the call beyond what was resident before it,
-empty where the system does not tell. `axis` says which size a row of the growth belongs to."""
+"""`in_process_s` is the call alone (an encode's first call, of all else the median of calls after the first),
+`whole_process_s` from the start of Python to its end with imports and files and one call, `call_memory_mib` the memory
+of the call beyond what was resident before it, empty where the system does not tell. `axis` says which size a row of
+the growth belongs to."""
 
 _ROUND = ("scene", "axis", "asked_bpppb", "bands", "height", "width", "repeat")
 """Columns that tell the rows of one cell in one repeat from others."""
@@ -64,9 +67,11 @@ SCENE = "indian_pines_200"
 BPPPB = 0.04
 """Bits per pixel per band, unless they are what grows."""
 
-WARM_DECODES = 7
+WARM_CALLS = 7
+"""Calls after the first, of what is quick."""
 
-GROWTH_METHODS = ("siren, fast", PEER, ONE_PASS)
+METHODS = (*OURS, PEER, ONE_PASS)
+GROWTH_METHODS = ("latent, fast", "latent, balanced", "siren, fast", PEER, ONE_PASS)
 SIDES = (36, 60, 102, 170, 288)
 BANDS = (25, 42, 71, 119, 200)
 BUDGETS = (0.01, 0.025, 0.063, 0.16, 0.4)
@@ -84,6 +89,14 @@ class Cell:
     scene: NDArray[Any]
     bpppb: float
     methods: tuple[str, ...]
+    spectra: bool = False
+    """Whether spectra of single pixels are read of ours, too."""
+
+    def operations(self, method: str) -> tuple[str, ...]:
+        """Return what is measured of a method, in that order."""
+        if method == ONE_PASS:
+            return OPERATIONS[:1]
+        return (*OPERATIONS, *SPECTRA) if self.spectra and method in OURS else OPERATIONS
 
     def columns(self, repeat: int) -> Row:
         """Return what all rows of one repeat have in common."""
@@ -98,8 +111,8 @@ class Cell:
 
 
 def speed_cells() -> Iterator[Cell]:
-    """Yield the one cell on which throughputs are compared."""
-    yield Cell("", scenes.load(SCENE), BPPPB, (*PRESETS, PEER, ONE_PASS))
+    """Yield the one cell on which throughputs are compared and spectra read."""
+    yield Cell("", scenes.load(SCENE), BPPPB, METHODS, spectra=True)
 
 
 def scaling_cells() -> Iterator[Cell]:
@@ -137,11 +150,11 @@ def run(kind: str, repeats: int) -> None:
     kind
         Which of `KINDS`.
     repeats
-        How often everything is encoded and decoded.
+        How often everything is measured.
     """
     CHECKPOINTS.mkdir(exist_ok=True)
     waiting = str(CHECKPOINTS / kind)  # absolute, which leads out of the results' folder
-    machine = results.machine(("torch", "imagecodecs")) | {"threads": "1"}
+    machine = results.machine(("torch", "constriction", "imagecodecs")) | {"threads": "1"}
     measured: dict[tuple[str, ...], list[Row]] = {}
     for row in results.read(waiting):
         if all(row[name] == machine[name] for name in _MACHINE):
@@ -161,13 +174,13 @@ def _round(row: Row) -> tuple[str, ...]:
 
 
 def measure(cell: Cell, repeat: int) -> Iterator[Row]:
-    """Yield the rows of one cell: method after method encodes and decodes; none where it cannot store so little."""
+    """Yield the rows of one cell: method after method does its operations; none where it cannot store so little."""
     with tempfile.TemporaryDirectory() as folder:
         scene_file, stream_file = Path(folder, "scene.npy"), Path(folder, "stream.bin")
         np.save(scene_file, cell.scene)
         for method in cell.methods:
             try:
-                for operation in OPERATIONS[:1] if method == ONE_PASS else OPERATIONS:
+                for operation in cell.operations(method):
                     job = (operation, method, f"{cell.bpppb:g}")
                     row = cell.columns(repeat) | _measure_one(job, scene_file, stream_file)
                     print(*(row[name] for name in COLUMNS if name in row), flush=True)
@@ -181,8 +194,8 @@ def _measure_one(job: tuple[str, str, str], scene_file: Path, stream_file: Path)
     files = (str(scene_file), str(stream_file))
     measured, whole_s = _in_a_process(*job, "1", *files)
     seconds = measured.seconds[0]
-    if operation == "decode":
-        warm, _ = _in_a_process(*job, str(1 + WARM_DECODES), *files)
+    if operation != "encode":
+        warm, _ = _in_a_process(*job, str(1 + WARM_CALLS), *files)
         seconds = statistics.median(warm.seconds[1:])
     return {
         "method": method,

@@ -1,4 +1,4 @@
-"""What the measured times say: throughputs, ratios and exponents of growth, as Markdown."""
+"""What the measured times say: throughputs, ratios, exponents of growth and reads of single pixels, as Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import results
 from benchmarks.curves import title as title_of
 from benchmarks.results import Row, number
-from benchmarks.speed.job import ONE_PASS, PEER
+from benchmarks.speed.job import FIRST, LATER, ONE_PASS, OPEN, PEER
 
 OPERATIONS = ("encode", "decode")
 
@@ -82,8 +82,10 @@ def ratios(rows: Sequence[Row], peer: str, method: str, operation: str, quantity
 
 
 def tables() -> dict[str, str]:
-    """Return the blocks ``speed`` and ``scaling``, of those whose results are there."""
-    blocks = {"speed": (results.read("speed"), speed), "scaling": (results.read("scaling"), scaling)}
+    """Return the blocks ``speed``, ``spectra`` and ``scaling``, of those whose results are there."""
+    whole, grown = results.read("speed"), results.read("scaling")
+    read = any(row["operation"] == FIRST for row in whole)
+    blocks = {"speed": (whole, speed), "spectra": (whole if read else [], spectra), "scaling": (grown, scaling)}
     return {name: render(rows) for name, (rows, render) in blocks.items() if rows}
 
 
@@ -112,12 +114,39 @@ def speed(rows: Sequence[Row]) -> str:
         f"one thread of {first['cores']} cores, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
         "decode is a process of its own; the methods take turns. A call is timed after the imports, a decode when it "
         "was called once before; a whole process has Python's start, imports and files in it. An encode has the "
-        f"method's own search in it: ours for a network, that of `{PEER}` for rank and distortion. `{ONE_PASS}` is its "
+        "method's own search in it: that of `latent` for step, rank and network, that of `siren` for a network, that "
+        f"of `{PEER}` for rank and distortion. `{ONE_PASS}` is its "
         "encode once more with the settings that were found, as in a program that knows them beforehand; its streams "
         "are decoded like the others. Ratios of throughputs, method / peer: above 1, the method is faster; in brackets "
         "the smallest and largest of the repeats. Our decode runs without torch."
     )
     return "\n".join([intro, "", *lines])
+
+
+def spectra(rows: Sequence[Row]) -> str:
+    """Return the milliseconds until the spectrum of a pixel is there, beside those of the whole scene."""
+    columns = {OPEN: "opening", FIRST: "first spectrum", LATER: "each later one", "decode": "whole scene"}
+    lines = [f"| method | {' | '.join(f'{title} ms' for title in columns.values())} |", "|---|--:|--:|--:|--:|"]
+    readable = [row["method"] for row in rows if row["operation"] == FIRST]
+    for method in dict.fromkeys([*readable, PEER]):
+        found = {operation: _milliseconds(rows, method, operation) for operation in columns}
+        if any(found.values()):
+            lines.append(f"| `{method}` | {' | '.join(cell or '-' for cell in found.values())} |")
+    first = rows[0]
+    intro = (
+        f"Milliseconds until the spectrum of one pixel of {title_of(first['scene'])} at {first['asked_bpppb']} bpppb "
+        f"is there, from bytes in memory; one thread of {first['cores']} cores, {first['date']}; medians of "
+        f"{_repeats(rows)}. A payload is opened once; the first spectrum is the first read of it, the later ones are "
+        "read at other pixels. Beside them stands the decode of the whole scene, opening included, which is what "
+        f"`{PEER}` does for a single spectrum, too. Each is timed in a process that did the same before."
+    )
+    return "\n".join([intro, "", *lines])
+
+
+def _milliseconds(rows: Sequence[Row], method: str, operation: str) -> str:
+    """Return the median over the repeats; nothing where there are none."""
+    seconds = [number(row, "in_process_s") for row in rows if (row["method"], row["operation"]) == (method, operation)]
+    return _significant(1000 * statistics.median(seconds)) if seconds else ""
 
 
 def scaling(rows: Sequence[Row]) -> str:
@@ -145,7 +174,7 @@ def scaling(rows: Sequence[Row]) -> str:
         f"medians of {_repeats(rows)}, one thread. "
         "Memory is what the call needs beyond Python, libraries and its input; whole processes need "
         f"{_least(rows, 'peak_memory_mib'):.0f} MiB at least. Where bits per pixel per band are given, bytes grow with "
-        "pixels and bands, and so do our networks."
+        "pixels and bands, and so do our latents and networks."
     )
     return "\n".join([intro, "", *lines])
 

@@ -1,14 +1,13 @@
-"""Speed: exponents, ratios, tables, and the sizes that are measured."""
+"""Speed: exponents, ratios, tables, pictures, and what is measured."""
 
 import numpy as np
 import pytest
 
 from benchmarks import results, scenes
-from benchmarks.speed import job as speed_job
 from benchmarks.speed import plots as speed_plots
 from benchmarks.speed import run as speed
 from benchmarks.speed import tables as speed_tables
-from benchmarks.speed.job import ONE_PASS, PEER
+from benchmarks.speed.job import FIRST, LATER, ONE_PASS, OPEN, PEER, SPECTRA
 from benchmarks.speed.tables import growth, medians, ratios
 
 MACHINE = {"cores": "2", "threads": "1", "device": "cpu", "versions": "", "date": "2026-01-01"}
@@ -125,6 +124,32 @@ def test_tables_are_those_whose_results_are_there(tmp_path, monkeypatch):
     assert speed_tables.tables() == {}
     results.write("scaling", scaling_rows(), speed.COLUMNS)
     assert set(speed_tables.tables()) == {"scaling"}
+    results.write("speed", [row("siren, fast", "decode", 1.0)], speed.COLUMNS)
+    assert set(speed_tables.tables()) == {"scaling", "speed"}
+    results.write("speed", [row("siren, fast", FIRST, 1.0)], speed.COLUMNS)
+    assert set(speed_tables.tables()) == {"scaling", "speed", "spectra"}
+
+
+def spectra_rows():
+    seconds = {OPEN: 0.0005, FIRST: 0.1, LATER: 0.00002, "decode": 0.2}
+    ours = [row("latent, fast", operation, value) for operation, value in seconds.items()]
+    return [*ours, row("siren, fast", FIRST, 0.0003), row(PEER, "decode", 0.03), row(ONE_PASS, "encode", 0.03)]
+
+
+def test_spectra_table_has_milliseconds_and_a_dash_where_there_is_nothing():
+    lines = [line for line in speed_tables.spectra(spectra_rows()).splitlines() if line.startswith("|")]
+    assert lines == [
+        "| method | opening ms | first spectrum ms | each later one ms | whole scene ms |",
+        "|---|--:|--:|--:|--:|",
+        "| `latent, fast` | 0.500 | 100 | 0.0200 | 200 |",
+        "| `siren, fast` | - | 0.300 | - | - |",
+        f"| `{PEER}` | - | - | - | 30.0 |",
+    ]
+
+
+def test_reads_of_spectra_are_in_no_other_table():
+    whole = [row("latent, fast", "decode", 0.2)]
+    assert speed_tables.speed([*whole, row("latent, fast", FIRST, 9.0)]) == speed_tables.speed(whole)
 
 
 def test_picture_is_drawn_from_the_results_the_same_each_time(tmp_path, monkeypatch):
@@ -143,15 +168,21 @@ def test_no_picture_without_rows(tmp_path, monkeypatch):
 
 def test_every_panel_has_points_and_their_exponents():
     encode, *_, decode = (speed_plots.scaling(scaling_rows()).axes[place] for place in (0, 1, 2, 3))
-    assert [text.get_text() for text in encode.texts] == ["2.00"] * 3
-    assert [text.get_text() for text in decode.texts] == ["2.00"] * 2
+    assert [text.get_text() for text in encode.texts] == ["2.00"] * len(speed.GROWTH_METHODS)
+    assert [text.get_text() for text in decode.texts] == ["2.00"] * (len(speed.GROWTH_METHODS) - 1)
     assert list(encode.lines[0].get_xdata()) == [100, 400, 1600]
 
 
 def test_two_sizes_have_no_exponent():
     rows = [entry for entry in scaling_rows() if entry["height"] != "40"]
     axes = speed_plots.scaling(rows).axes[0]
-    assert (len(axes.lines), len(axes.texts)) == (3, 0)
+    assert (len(axes.lines), len(axes.texts)) == (len(speed.GROWTH_METHODS), 0)
+
+
+def test_picture_is_of_the_methods_that_have_rows():
+    rows = [entry for entry in scaling_rows() if not entry["method"].startswith("latent")]
+    (legend,) = speed_plots.scaling(rows).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["siren, fast", PEER, ONE_PASS]
 
 
 def test_smaller_sides_are_cut_and_larger_ones_mirrored():
@@ -171,6 +202,25 @@ def test_growth_is_measured_over_a_factor_of_64_in_pixels_and_five_sizes_of_each
 def test_cells_need_no_scene_but_the_one_that_comes_with_a_package(kind, monkeypatch):
     monkeypatch.delenv(scenes.FOLDER, raising=False)
     assert all(cell.scene.ndim == 3 for cell in speed.KINDS[kind]())
+
+
+def test_our_presets_come_before_the_peer_and_the_default_model_first():
+    (cell,) = speed.speed_cells()
+    assert cell.methods == ("latent, fast", "latent, balanced", "siren, fast", "siren, balanced", PEER, ONE_PASS)
+    assert set(speed.GROWTH_METHODS) < set(cell.methods)
+
+
+@pytest.mark.parametrize(
+    ("method", "spectra", "operations"),
+    [
+        ("latent, fast", True, ("encode", "decode", *SPECTRA)),
+        ("latent, fast", False, ("encode", "decode")),
+        (PEER, True, ("encode", "decode")),
+        (ONE_PASS, True, ("encode",)),
+    ],
+)
+def test_spectra_are_read_of_ours_where_they_are_asked_for(method, spectra, operations):
+    assert speed.Cell("", np.zeros((2, 3, 4)), 0.1, (method,), spectra=spectra).operations(method) == operations
 
 
 class Measuring:
@@ -233,32 +283,3 @@ def test_rows_of_other_versions_are_measured_anew(measuring, monkeypatch):
     speed.run("speed", 2)
     assert len(measuring.calls) == 3 + 4
     assert {entry["versions"] for entry in results.read("speed")} == {"of tomorrow"}
-
-
-def test_memory_is_told_as_far_as_the_system_tells_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(speed_job, "_CLEAR_REFS", tmp_path / "nowhere" / "clear_refs")
-    monkeypatch.setattr(speed_job, "_STATUS", tmp_path / "status")
-    measured = speed_job._measure(lambda: None, 2)
-    assert len(measured.seconds) == 2
-    assert measured.peak_kib > 0
-    assert measured.call_kib is None
-
-
-def test_a_method_in_processes_of_its_own_gives_times_memory_and_bytes(make_scene):
-    cell = speed.Cell("", make_scene((8, 32, 32)), 2.0, (PEER, ONE_PASS))
-    rows = list(speed.measure(cell, 0))
-    assert [(entry["method"], entry["operation"]) for entry in rows] == [
-        (PEER, "encode"),
-        (PEER, "decode"),
-        (ONE_PASS, "encode"),
-    ]
-    for entry in rows:
-        assert 0 < float(entry["in_process_s"]) < float(entry["whole_process_s"])
-        assert float(entry["peak_memory_mib"]) > float(entry["call_memory_mib"] or 0) >= 0
-        assert 0 < int(entry["bytes"]) <= 2.0 * cell.scene.size / 8
-
-
-def test_a_method_that_cannot_store_so_little_has_no_row(make_scene, capsys):
-    cell = speed.Cell("", make_scene((8, 16, 16)), 0.01, (PEER,))
-    assert list(speed.measure(cell, 0)) == []
-    assert "skipped" in capsys.readouterr().out

@@ -21,7 +21,7 @@ import rasterio
 import xarray as xr
 from click.testing import CliRunner
 
-from xr_inr import __version__, api
+from xr_inr import __version__, api, preset_figures
 from xr_inr.cli import main
 
 from .helpers import make_scene
@@ -226,6 +226,57 @@ def test_info_prints_the_presets():
     assert found["siren, paper"]["optimiser"] == "adam"
     assert found["latent, best"]["sweeps"] > 0
     assert "latent, balanced" in succeed("info", "--presets").stdout
+
+
+@pytest.fixture
+def measured_presets(tmp_path, monkeypatch):
+    """Figures of one preset, whole, and of another in part."""
+    nothing = dict.fromkeys(preset_figures.FIGURES)
+    whole = dict(zip(preset_figures.FIGURES, (12.5, 1, 2, "cpu", 41.25, -9.5, 3), strict=True))
+    in_part = nothing | {"bd_rate_percent": 30.0, "bd_rate_scenes": 1}
+    presets = {"latent, fast": whole, "latent, best": in_part}
+    measured = {"scene": "Indian Pines", "bpppb": 0.1, "anchor": "klt", "presets": presets}
+    monkeypatch.setattr(preset_figures, "FILE", tmp_path / "figures.json")
+    preset_figures.FILE.write_text(json.dumps(measured))
+
+
+@pytest.mark.usefixtures("measured_presets")
+@pytest.mark.parametrize(
+    ("preset", "figures"),
+    [
+        ("latent, fast", (12.5, 1, 2, "cpu", 41.25, -9.5, 3)),
+        ("latent, best", (None, None, None, None, None, 30.0, 1)),
+        ("siren, paper", (None,) * 7),
+    ],
+)
+def test_info_gives_what_presets_were_measured_to_take_and_give_as_json(preset, figures):
+    found = json.loads(succeed("info", "--presets", "--json").stdout)[preset]["measured"]
+
+    assert found == {"scene": "Indian Pines", "bpppb": 0.1, "anchor": "klt"} | dict(
+        zip(preset_figures.FIGURES, figures, strict=True)
+    )
+
+
+@pytest.mark.usefixtures("measured_presets")
+@pytest.mark.parametrize(
+    ("preset", "lines"),
+    [
+        ("latent, fast", ["12.5 (cpu, threads: 1, cores: 2)", "41.25", "-9.5 (scenes: 3)"]),
+        ("latent, best", ["-", "-", "+30.0 (scenes: 1)"]),
+        ("siren, paper", ["-", "-", "-"]),
+    ],
+)
+def test_info_prints_what_presets_were_measured_to_take_and_give(preset, lines):
+    block = re.split(r"\n(?! )", succeed("info", "--presets").stdout.split(f"{preset}\n")[1])[0]
+
+    assert [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in block.splitlines()[-3:]] == [
+        [title, text] for title, text in zip(("encode s", "PSNR dB", "BD-rate %"), lines, strict=True)
+    ]
+
+
+@pytest.mark.usefixtures("measured_presets")
+def test_info_says_what_the_figures_of_presets_are_of():
+    assert "Indian Pines, at 0.1 bpppb" in succeed("info", "--presets").stdout.splitlines()[-1]
 
 
 # compare
