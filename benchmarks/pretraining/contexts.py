@@ -33,6 +33,9 @@ class Contexts:
     means: Tensor
     """(latents,) float32, means of their laws in quantiser steps, multiples of 1/8."""
 
+    offsets: Tensor
+    """(latents,) int8, the `LatentSide.offsets` of their components."""
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -57,6 +60,7 @@ def contexts_of(example: Example, network: ContextNetwork) -> Contexts:
         torch.from_numpy(places),
         soft.gather(latents, visits),
         torch.floor(means * FRACTIONS + 0.5) / FRACTIONS,
+        torch.from_numpy(example.side.offsets)[soft.components(visits)].to(torch.int8),
     )
 
 

@@ -176,5 +176,5 @@ def rounded_latents(source: ScenePlanes, step: float, network: ContextNetwork) -
     for index in range(_SWEEPS):
         latents = rounder.sweep(latents, scene, WEIGHT * min(1.0, (index + 1) / _WARM), _SHARE)
     rounded = whole(latents)
-    side = side_of(rounded, source.pyramid)
+    side = side_of(rounded, source.pyramid, rounder.offsets)
     return (rounded, side) if side.scales.any() else None

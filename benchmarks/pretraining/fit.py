@@ -88,8 +88,8 @@ def fit_network(
         rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        features, places, values, means, shares = drawing.batch()
-        loss = (code_lengths(values, means, trainable(features, places)) * shares).sum()
+        features, places, values, means, offsets, shares = drawing.batch()
+        loss = (code_lengths(values, means, trainable(features, places, offsets)) * shares).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -108,6 +108,7 @@ class _Drawing:
         self._places = torch.cat([part.places for part in parts])
         self._values = torch.cat([part.values for part in parts])
         self._means = torch.cat([part.means for part in parts])
+        self._offsets = torch.cat([part.offsets for part in parts])
         counts = torch.tensor([len(part) for part in parts])
         self._counts = counts[:, None]
         self._starts = (counts.cumsum(0) - counts)[:, None]
@@ -126,8 +127,8 @@ class _Drawing:
         details = self._places[:, 1] != APPROXIMATION
         return 1 + int((self._places[:, 2] * details).max())
 
-    def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return features, places, values, means and what each latent counts in the loss."""
+    def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return features, places, values, means, offsets and what each latent counts in the loss."""
         drawn = torch.rand(len(self._counts), self._each, generator=self._random, dtype=torch.float64)
         index = (self._starts + (drawn * self._counts).long()).flatten()
         return (
@@ -135,5 +136,6 @@ class _Drawing:
             self._places[index].long(),
             self._values[index],
             self._means[index],
+            self._offsets[index],
             self._shares,
         )

@@ -11,6 +11,7 @@ from xr_inr.core.latent.network import (
     LARGEST_BIAS,
     LARGEST_VALUE,
     LARGEST_WEIGHT,
+    OFFSET_UNIT,
     SHAPES,
     VALUE_UNIT,
     WEIGHT_UNIT,
@@ -49,7 +50,7 @@ class TrainableContext(torch.nn.Module):
             }
         )
 
-    def forward(self, features: Tensor, places: Tensor) -> Tensor:
+    def forward(self, features: Tensor, places: Tensor, offsets: Tensor) -> Tensor:
         """Return the index of each latent's scale before it is rounded, shape (latents,).
 
         Parameters
@@ -58,6 +59,8 @@ class TrainableContext(torch.nn.Module):
             (latents, features) whole numbers, float32.
         places
             (latents, 3) pass, orientation and level, int64.
+        offsets
+            (latents,) what to add to the indices, in units of 1 / `OFFSET_UNIT`.
         """
         number, orientation, level = places.T
         biases = (
@@ -68,7 +71,7 @@ class TrainableContext(torch.nn.Module):
         hidden = _rectified(features / VALUE_UNIT @ self._rounded("first").T + biases)
         hidden = _rectified(hidden @ self._rounded("second").T + self._rounded("second_bias"))
         indices: Tensor = (hidden @ self._rounded("third").T + self._rounded("third_bias"))[:, 0]
-        return indices.clamp(0, SCALES - 1)
+        return (indices + offsets / OFFSET_UNIT).clamp(0, SCALES - 1)
 
     @torch.no_grad()
     def confine(self) -> None:

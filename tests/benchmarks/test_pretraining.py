@@ -60,8 +60,8 @@ class Recording(ContextNetwork):
 
     told: list
 
-    def scale_indices(self, sums):
-        found = super().scale_indices(sums)
+    def scale_indices(self, sums, offsets):
+        found = super().scale_indices(sums, offsets)
         self.told.append(found)
         return found
 
@@ -76,7 +76,7 @@ def indices_of(example, network):
 
 def indices_when_trained(trainable, contexts):
     with torch.no_grad():
-        return trainable(contexts.features.float(), contexts.places.long()).numpy()
+        return trainable(contexts.features.float(), contexts.places.long(), contexts.offsets).numpy()
 
 
 def test_every_view_gives_an_example_at_each_of_its_rates(examples):
@@ -122,7 +122,7 @@ def test_contexts_are_those_of_the_coder(examples):
             table[places[:, column]]
             for column, table in enumerate((shipped().of_pass, shipped().of_orientation, shipped().of_level))
         )
-        indices = shipped().scale_indices(sums + sum(biases).T.astype(np.float32))
+        indices = shipped().scale_indices(sums + sum(biases).T.astype(np.float32), contexts.offsets.numpy())
         assert len(contexts) == one.count
         np.testing.assert_array_equal(indices, indices_of(one, shipped()))
 
@@ -146,7 +146,7 @@ def test_network_in_training_says_what_the_stored_one_says(examples, seed):
 def test_gradients_reach_every_parameter(examples):
     trainable = TrainableContext(levels=4, seed=0)
     contexts = contexts_of(examples[0], shipped())
-    indices = trainable(contexts.features.float(), contexts.places.long())
+    indices = trainable(contexts.features.float(), contexts.places.long(), contexts.offsets)
     code_lengths(contexts.values, contexts.means, indices).sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in trainable.parameters())
 

@@ -8,7 +8,7 @@ from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of
-from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
+from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_side
 from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid
@@ -34,9 +34,10 @@ def make_latents(size, rank, *, largest=6, seed=0):
 
 
 def make_side(latents, size, *, seed=0):
-    """Return what is stored beside such latents, with mean weights of all signs."""
+    """Return what is stored beside such latents, with mean weights and offsets of all signs."""
     weights = drawn(-40, 60, (MEAN_CLASSES, MEAN_WEIGHTS), seed).astype(np.int32)
-    return LatentSide(scales_of(latents, Pyramid.of(size)), weights)
+    offsets = drawn(-LARGEST_OFFSET, LARGEST_OFFSET, len(latents[0]), seed).astype(np.int32)
+    return LatentSide(scales_of(latents, Pyramid.of(size)), weights, offsets)
 
 
 def make_network(*, weight=24, bias=600, seed=0):

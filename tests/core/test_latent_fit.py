@@ -115,10 +115,12 @@ class TestRounding:
         return rounder, scene, first_latents(analyse(planes, source.pyramid, torch))
 
     def cost(self, rounder: Rounder, scene: SoftScene, latents: list[torch.Tensor], weight: float) -> float:
-        side = side_of(whole(latents), scene.pyramid)
+        side = side_of(whole(latents), scene.pyramid, rounder.offsets)
         visits = rounder.soft.visits(side.scales > 0)
         padded = bordered([soft_magnitudes(part) for part in latents])
-        indices = rounder.soft.indices(rounder.soft.features(padded, side, visits), rounder.soft.biases(visits))
+        indices = rounder.soft.indices(
+            rounder.soft.features(padded, side, visits), rounder.soft.biases(visits), torch.zeros(1)
+        )
         means = rounder.soft.means(bordered(latents), side, visits)
         bits = code_lengths(rounder.soft.gather(latents, visits), means, indices).sum()
         return float(scene.error(latents) + weight * bits)
@@ -152,7 +154,7 @@ class TestRounding:
 
     def test_values_go_back_where_they_were_gathered(self) -> None:
         rounder, _, latents = self.start()
-        visits = rounder.soft.visits(side_of(whole(latents), rounder.soft.pyramid).scales > 0)
+        visits = rounder.soft.visits(side_of(whole(latents), rounder.soft.pyramid, rounder.offsets).scales > 0)
         again = rounder.soft.scatter(
             rounder.soft.gather(latents, visits), [torch.zeros_like(p) for p in latents], visits
         )
@@ -203,7 +205,7 @@ def test_soft_group_features_are_those_of_the_decoder_but_for_rounding() -> None
     random = np.random.default_rng(0)
     latents = [random.integers(-9, 10, (rank, *band.shape)).astype(np.int32) for band in pyramid.subbands]
     soft = Rounder(pyramid, rank, shipped(), CPU, 0).soft
-    side = side_of(latents, pyramid)
+    side = side_of(latents, pyramid, np.zeros(rank, np.int32))
     visit = soft.visits(side.scales > 0)[0]
     padded = bordered([soft_magnitudes(torch.tensor(part, dtype=torch.float32)) for part in latents])
     found = soft.features(padded, side, [visit])[-2:].reshape(2, rank, visit.place.rows, visit.place.columns).numpy()

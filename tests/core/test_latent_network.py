@@ -13,8 +13,10 @@ from xr_inr.core.latent.network import (
     HIDDEN,
     IDENTITY_BYTES,
     LARGEST_BIAS,
+    LARGEST_OFFSET,
     LARGEST_VALUE,
     LARGEST_WEIGHT,
+    OFFSET_UNIT,
     SHAPES,
     VALUE_UNIT,
     WEIGHT_UNIT,
@@ -76,7 +78,24 @@ def test_indices_are_those_of_whole_number_arithmetic(network):
     sums = network.first_sums(features, WHOLE, PLACE)
     expected_sums, expected_indices = definition(network, features, PLACE)
     np.testing.assert_array_equal(sums, expected_sums)
-    assert network.scale_indices(sums).tolist() == expected_indices
+    assert network.scale_indices(sums, np.zeros(sums.shape[1], np.int32)).tolist() == expected_indices
+
+
+@every_network
+@pytest.mark.parametrize("offset", [-LARGEST_OFFSET, -2, 4, LARGEST_OFFSET])
+def test_offsets_move_indices_by_halves(network, offset):
+    sums = network.first_sums(some_features(), WHOLE, PLACE)
+    nothing = np.zeros(sums.shape[1], np.int32)
+    moved = network.scale_indices(sums, nothing + offset)
+    np.testing.assert_array_equal(moved, np.clip(unclipped(network, sums) + offset // OFFSET_UNIT, 0, SCALES - 1))
+
+
+def unclipped(network, sums):
+    """Return scale indices as if there were no smallest and no largest."""
+    values = sums
+    for matrix, bias in ((network.second, network.second_bias), (network.third, network.third_bias)):
+        values = matrix @ np.clip(np.floor(values / WEIGHT_UNIT), 0, LARGEST_VALUE) + bias[:, None]
+    return np.floor(values[0] / (WEIGHT_UNIT * VALUE_UNIT) + 0.5)
 
 
 def test_an_example_gives_many_indices():
@@ -105,7 +124,7 @@ def test_a_point_has_the_same_index_however_it_is_asked_for(network):
     features = some_features()
 
     def indices(part):
-        return network.scale_indices(network.first_sums(part, WHOLE, PLACE))
+        return network.scale_indices(network.first_sums(part, WHOLE, PLACE), np.zeros(part.shape[1], np.int32))
 
     whole = indices(features)
     for part in (slice(0, 1), slice(7, 190, 3), slice(None, None, -1)):

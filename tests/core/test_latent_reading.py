@@ -18,7 +18,7 @@ from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.laws import SCALES
-from xr_inr.core.latent.network import shipped
+from xr_inr.core.latent.network import LARGEST_OFFSET, shipped
 from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.reading import LatentReader, read_side, with_synthesis, write_side
 from xr_inr.core.latent.synthesis import SineSynthesis
@@ -130,22 +130,30 @@ def test_side_information_is_restored(side_length, rank, seed):
     side = LatentSide(
         drawn(0, SCALES - 1, (pyramid.levels + 1, rank), seed).astype(np.int32),
         drawn(-127, 127, (MEAN_CLASSES, MEAN_WEIGHTS), seed).astype(np.int32),
+        drawn(-LARGEST_OFFSET, LARGEST_OFFSET, rank, seed).astype(np.int32),
     )
     found, network = read_side(write_side(side, shipped()), rank, pyramid)
     assert network is shipped()
     np.testing.assert_array_equal(found.scales, side.scales)
     np.testing.assert_array_equal(found.mean_weights, side.mean_weights)
+    np.testing.assert_array_equal(found.offsets, side.offsets)
 
 
-def side_bytes(scale_steps, weight=0, identity=None):
-    """Return side information of one row of scales, as differences, and equal mean weights."""
+def side_bytes(scale_steps, weight=0, identity=None, offsets=(0, 0)):
+    """Return side information of differences of scales, equal mean weights and offsets."""
     weights = np.full(MEAN_CLASSES * MEAN_WEIGHTS, weight, np.int64)
-    return (shipped().identity if identity is None else identity) + write_parameters([np.array(scale_steps), weights])
+    sets = [np.array(scale_steps), weights, np.array(offsets)]
+    return (shipped().identity if identity is None else identity) + write_parameters(sets)
 
 
-def test_side_information_is_the_identity_then_differences_then_weights():
-    side = LatentSide(np.array([[5, 7, 7], [4, 9, 1]], np.int32), np.ones((MEAN_CLASSES, MEAN_WEIGHTS), np.int32))
-    assert write_side(side, shipped()) == side_bytes([5, 2, 0, -1, 3, -8], 1)
+def test_side_information_is_the_identity_then_differences_then_weights_then_offsets():
+    offsets = [2, 0, -3]
+    side = LatentSide(
+        np.array([[5, 7, 7], [4, 9, 1]], np.int32),
+        np.ones((MEAN_CLASSES, MEAN_WEIGHTS), np.int32),
+        np.array(offsets, np.int32),
+    )
+    assert write_side(side, shipped()) == side_bytes([5, 2, 0, -1, 3, -8], 1, offsets=offsets)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +166,8 @@ def test_side_information_is_the_identity_then_differences_then_weights():
         pytest.param(side_bytes([-1, 9]), "scale must be in", id="scale-negative"),
         pytest.param(side_bytes([3, 3], 128), "must lie within .*127", id="weight-high"),
         pytest.param(side_bytes([3, 3], -128), "must lie within .*127", id="weight-low"),
+        pytest.param(side_bytes([3, 3], offsets=(0, 9)), "offset of a component .*8", id="offset-high"),
+        pytest.param(side_bytes([3, 3], offsets=(-9, 0)), "offset of a component .*8", id="offset-low"),
         pytest.param(side_bytes([3, 3]) + b"and so on", "must end where their stream does", id="trailing"),
         pytest.param(side_bytes([3, 3], 1)[:-6], "(must|not ones that xr_inr writes)", id="cut"),
     ],

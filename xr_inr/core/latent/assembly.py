@@ -29,6 +29,7 @@ def assemble(
     step_bits: tuple[int, ...],
     source: ScenePlanes,
     network: ContextNetwork,
+    offsets: NDArray[np.int32],
     step: float,
 ) -> Sections:
     """Return the sections of a payload.
@@ -45,12 +46,14 @@ def assemble(
         The scene.
     network
         The context network.
+    offsets
+        (rank,) the `LatentSide.offsets`.
     step
         The quantiser step, on the [0, 1] scale.
     """
     pyramid = source.pyramid
     integers = whole(latents)
-    side = side_of(integers, pyramid)
+    side = side_of(integers, pyramid, offsets)
     stored = None if synthesis is None else synthesis.stored(step_bits)
     planes = synthesise(integers, pyramid)
     planes = with_synthesis(planes.reshape(len(planes), -1), stored)

@@ -34,6 +34,10 @@ class LatentSide:
     mean_weights: NDArray[np.int32]
     """(`MEAN_CLASSES`, `MEAN_WEIGHTS`) weights of neighbours in a latent's mean, in units of 1/64."""
 
+    offsets: NDArray[np.int32]
+    """(rank,) what each component adds to its laws' scale indices, in halves: how far its latents' surroundings tell
+    more, or less, of them than those of the scenes that the network was fitted to."""
+
 
 def scales_of(latents: Latents, pyramid: Pyramid) -> NDArray[np.int32]:
     """Return the `LatentSide.scales` of latents."""
@@ -139,7 +143,8 @@ def _walk(
                 extra = network.first_sums(
                     of_groups.reshape(len(of_groups), -1), slice(len(features), context.FEATURES), None
                 ).reshape(-1, 1, *before.shape)
-                index = network.scale_indices((sums[:, chosen] + extra).reshape(len(sums), -1))
+                offsets = np.repeat(side.offsets[chosen], before.size)
+                index = network.scale_indices((sums[:, chosen] + extra).reshape(len(sums), -1), offsets)
                 values = exchange(
                     None if given is None else given[chosen].ravel(), index, means[chosen].ravel()
                 ).reshape(len(chosen), *before.shape)

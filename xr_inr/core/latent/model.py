@@ -325,6 +325,7 @@ class _Fitting:
             step_bits=self._step_bits,
             source=self._source,
             network=self._network,
+            offsets=self._rounder.offsets,
             step=self._step,
         )
 

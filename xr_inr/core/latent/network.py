@@ -31,6 +31,12 @@ VALUE_UNIT = 16
 LARGEST_WEIGHT = 127
 LARGEST_VALUE = 255
 LARGEST_BIAS = 2**20
+OFFSET_UNIT = 2
+"""An offset of 1 scale index, as stored."""
+
+LARGEST_OFFSET = 8
+"""Magnitude of a component's offset: 4 scale indices."""
+
 IDENTITY_BYTES = 4
 """Bytes of a network's identity."""
 
@@ -135,12 +141,21 @@ class ContextNetwork:
             sums += bias.astype(np.float32)[:, None]
         return sums
 
-    def scale_indices(self, sums: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Return the index of each law's scale, (points,), from the first layer's sums, (hidden, points)."""
+    def scale_indices(self, sums: NDArray[np.float32], offsets: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the index of each law's scale, (points,).
+
+        Parameters
+        ----------
+        sums
+            (hidden, points) of the first layer.
+        offsets
+            (points,) what to add to each index, in units of 1 / `OFFSET_UNIT`.
+        """
         hidden = self._floats["second"] @ _rectified(sums)
         hidden += self._floats["second_bias"][:, None]
         out = self._floats["third"] @ _rectified(hidden)
         out += self._floats["third_bias"][:, None] + np.float32(WEIGHT_UNIT * VALUE_UNIT / 2)
+        out += offsets.astype(np.float32) * np.float32(WEIGHT_UNIT * VALUE_UNIT / OFFSET_UNIT)
         out *= np.float32(1.0 / (WEIGHT_UNIT * VALUE_UNIT))
         indices: NDArray[np.int32] = np.clip(np.floor(out[0]), 0, SCALES - 1).astype(np.int32)
         return indices

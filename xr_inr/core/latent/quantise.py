@@ -7,12 +7,15 @@ their code length with respect to its magnitude, from one pass backwards through
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
+from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
-from xr_inr.core.latent.network import ContextNetwork
+from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
@@ -20,6 +23,9 @@ from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 _FIRST_ROUNDING = 0.38
 """Added before rounding down, to begin with: a dead zone."""
 
+
+_BITS_OF_AN_OFFSET = 1.0
+"""About, for each unit of its magnitude."""
 
 _OVERLAP = 2.7
 """How much larger, at most, an error made by many latents at once is than the sum of theirs, half as much again."""
@@ -35,9 +41,9 @@ def whole(latents: list[Tensor]) -> Latents:
     return [part.detach().round().to(torch.int32).cpu().numpy() for part in latents]
 
 
-def side_of(latents: Latents, pyramid: Pyramid) -> LatentSide:
-    """Return what is stored beside latents to predict them."""
-    return LatentSide(scales_of(latents, pyramid), fit_mean_weights(latents, pyramid))
+def side_of(latents: Latents, pyramid: Pyramid, offsets: NDArray[np.int32]) -> LatentSide:
+    """Return what is stored beside latents to predict them, with these offsets of components."""
+    return LatentSide(scales_of(latents, pyramid), fit_mean_weights(latents, pyramid), offsets)
 
 
 class Rounder:
@@ -62,6 +68,7 @@ class Rounder:
         self._pyramid = pyramid
         self._device = device
         self.norms = [torch.tensor(norm, device=device) for norm in squared_norms(pyramid)]
+        self.offsets = np.zeros(rank, np.int32)
         self._random = torch.Generator().manual_seed(seed)
 
     def sweep(self, latents: list[Tensor], scene: SoftScene, weight: float, share: float) -> list[Tensor]:
@@ -78,12 +85,14 @@ class Rounder:
         share
             Part of the latents to decide on.
         """
-        side = side_of(whole(latents), self._pyramid)
+        side = side_of(whole(latents), self._pyramid, self.offsets)
         visits = self.soft.visits(side.scales > 0)
         if not visits:
             return latents
         leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(part) for part in latents])]
-        indices = self.soft.indices(self.soft.features(leaves, side, visits), self.soft.biases(visits))
+        components = self.soft.components(visits)
+        offsets = torch.tensor(self.offsets, dtype=torch.float32, device=self._device)[components]
+        indices = self.soft.indices(self.soft.features(leaves, side, visits), self.soft.biases(visits), offsets)
         gather = self.soft.gather
         with torch.no_grad():
             means = self.soft.means(bordered(latents), side, visits)
@@ -96,8 +105,24 @@ class Rounder:
             norms = norms * max(1.0, share * _OVERLAP)
             targets = now - gather(scene.slopes(latents), visits) / (2.0 * norms)
             decided = _decide(now, targets, norms, means=means, indices=indices.detach(), slopes=slopes, weight=weight)
+            self._reconsider_offsets(now, means, indices, components)
             drawn = torch.rand(len(now), generator=self._random).to(self._device) < share
             return self.soft.scatter(torch.where(drawn, decided, now), latents, visits)
+
+    def _reconsider_offsets(self, now: Tensor, means: Tensor, indices: Tensor, components: Tensor) -> None:
+        """Move each component's offset by one where that saves more bits than an offset takes."""
+        tried = []
+        for change in (-1, 0, 1):
+            bits = code_lengths(now, means, (indices + change / OFFSET_UNIT).clamp(0, SCALES - 1))
+            of_component = torch.zeros(len(self.offsets), dtype=torch.float64, device=self._device)
+            of_component.index_add_(0, components, bits.double())
+            changed = np.abs(self.offsets + change)
+            tried.append(
+                of_component.cpu().numpy()
+                + _BITS_OF_AN_OFFSET * changed
+                + np.where(changed > LARGEST_OFFSET, np.inf, 0.0)
+            )
+        self.offsets = (self.offsets + np.argmin(tried, axis=0) - 1).astype(np.int32)
 
 
 def _gradient(leaf: Tensor) -> Tensor:

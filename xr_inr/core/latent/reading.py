@@ -12,7 +12,7 @@ from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, decode_latents
 from xr_inr.core.latent.laws import SCALES
-from xr_inr.core.latent.network import IDENTITY_BYTES, ContextNetwork, network_of
+from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Planes, Pyramid, synthesise
@@ -25,7 +25,8 @@ def write_side(side: LatentSide, network: ContextNetwork) -> bytes:
     """Return the stored form of what predicts the latents."""
     writer = ByteWriter()
     writer.raw(network.identity)
-    writer.raw(write_parameters([_steps(side.scales), side.mean_weights.ravel().astype(np.int64)]))
+    sets = [_steps(side.scales), side.mean_weights.ravel(), side.offsets]
+    writer.raw(write_parameters([part.astype(np.int64) for part in sets]))
     return writer.getvalue()
 
 
@@ -34,15 +35,17 @@ def read_side(data: bytes, rank: int, pyramid: Pyramid) -> tuple[LatentSide, Con
     reader = ByteReader(data, "side information of the latents")
     network = network_of(reader.raw(IDENTITY_BYTES))
     shape = (pyramid.levels + 1, rank)
-    steps, weights = read_parameters(
-        reader.rest(), [shape[0] * rank, MEAN_CLASSES * MEAN_WEIGHTS], max(SCALES, _LARGEST_MEAN_WEIGHT)
-    )
+    counts = [shape[0] * rank, MEAN_CLASSES * MEAN_WEIGHTS, rank]
+    steps, weights, offsets = read_parameters(reader.rest(), counts, max(SCALES, _LARGEST_MEAN_WEIGHT))
     scales = np.cumsum(np.cumsum(steps.reshape(shape), axis=1), axis=0)
     if scales.size and not (scales.min() >= 0 and scales.max() < SCALES):
         raise PayloadError(f"the index of a subband's scale must be in [0, {SCALES})")
     if np.abs(weights).max() > _LARGEST_MEAN_WEIGHT:
         raise PayloadError(f"the weight of a neighbour must lie within +-{_LARGEST_MEAN_WEIGHT}")
-    return LatentSide(scales.astype(np.int32), weights.reshape(MEAN_CLASSES, MEAN_WEIGHTS).astype(np.int32)), network
+    if np.abs(offsets).max(initial=0) > LARGEST_OFFSET:
+        raise PayloadError(f"the offset of a component must lie within +-{LARGEST_OFFSET}")
+    weights = weights.reshape(MEAN_CLASSES, MEAN_WEIGHTS)
+    return LatentSide(scales.astype(np.int32), weights.astype(np.int32), offsets.astype(np.int32)), network
 
 
 def _steps(scales: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from xr_inr.core.latent import context
 from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
-from xr_inr.core.latent.network import LARGEST_VALUE, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
+from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
 from xr_inr.core.latent.wavelet import Pyramid
 
 _SMALLEST = 2.0**-15
@@ -112,6 +112,10 @@ class SoftCoder:
             found.append(bias[:, None].expand(-1, count))
         return torch.cat(found, 1)
 
+    def components(self, visits: list[Visit]) -> Tensor:
+        """Return which component each coded latent is of, (latents,)."""
+        return torch.cat([visit.active.repeat_interleave(visit.place.rows * visit.place.columns) for visit in visits])
+
     def means(self, latents: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
         """Return the means of the laws of all coded latents, in quantiser steps, from padded latents."""
         found = []
@@ -129,8 +133,16 @@ class SoftCoder:
             found.append(mean[visit.active].flatten())
         return torch.cat(found)
 
-    def indices(self, features: Tensor, biases: Tensor) -> Tensor:
-        """Return the scale index of each law, without rounding."""
+    def indices(self, features: Tensor, biases: Tensor, offsets: Tensor) -> Tensor:
+        """Return the scale index of each law, without rounding.
+
+        Parameters
+        ----------
+        features, biases
+            As `features` and `biases` return them.
+        offsets
+            (latents,) what to add, in units of 1 / `OFFSET_UNIT`.
+        """
         parameters = self._parameters
         values = (parameters["first"] @ features + biases) / WEIGHT_UNIT
         values = values.clamp(0, LARGEST_VALUE)
@@ -138,7 +150,7 @@ class SoftCoder:
             0, LARGEST_VALUE
         )
         out = parameters["third"] @ values + parameters["third_bias"][:, None]
-        return (out[0] / (WEIGHT_UNIT * VALUE_UNIT)).clamp(0, SCALES - 1)
+        return (out[0] / (WEIGHT_UNIT * VALUE_UNIT) + offsets / OFFSET_UNIT).clamp(0, SCALES - 1)
 
     def gather(self, planes: list[Tensor], visits: list[Visit]) -> Tensor:
         """Return the coded ones of what has a value for each latent, (latents,)."""
