@@ -15,8 +15,7 @@ from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, first_latents, side_of, whole
 from xr_inr.core.latent.rotation import rotate
 from xr_inr.core.latent.soft import bordered, code_lengths, soft_magnitudes
-from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
-from xr_inr.core.latent.synthesis_fit import fit_synthesis
+from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import PLANE_BITS, Pyramid, analyse, synthesise, synthesise_unrounded
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
@@ -168,36 +167,6 @@ def test_unrounded_synthesis_is_what_the_decoder_does_but_for_rounding() -> None
     exact = synthesise(latents, pyramid) / 2.0**PLANE_BITS
     soft = synthesise_unrounded([torch.tensor(part, dtype=torch.float32) for part in latents], pyramid, torch)
     assert np.abs(exact - soft.numpy()).max() < 0.2
-
-
-def test_the_sinusoidal_network_learns_what_follows_from_the_first_planes() -> None:
-    pyramid = Pyramid.of((32, 32))
-    rows, columns = np.mgrid[0:32, 0:32]
-    known = np.stack([30 * np.sin(rows / 3), 30 * np.cos(columns / 4), rows - 16.0]).astype(np.float32)
-    wanted = np.stack([known[0] * known[1] / 30, 20 * np.sin(known[2] / 4)])
-    settings = {"iterations": 150, "learning_rate": 3e-2, "device": CPU, "seed": 0}
-    network, bits = fit_synthesis(known, wanted, pyramid, width=16, **settings)  # type: ignore[arg-type]
-    foretold = network(known.reshape(3, -1) * 2.0**PLANE_BITS) / 2.0**PLANE_BITS
-    assert np.square(wanted.reshape(2, -1) - foretold).mean() < 0.4 * np.square(wanted).mean()
-    assert bits < 8 * wanted.size
-
-
-def test_the_soft_network_is_the_stored_one_but_for_rounding() -> None:
-    random = np.random.default_rng(0)
-    known = random.normal(size=(3, 8, 8)).astype(np.float32) * 10
-    network, _ = fit_synthesis(
-        known,
-        random.normal(size=(2, 8, 8)),
-        Pyramid.of((8, 8)),
-        width=8,
-        iterations=3,
-        learning_rate=1e-2,
-        device=CPU,
-        seed=0,
-    )
-    stored = network(known.reshape(3, -1) * 2.0**PLANE_BITS) / 2.0**PLANE_BITS
-    soft = SoftSynthesis.of(network, CPU)(torch.tensor(known)).detach().numpy().reshape(2, -1)
-    assert np.abs(stored - soft).max() < 0.05
 
 
 def test_soft_group_features_are_those_of_the_decoder_but_for_rounding() -> None:

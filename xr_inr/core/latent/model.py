@@ -14,6 +14,7 @@ from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim, Sections
 from xr_inr.core.latent.assembly import assemble
 from xr_inr.core.latent.basis import MOST_COMPONENTS
+from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.presets import LatentPreset
@@ -21,14 +22,12 @@ from xr_inr.core.latent.quantise import Rounder, first_latents
 from xr_inr.core.latent.rotation import components_for, rotate
 from xr_inr.core.latent.smallest import mean_only
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
-from xr_inr.core.latent.synthesis_fit import fit_synthesis, rate_surrogate
+from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
+from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
-
-WEIGHT = 0.14
-"""Squared steps that a bit is worth: lambda over the squared step."""
 
 SYNTHESIS_INPUTS = 3
 _HEADER_BYTES = 60
@@ -187,6 +186,7 @@ class _Fitting:
         self._energy = float(np.square(source.values, dtype=np.float64).sum())
         count = min(components_for(rank, len(source.mean)), len(source.planes))
         turn = rotate([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
+        self._turn, self._coded = turn, rank
         planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
         heard = None
         if source.void is not None:
@@ -237,30 +237,26 @@ class _Fitting:
                 foretold = self._scene.synthesis(synthesise_unrounded(first, pyramid, torch))
                 planes = torch.cat([planes[:inputs], planes[inputs:] - foretold])
             self._latents = first_latents(analyse(planes, pyramid, torch))
+            for part in self._latents:
+                # What is all zero stays so, and is not coded.
+                part[self._coded :] = 0.0
 
     def _fit_synthesis(self) -> None:
-        planes = self._scene.planes
-        if len(planes) <= SYNTHESIS_INPUTS or not self._preset.synthesis_widths:
-            return
+        """Fit the sinusoidal network, and take in the components that it foretells beyond those with latents."""
+        source, planes = self._source, self._scene.planes
         with torch.no_grad():
             known = self._scene.decoded(self._latents)[:SYNTHESIS_INPUTS].cpu().numpy()
-            later = planes[SYNTHESIS_INPUTS:]
-            best = float(rate_surrogate(analyse(later, self._source.pyramid, torch)))
-        for width in self._preset.synthesis_widths:
-            network, bits = fit_synthesis(
-                known,
-                later.cpu().numpy(),
-                self._source.pyramid,
-                width=width,
-                iterations=self._preset.synthesis_iterations,
-                learning_rate=self._preset.learning_rate,
-                device=self._device,
-                seed=self._seed,
-            )
-            self._monitor.note(f"sinusoidal network of width {width}: {100 * (bits / best - 1):+.1f} % bits")
-            if bits < best:
-                self._scene.synthesis, best = SoftSynthesis.of(network, self._device), bits
-                self._step_bits = network.step_bits
+        candidates = beyond(source.planes[: len(self._turn)], self._turn) / np.float32(self._step)
+        coded = planes[len(known) :].cpu().numpy()
+        task = SynthesisTask(known, coded, candidates, source.pyramid, len(source.mean))
+        best = fit_synthesis(task, self._preset, device=self._device, seed=self._seed, monitor=self._monitor)
+        if best is None:
+            return
+        self._scene.synthesis, self._step_bits = SoftSynthesis.of(best.network, self._device), best.network.step_bits
+        if len(best.added):
+            self._scene.planes = torch.cat([planes, torch.tensor(best.added, device=self._device)])
+            rank = len(self._scene.planes)
+            self._rounder = Rounder(source.pyramid, rank, self._network, self._device, self._seed)
 
     def _sweep(self, weight: float, share: float) -> None:
         self._latents = self._rounder.sweep(self._latents, self._scene, weight, share)

@@ -8,17 +8,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.scene import Scene
 from xr_inr.core.spectral import analyse as analyse_spectra
 
 MOST_PLANES = 160
 _LARGEST_PLANNED = 2.0**16
-_RATE_SCALE = 4.0
-_NOISE = 12.0
-_CALIBRATION = 1.4
-"""Measured bits over those of Gaussian subbands whose local variance is known."""
-
 _BITS_OF_AN_ENTRY = 1.5
 _FILL_ROUNDS = 3
 _FILL_SHARE = 1e-3
@@ -85,9 +81,9 @@ class ScenePlanes:
         bits, errors = np.zeros(components), np.zeros(components)
         for part in self._energies:
             energy = part[:components] / np.float32(step * step)
-            bits += 0.5 * np.log2(1.0 + _RATE_SCALE * energy).sum((1, 2), dtype=np.float64)
-            errors += (energy / (1.0 + _NOISE * energy)).sum((1, 2), dtype=np.float64)
-        return _CALIBRATION * bits, errors
+            bits += 0.5 * np.log2(1.0 + RATE_SCALE * energy).sum((1, 2), dtype=np.float64)
+            errors += (energy / (1.0 + NOISE * energy)).sum((1, 2), dtype=np.float64)
+        return CALIBRATION * bits, errors
 
     def rank(self, step: float, weight: float) -> tuple[int, float]:
         """Return how many components are worth their bits at that step, and how many bits those take in all.

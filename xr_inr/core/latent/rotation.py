@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xr_inr.core.latent.tradeoff import NOISE, RATE_SCALE
+
 _ITERATIONS = 200
 _LEARNING_RATE = 2e-2
-_RATE_SCALE = 4.0
-_NOISE = 12.0
 _WIDER = 3
 
 
@@ -51,9 +51,9 @@ def rotate(subbands: list[NDArray[np.floating]], rank: int, weight: float) -> ND
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * iteration / _ITERATIONS)) + 1e-4
         vectors = torch.linalg.qr(turned)[0]
         variances = ((covariances @ vectors) * vectors).sum(1)
-        bits = (counts[:, None] * 0.5 * torch.log2(1.0 + _RATE_SCALE * variances)).sum()
+        bits = (counts[:, None] * 0.5 * torch.log2(1.0 + RATE_SCALE * variances)).sum()
         kept = ((total @ vectors) * vectors).sum()
-        error = (counts[:, None] * variances / (1.0 + _NOISE * variances)).sum()
+        error = (counts[:, None] * variances / (1.0 + NOISE * variances)).sum()
         cost = (total.trace() - kept + error + weight * bits) / counts.sum()
         optimiser.zero_grad()
         cost.backward()

@@ -1,17 +1,22 @@
-"""Fitting the sinusoidal network: so that what it leaves to the latents takes few bits."""
+"""Fitting the sinusoidal network: so that what it leaves to the latents, and what it leaves undone, cost least."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.foretold import column_bits, worthwhile
+from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.synthesis import LARGEST_INPUT, SineSynthesis
+from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
 from xr_inr.core.latent.wavelet import Pyramid, analyse
+from xr_inr.core.monitor import Monitor
 from xr_inr.core.siren.optimiser import Soap
 
 _FREQUENCY = 3.0
@@ -20,106 +25,182 @@ _FREQUENCY = 3.0
 _STEP_BITS = (3, 4, 5, 6)
 """Bits after the point that weights may have."""
 
-_RATE_SCALE = 4.0
+_WARM_UP = 20
+
+Layers = list[tuple[Tensor, Tensor]]
 
 
-def rate_surrogate(subbands: list[Tensor]) -> Tensor:
-    """Return about how many bits subbands take when rounded to whole numbers.
+@dataclass(frozen=True)
+class SynthesisTask:
+    """Planes to foretell from others."""
 
-    Half the logarithm of one plus four times the local energy, taken over 3 x 3 latents: the rate of a Gaussian whose
-    variance the context tells.
-    """
-    total = subbands[0].new_zeros(())
-    for part in subbands:
-        energy = part.square()
-        if min(part.shape[-2:]) > 1:
-            padded = torch.nn.functional.pad(energy[:, None], (1, 1, 1, 1), mode="replicate")
-            energy = torch.nn.functional.avg_pool2d(padded, 3, 1)[:, 0]
-        total = total + 0.5 * torch.log2(1.0 + _RATE_SCALE * energy).sum()
-    return total
+    known: NDArray[np.float32]
+    """(inputs, height, width) decoded planes, in quantiser steps."""
+
+    coded: NDArray[np.floating]
+    """(components, height, width) planes to foretell that have latents, in quantiser steps."""
+
+    beyond: NDArray[np.floating]
+    """(candidates, height, width) planes without latents, of which the worthwhile directions are to be foretold."""
+
+    pyramid: Pyramid
+    """The subbands that differences from `coded` will be coded in."""
+
+    bands: int
+    """Entries that a component adds to the basis."""
+
+
+@dataclass(frozen=True)
+class Foretelling:
+    """A network, and the components that it adds to those with latents."""
+
+    network: SineSynthesis
+    """As stored; its outputs are the coded planes and then the added ones."""
+
+    added: NDArray[np.float32]
+    """(components, height, width) the planes of the added components, in quantiser steps."""
+
+    saved: float
+    """About how many bits all this saves; error counts at what a bit is worth."""
 
 
 def fit_synthesis(
-    known: NDArray[np.float32],
-    wanted: NDArray[np.floating],
-    pyramid: Pyramid,
-    *,
-    width: int,
-    iterations: int,
-    learning_rate: float,
-    device: torch.device,
-    seed: int,
-) -> tuple[SineSynthesis, float]:
-    """Fit a network that foretells the later planes from the first.
+    task: SynthesisTask, preset: LatentPreset, *, device: torch.device, seed: int, monitor: Monitor
+) -> Foretelling | None:
+    """Fit networks, choose the components beyond those with latents that each shall foretell, and keep the best.
 
     Parameters
     ----------
-    known
-        (inputs, height, width) decoded planes, in quantiser steps.
-    wanted
-        (outputs, height, width) planes to foretell, in quantiser steps.
-    pyramid
-        The subbands their difference will be coded in.
-    width
-        Units of each hidden layer.
-    iterations
-        Steps of the optimiser.
-    learning_rate
-        The largest learning rate.
+    task
+        What to foretell from what.
+    preset
+        Which widths, how many iterations, and the largest learning rate.
     device
         Where to fit.
     seed
         Of the initial weights.
+    monitor
+        Who is told what each width saves.
 
     Returns
     -------
-    network, bits
-        The network as stored, and about how many bits the differences then take.
+    Foretelling or None
+        None where no network saves anything.
     """
-    inputs = len(known)
-    inputs_octaves = _octaves(known, device)
-    output_octaves = _octaves(wanted, device)
-    coordinates = torch.tensor(known.reshape(inputs, -1).T, dtype=torch.float32, device=device)
-    coordinates = (coordinates / torch.exp2(inputs_octaves)).clamp(-LARGEST_INPUT, LARGEST_INPUT)
-    target = torch.tensor(np.ascontiguousarray(wanted), dtype=torch.float32, device=device)
-    scale = torch.exp2(output_octaves)
-    layers = _initial(inputs, width, len(wanted), seed, device)
-    weights = [parameter.requires_grad_() for layer in layers for parameter in layer]
-    optimiser = Soap(weights)
+    best: Foretelling | None = None
+    if not len(task.coded) + len(task.beyond):
+        return best
+    for width in preset.synthesis_widths:
+        found = _fit(task, width, preset, device, seed)
+        saved = found.saved if found else 0.0
+        monitor.note(f"sinusoidal network of width {width}: {saved / 8:,.0f} bytes saved")
+        if saved > (best.saved if best else 0.0):
+            best = found
+    return best
 
-    def left_over(parameters: list[tuple[Tensor, Tensor]]) -> Tensor:
-        foretold = _evaluate(parameters, coordinates) * scale
-        return target - foretold.T.reshape(target.shape)
 
-    def bits_of(parameters: list[tuple[Tensor, Tensor]]) -> Tensor:
-        return rate_surrogate(analyse(left_over(parameters), pyramid, torch))
-
-    pixels = target[0].numel()
-    for iteration in range(iterations):
+def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.device, seed: int) -> Foretelling | None:
+    problem = _Problem.of(task, device)
+    layers = _initial(len(task.known), width, len(problem.scale), seed, device)
+    optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
+    pixels = problem.target[0].numel()
+    for iteration in range(preset.synthesis_iterations):
         optimiser.zero_grad()
-        loss = bits_of(layers) / pixels
-        torch.autograd.backward(loss)
-        warm = min(1.0, (iteration + 1) / 20)
-        optimiser.step(learning_rate * warm * 0.5 * (1 + math.cos(math.pi * iteration / iterations)))
-    soft = SoftSynthesis(layers, inputs_octaves, output_octaves, 1.0)
+        torch.autograd.backward(problem.cost(layers) / pixels)
+        warm = min(1.0, (iteration + 1) / _WARM_UP)
+        falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
+        optimiser.step(preset.learning_rate * warm * falling)
+    with torch.no_grad():
+        problem, layers, spent = problem.narrowed(layers, task.bands)
+        if not len(problem.target):
+            return None
+        before = float(problem.cost(None)) - spent
+        soft = SoftSynthesis(layers, problem.input_octaves, problem.output_octaves, 1.0)
+        added = problem.target[problem.coded :].cpu().numpy()
 
-    def stored(bits: int) -> tuple[SineSynthesis, float]:
-        network = soft.stored((bits,) * len(layers))
-        with torch.no_grad():
-            rounded = SoftSynthesis.of(network, device)
-            return network, float(bits_of(rounded.layers)) + 8.0 * len(network.to_bytes())
+        def stored(bits: int) -> Foretelling:
+            network = soft.stored((bits,) * len(layers))
+            after = float(problem.cost(SoftSynthesis.of(network, device).layers)) + 8.0 * len(network.to_bytes())
+            return Foretelling(network, added, before - after)
 
-    return min((stored(bits) for bits in _STEP_BITS), key=lambda found: found[1])
+        return max((stored(bits) for bits in _STEP_BITS), key=lambda found: found.saved)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A task as torch sees it: what a network's layers leave of the planes, and what that costs."""
+
+    coordinates: Tensor
+    """(pixels, inputs) what the first layer sees."""
+
+    target: Tensor
+    """(outputs, height, width) in quantiser steps."""
+
+    coded: int
+    """How many of the outputs, the first ones, have latents."""
+
+    input_octaves: Tensor
+    output_octaves: Tensor
+    pyramid: Pyramid
+
+    @classmethod
+    def of(cls, task: SynthesisTask, device: torch.device) -> _Problem:
+        """Return the problem of all candidates."""
+        octaves = _octaves(task.known, device)
+        coordinates = torch.tensor(task.known.reshape(len(task.known), -1).T, dtype=torch.float32, device=device)
+        coordinates = (coordinates / torch.exp2(octaves)).clamp(-LARGEST_INPUT, LARGEST_INPUT)
+        wanted = np.concatenate([task.coded, task.beyond]).astype(np.float32)
+        target = torch.tensor(wanted, device=device)
+        return cls(coordinates, target, len(task.coded), octaves, _octaves(wanted, device), task.pyramid)
+
+    @property
+    def scale(self) -> Tensor:
+        """(outputs,) quantiser steps in an output of 1."""
+        return torch.exp2(self.output_octaves)
+
+    def foretold(self, layers: Layers) -> Tensor:
+        """Return what the network says, (outputs, pixels)."""
+        values = self.coordinates
+        for weight, bias in layers[:-1]:
+            values = torch.sin(values @ weight.T + bias)
+        weight, bias = layers[-1]
+        return ((values @ weight.T + bias) * self.scale).T
+
+    def cost(self, layers: Layers | None) -> Tensor:
+        """Return what the planes cost, in bits, once a network, if any, has said its part."""
+        left = self.target if layers is None else self.target - self.foretold(layers).reshape(self.target.shape)
+        unforetold = left[self.coded :].square().sum() / WEIGHT
+        if not self.coded:
+            return unforetold
+        return coding_bits(analyse(left[: self.coded], self.pyramid, torch)) + unforetold
+
+    def narrowed(self, layers: Layers, bands: int) -> tuple[_Problem, Layers, float]:
+        """Return the problem of the worthwhile directions, the layers turned to them, and the bits of their columns."""
+        weight, bias = layers[-1]
+        units = weight.shape[1] + 1
+        said, wanted = self.foretold(layers)[self.coded :], self.target[self.coded :].flatten(1)
+        found = worthwhile(said.cpu().numpy(), wanted.cpu().numpy(), bands=bands, units=units)
+        turn = torch.tensor(found, device=weight.device)
+        more = turn @ said
+        octaves = torch.cat([self.output_octaves[: self.coded], _octaves(more.cpu().numpy(), weight.device)])
+        gains = turn * self.scale[self.coded :] / torch.exp2(octaves[self.coded :, None])
+        last = (
+            torch.cat([weight[: self.coded], gains @ weight[self.coded :]]),
+            torch.cat([bias[: self.coded], gains @ bias[self.coded :]]),
+        )
+        target = torch.cat([self.target[: self.coded], (turn @ wanted).reshape(-1, *self.target.shape[1:])])
+        spent = sum(column_bits(energy, bands) for energy in more.double().square().sum(1).tolist())
+        return replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], spent
 
 
 def _octaves(planes: NDArray[np.floating], device: torch.device) -> Tensor:
     """Return the power of two next above the deviation of each plane."""
-    deviations = planes.reshape(len(planes), -1).std(axis=1)
+    deviations = planes.reshape(len(planes), math.prod(planes.shape[1:])).std(axis=1)
     octaves = np.clip(np.ceil(np.log2(np.maximum(deviations, 1e-3))), -8, 30)
     return torch.tensor(octaves, dtype=torch.float32, device=device)
 
 
-def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.device) -> Layers:
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(shape: tuple[int, ...], limit: float) -> Tensor:
@@ -132,10 +213,3 @@ def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.dev
         (uniform((width, width), inner), uniform((width,), 1.0)),
         (uniform((outputs, width), 0.1 * inner), torch.zeros(outputs, device=device)),
     ]
-
-
-def _evaluate(layers: list[tuple[Tensor, Tensor]], values: Tensor) -> Tensor:
-    for weight, bias in layers[:-1]:
-        values = torch.sin(values @ weight.T + bias)
-    weight, bias = layers[-1]
-    return values @ weight.T + bias
