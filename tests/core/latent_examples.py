@@ -63,7 +63,12 @@ def make_basis(bands=5, rank=4, *, step=0.01, pixels=9_000, seed=0):
     position = np.linspace(0.0, 1.0, bands)[:, None]
     directions = np.cos(np.pi * position * np.arange(rank)) / np.sqrt(bands)
     mean = drawn(10, 90, bands, seed) + 0.3
-    return LatentBasis.quantise(mean, directions, 4.0 ** np.arange(rank)[::-1] * 100.0, pixels, step)
+    return LatentBasis.quantise(mean, directions, make_gram(4.0 ** np.arange(rank)[::-1] * 100.0, pixels), step)
+
+
+def make_gram(energies, pixels=100):
+    """Return the Gram matrix of a plane of ones and of planes that are orthogonal to it and to one another."""
+    return np.diag(np.concatenate([[float(pixels)], energies]))
 
 
 def make_synthesis(rank=4, *, inputs=2, width=3, unit=1.0, bits=(4, 5, 6), seed=0):

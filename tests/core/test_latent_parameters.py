@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn
-from xr_inr.core.latent.laws import SCALES
-from xr_inr.core.latent.parameters import best_scale, read_parameters, write_parameters
+from xr_inr.core.latent.laws import PER_OCTAVE, SCALES
+from xr_inr.core.latent.parameters import best_scale, bits_under, read_parameters, write_parameters
 from xr_inr.core.latent.symbols import LARGEST_INTEGER, SymbolEncoder
 from xr_inr.exceptions import PayloadError
 
@@ -59,8 +59,26 @@ def test_the_scale_is_about_the_cheapest_of_all(spread, law):
     assert bytes_under(best_scale(values)) <= 1.02 * min(bytes_under(scale) for scale in range(SCALES)) + 2
 
 
-def test_numbers_beyond_the_widest_law_have_the_widest():
-    assert best_scale(np.full(9, LARGEST_INTEGER)) == SCALES - 1
+@pytest.mark.parametrize(
+    ("scale", "spread"), [(0, 1), (6, 3), (15, 8), (15, 60), (16, 40), (25, 500), (47, 2**20)], ids=str
+)
+def test_bits_are_about_those_that_are_written(scale, spread):
+    values = drawn(-spread, spread, 5000, scale)
+    scales, means = np.full(len(values), scale), drawn(-20, 20, len(values))
+    encoder = SymbolEncoder()
+    encoder.put(values.astype(np.int32), scales, means)
+    assert float(bits_under(values, scales, means).sum()) == pytest.approx(8 * len(encoder.getvalue()), rel=2e-3)
+
+
+def test_bits_are_told_for_every_value_under_every_law():
+    values, scales = np.array([-90, -30, 0, 30, 90])[:, None], np.array([3, 12, 21])
+    bits = bits_under(values, scales, np.array(0))
+    assert bits.shape == (5, 3)
+    assert bits.argmin(axis=0).tolist() == [2, 2, 2]
+
+
+def test_numbers_beyond_the_widest_laws_have_one_of_those():
+    assert best_scale(np.full(9, LARGEST_INTEGER)) >= SCALES - PER_OCTAVE
 
 
 def test_larger_numbers_are_not_written():

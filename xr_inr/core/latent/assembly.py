@@ -81,4 +81,7 @@ def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> Lat
     directions: NDArray[np.float64] = np.linalg.solve(gram + ridge * np.eye(len(gram)), products.T).T
     directions[:, np.diag(gram) < pixels * _SILENT] = 0.0
     mean = source.mean / step + shift - directions @ centre
-    return LatentBasis.quantise(mean, directions, np.square(seen, dtype=np.float64).sum(axis=1), pixels, step)
+    beside = np.concatenate([[1.0], centre])
+    whole_gram = pixels * np.outer(beside, beside)
+    whole_gram[1:, 1:] += gram
+    return LatentBasis.quantise(mean, directions, whole_gram, step)

@@ -1,8 +1,8 @@
 """The spectral basis of the latent model: a mean spectrum and directions, each rounded as finely as its planes deserve.
 
 An error e in one entry of direction k costs e**2 times the energy of plane k. At equal slope with latents of step 1
-that asks for steps of about 1 / sqrt(energy) (reverse water-filling). Entries follow one another smoothly along the
-bands, so each direction is coded as differences where that is shorter.
+that asks for steps of about 1 / sqrt(energy) (reverse water-filling); what the other directions can make up for does
+not count. The mean is the first column, the direction of a plane of ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.bitstream import ByteReader, ByteWriter
-from xr_inr.core.latent.parameters import read_parameters, write_parameters
+from xr_inr.core.latent.column_rounding import feedback, round_columns
+from xr_inr.core.latent.columns import LARGEST_LEVEL, read_columns, write_columns
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import PLANE_BITS
 from xr_inr.exceptions import PayloadError
 
@@ -25,13 +27,18 @@ _FINEST = 16
 MAX_DIRECTION_SUM = 512.0
 """A band's absolute directions must sum to less: 2**9 * 2**16 times planes below 2**28 stays below 2**53."""
 
-_LARGEST_LEVEL = 2**26
 _COARSEST_MEAN = -8
-_MEAN_FLAG = 0x80
 MOST_COMPONENTS = 255
 _STEP_BYTES = 4
-_COARSER = 1.0
-"""Factor on the steps of directions that the high-rate formula gives; tuned."""
+_WEIGHT = 0.14
+"""Squared steps that a bit of the basis is worth, as a bit of the latents is."""
+
+_COARSER = 0.9
+"""Factor on the steps of columns that the high-rate formula gives; tuned."""
+
+_USUAL_BITS = 8
+_BITS_SCALE = 9
+"""Index of the scale of what a direction has more bits than the one before it."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,7 @@ class LatentBasis:
 
     @classmethod
     def quantise(
-        cls,
-        mean: NDArray[np.float64],
-        directions: NDArray[np.float64],
-        energies: NDArray[np.float64],
-        pixels: int,
-        step: float,
+        cls, mean: NDArray[np.float64], directions: NDArray[np.float64], gram: NDArray[np.float64], step: float
     ) -> LatentBasis:
         """Round a mean and directions, each as finely as it deserves and as the stored form can hold.
 
@@ -88,28 +90,25 @@ class LatentBasis:
             (bands,) in steps.
         directions
             (bands, rank).
-        energies
-            (rank,) sum of squares of each plane, in squared steps.
-        pixels
-            How many pixels share the mean.
+        gram
+            (1 + rank, 1 + rank) Gram matrix of a plane of ones and the planes, in squared steps.
         step
             The quantiser step, on the [0, 1] scale of the scene.
         """
-        wanted = _COARSER / np.sqrt(np.maximum(energies, 1.0))
-        bits = np.clip(np.rint(-np.log2(wanted)), 0, _FINEST).astype(np.int64)
-        steepest = max(float(np.abs(np.diff(mean, prepend=0.0)).max(initial=0.0)), 1.0)
-        finest = math.floor(math.log2(_LARGEST_LEVEL / 2) - math.log2(steepest))
-        mean_bits = max(min(round(0.5 * math.log2(pixels) - 1.0), finest, _FINEST), _COARSEST_MEAN)
         # Rounding adds at most half to each of 255 entries.
         sums = np.abs(directions).sum(axis=1, keepdims=True)
         directions = directions * (MAX_DIRECTION_SUM / 2 / np.maximum(sums, MAX_DIRECTION_SUM / 2))
-        return cls(
-            np.float32(step),
-            np.rint(mean * 2.0**mean_bits).astype(np.int64),
-            mean_bits,
-            np.rint(directions * 2.0**bits).astype(np.int64),
-            bits,
-        )
+        targets = np.column_stack([mean, directions])
+        bits = np.rint(0.5 * np.log2(feedback(gram)[1]) - math.log2(_COARSER)).astype(np.int64)
+        largest = max(float(np.abs(mean).max(initial=0.0)), 1.0)
+        bits[0] = max(min(bits[0], math.floor(math.log2(LARGEST_LEVEL / 2 / largest)), _FINEST), _COARSEST_MEAN)
+        bits[1:] = np.clip(bits[1:], 0, _FINEST)
+        steps = np.ldexp(1.0, -bits.astype(np.intc))
+        levels = round_columns(targets, steps, gram, _WEIGHT)
+        # Directions that make up for others could outgrow what can be stored.
+        grown = np.abs(levels * steps)[:, 1:].sum(axis=1) >= MAX_DIRECTION_SUM
+        levels[grown] = np.rint(targets[grown] / steps)
+        return cls(np.float32(step), levels[:, 0], int(bits[0]), levels[:, 1:], bits[1:])
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""
@@ -117,14 +116,11 @@ class LatentBasis:
         writer.u8(self.rank)
         writer.raw(np.asarray(self.step, "<f4").tobytes())
         writer.u8(self.mean_bits + 32)
-        columns = [self.direction_levels[:, index] for index in range(self.rank)]
-        coded = [_differences(self.mean_levels)]
-        for bits, column in zip(self.direction_bits, columns, strict=True):
-            steps = _differences(column)
-            smooth = np.abs(steps).sum() < np.abs(column).sum()
-            writer.u8(int(bits) | (_MEAN_FLAG if smooth else 0))
-            coded.append(steps if smooth else column)
-        writer.raw(write_parameters(coded))
+        encoder = SymbolEncoder()
+        more = np.diff(self.direction_bits, prepend=_USUAL_BITS)
+        encoder.put(more.astype(np.int32), *_laws_of_bits(self.rank))
+        write_columns(encoder, np.column_stack([self.mean_levels, self.direction_levels]))
+        writer.raw(encoder.getvalue())
         return writer.getvalue()
 
     @classmethod
@@ -136,15 +132,13 @@ class LatentBasis:
         if not (np.isfinite(step) and step > 0):
             raise PayloadError(f"the quantiser step must be positive and finite. Got {step}.")
         mean_bits = reader.u8("bits of the mean", low=32 + _COARSEST_MEAN, high=32 + _FINEST) - 32
-        flags = [reader.u8("bits of a direction") for _ in range(rank)]
-        bits = np.array([flag & ~_MEAN_FLAG for flag in flags], np.int64)
-        if rank and bits.max() > _FINEST:
-            raise PayloadError(f"a direction must have at most {_FINEST} bits. Got {bits.max()}.")
-        mean, *columns = read_parameters(reader.rest(), [bands] * (rank + 1), _LARGEST_LEVEL)
-        levels = np.zeros((bands, rank), np.int64)
-        for index, (flag, column) in enumerate(zip(flags, columns, strict=True)):
-            levels[:, index] = np.cumsum(column) if flag & _MEAN_FLAG else column
-        basis = cls(step, np.cumsum(mean), mean_bits, levels, bits)
+        decoder = SymbolDecoder(reader.rest())
+        bits = np.cumsum(decoder.take(*_laws_of_bits(rank)).astype(np.int64)) + _USUAL_BITS
+        if rank and not 0 <= bits.min() <= bits.max() <= _FINEST:
+            raise PayloadError(f"a direction must have 0 to {_FINEST} bits. Got {bits.min()} to {bits.max()}.")
+        levels = read_columns(decoder, bands, 1 + rank)
+        decoder.finish()
+        basis = cls(step, levels[:, 0], mean_bits, levels[:, 1:], bits)
         if np.abs(basis.directions).sum(axis=1).max(initial=0.0) >= MAX_DIRECTION_SUM:
             raise PayloadError(f"the directions of a band must sum to less than {MAX_DIRECTION_SUM}")
         return basis
@@ -172,5 +166,5 @@ class LatentBasis:
         return values
 
 
-def _differences(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diff(values, prepend=0)
+def _laws_of_bits(rank: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.full(rank, _BITS_SCALE), np.zeros(rank, np.int64)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,16 +80,40 @@ def best_scale(values: NDArray[np.int64]) -> int:
     mean = float(np.abs(values).mean()) if len(values) else 0.0
     index = min(round(float(index_of_scale(np.array(max(mean / _LOGISTIC_MEAN, 0.08))))), SCALES - 1)
     near = range(max(index - 2, 0), min(index + 3, SCALES))
-    return min(near, key=lambda found: _bits(values, found))
+    return min(near, key=lambda found: float(bits_under(values, np.array(found), np.array(0)).sum()))
 
 
-def _bits(values: NDArray[np.int64], index: int) -> float:
-    """Estimate the bits of whole numbers under a law of mean 0."""
-    shift = max(0, -(-(index - TABLED_SCALES + 1) // PER_OCTAVE))
-    table = probabilities()[(index - PER_OCTAVE * shift) * FRACTIONS + FRACTIONS // 2]
-    leading = np.abs((values + (1 << shift >> 1)) >> shift)
-    inside = np.minimum(leading, REACH)
-    excess = np.maximum(leading - REACH, 0)
-    return float(
-        -np.log2(table[REACH + inside]).sum() + shift * len(values) + (4 + 2 * np.log2(1 + excess))[excess > 0].sum()
-    )
+def bits_under(
+    values: NDArray[np.int64], scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
+) -> NDArray[np.float32]:
+    """Estimate the bits of whole numbers under laws.
+
+    Parameters
+    ----------
+    values
+        Whole numbers, of any shape.
+    scales
+        Index of each one's scale; of a shape that broadcasts to that of the values.
+    means
+        Mean of each one's law, in eighths; likewise.
+    """
+    base = (means + FRACTIONS // 2) >> 3
+    shifts = np.maximum(-((TABLED_SCALES - 1 - scales) // PER_OCTAVE), 0)
+    fractions = np.where(shifts > 0, FRACTIONS // 2, means + FRACTIONS // 2 - (base << 3))
+    leading = (values - base + (1 << shifts >> 1)) >> shifts
+    excess = np.maximum(np.abs(leading) - REACH, 0)
+    beyond = np.where(leading > 0, 2 * REACH + 1, 2 * REACH + 2)
+    column = np.where(excess > 0, beyond, leading + REACH)
+    bits = _table_bits()[(scales - PER_OCTAVE * shifts) * FRACTIONS + fractions, column] + shifts
+    if excess.any():
+        # An Exp-Golomb code of order 2.
+        bits = bits + np.where(excess > 0, 2 * np.frexp(excess + 3.0)[1] - 3, 0)
+    found: NDArray[np.float32] = bits.astype(np.float32)
+    return found
+
+
+@functools.cache
+def _table_bits() -> NDArray[np.float32]:
+    """Bits of each symbol under each tabled law."""
+    bits: NDArray[np.float32] = -np.log2(probabilities())
+    return bits

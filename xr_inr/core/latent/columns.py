@@ -1,0 +1,217 @@
+"""Columns of whole numbers along the bands, coded under laws that follow from what was coded before.
+
+An entry's mean is foretold from the two entries above it, and its scale from how far such foretelling was out of late,
+along its column and along its row: spectra are smooth here and noisy there, and a noisy band is noisy in all columns.
+All of it is in integers, so every machine finds the same laws. Entries go by fronts: those whose row and column numbers
+have the same sum are coded at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.latent.laws import SCALES
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
+from xr_inr.exceptions import PayloadError
+
+LARGEST_LEVEL = 2**26
+"""Magnitude of an entry."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a column is foretold."""
+
+    last: int
+    """Weight of the entry above, in eighths."""
+
+    before: int
+    """Weight of the entry above that one, in eighths."""
+
+    follows: bool
+    """Whether what is foretold grows and shrinks from row to row as the first column does."""
+
+
+KINDS = {
+    -2: Kind(0, 0, follows=False),
+    -1: Kind(14, -6, follows=False),
+    0: Kind(8, 0, follows=False),
+    1: Kind(8, 0, follows=True),
+    2: Kind(14, -6, follows=True),
+}
+"""Every way to foretell a column, by the number that stands for it. The first column has 0."""
+
+_LEAST_KIND, _MOST_KIND = min(KINDS), max(KINDS)
+_LAST, _BEFORE, _FOLLOWS = (
+    np.array([getattr(KINDS[number], name) for number in sorted(KINDS)], np.int64)
+    for name in ("last", "before", "follows")
+)
+_KIND_SCALE = 9
+"""Index of the scale of a kind's number."""
+
+_GROWTH_BITS = 6
+_LARGEST_GROWTH = 2 << _GROWTH_BITS
+
+_MISS_BITS = 6
+"""Averages of misses are kept in eighths of 2**-6."""
+
+_ALONG_SHARE, _ACROSS_SHARE = 16, 10
+"""What the latest miss counts in the averages along its column and along its row, in 32nds; tuned, as what follows."""
+
+_FIRST_MISS = 1024
+"""What the averages start from: a miss of 2."""
+
+_ALONG_WEIGHT, _ACROSS_WEIGHT, _LEAST_SCALE = 21, 9, 2800
+"""Scale of a law, in 64ths, over the averages along its column and along its row; and what is always added."""
+
+_FIRST_LIMITS = (36, 45, 57)
+"""Scales at which the first three indices end, in 2**-9; all others lie octaves above."""
+
+_LIMITS = np.array([_FIRST_LIMITS[index % 3] << index // 3 for index in range(SCALES - 1)], np.int64)
+
+_NEAR_ZERO = 0.35
+"""Added to a miss before its logarithm stands for its bits."""
+
+_TOO_LARGE = f"an entry of a column must lie within +-{LARGEST_LEVEL}"
+
+Entries = NDArray[np.int64]
+
+
+class ColumnLaws:
+    """The laws of entries, given those of all fronts before.
+
+    Parameters
+    ----------
+    rows
+        How many entries a column has.
+    kinds
+        (columns,) numbers of `KINDS`.
+    """
+
+    def __init__(self, rows: int, kinds: Entries) -> None:
+        self._kinds = kinds
+        self._known = np.zeros((rows + 2, len(kinds)), np.int64)
+        self._along = np.full(len(kinds), _FIRST_MISS)
+        self._across = np.full(rows, _FIRST_MISS)
+        self._means = np.zeros(0, np.int64)
+
+    @property
+    def levels(self) -> Entries:
+        """(rows, columns) the entries known, 0 where unknown."""
+        return self._known[2:]
+
+    def fronts(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Yield the rows and columns of entries in the order they are coded, all of a front at once."""
+        rows, columns = self.levels.shape
+        for front in range(rows + columns - 1):
+            column = np.arange(max(0, front - rows + 1), min(columns, front + 1))
+            yield front - column, column
+
+    def above(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Entries:
+        """Return the entries one row before, 0 before the first row."""
+        return self._known[row + 1, column]
+
+    def of(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> tuple[Entries, Entries]:
+        """Return the indices of the scales of a front's laws, and their means in eighths."""
+        grown = growth(self._known[row + 2, 0], self._known[row + 1, 0])
+        self._means = foretold(self.above(row, column), self._known[row, column], self._kinds[column], grown)
+        sums = _ALONG_WEIGHT * self._along[column] + _ACROSS_WEIGHT * self._across[row] + _LEAST_SCALE
+        return np.searchsorted(_LIMITS, sums >> 6), self._means
+
+    def learn(self, row: NDArray[np.intp], column: NDArray[np.intp], values: Entries) -> None:
+        """Take note of the entries of the front whose laws were asked for last."""
+        self._known[row + 2, column] = values
+        misses = np.abs(8 * values - self._means) << _MISS_BITS
+        # The first entry of a column is all of it, not a change, and says nothing of the changes.
+        row, column, misses = (part[row > 0] for part in (row, column, misses))
+        self._along[column] += (_ALONG_SHARE * (misses - self._along[column])) >> 5
+        self._across[row] += (_ACROSS_SHARE * (misses - self._across[row])) >> 5
+
+
+def growth(now: Entries, before: Entries) -> Entries:
+    """Return by how much entries of the first column differ from those above them, over those, in 64ths."""
+    some = np.where(before == 0, 1, before)
+    grown = np.clip(((now - before) << _GROWTH_BITS) // some, -(1 << _GROWTH_BITS), _LARGEST_GROWTH)
+    return np.where(before == 0, 0, grown)
+
+
+def foretold(last: Entries, before: Entries, kinds: Entries, grown: Entries) -> Entries:
+    """Return what entries are foretold to be, in eighths.
+
+    Parameters
+    ----------
+    last, before
+        The entries above them, and those above these.
+    kinds
+        Numbers of `KINDS`.
+    grown
+        The first column's `growth` in their rows.
+    """
+    numbers = kinds - _LEAST_KIND
+    means = _LAST[numbers] * last + _BEFORE[numbers] * before
+    means += _FOLLOWS[numbers] * ((means * grown) >> _GROWTH_BITS)
+    return np.clip(means, -8 * LARGEST_LEVEL, 8 * LARGEST_LEVEL)
+
+
+def choose_kinds(levels: Entries) -> Entries:
+    """Return for each column of (rows, columns) entries the number of the kind, of `KINDS`, that foretells it best."""
+    rows, columns = levels.shape
+    known = np.concatenate([np.zeros((2, columns), np.int64), levels])
+    grown = growth(known[2:, :1], known[1:-1, :1])
+    numbers = np.array(sorted(KINDS, key=abs))
+    bits = np.zeros((len(numbers), columns))
+    for index, number in enumerate(numbers):
+        means = foretold(known[1:-1], known[:-2], np.full((rows, columns), number), grown)
+        bits[index] = np.log2(np.abs(levels - means / 8) + _NEAR_ZERO).sum(axis=0)
+    kinds: Entries = numbers[bits.argmin(axis=0)]
+    kinds[:1] = 0
+    return kinds
+
+
+def write_columns(encoder: SymbolEncoder, levels: Entries) -> None:
+    """Append columns: how each is foretold, then its entries.
+
+    Parameters
+    ----------
+    encoder
+        Takes them.
+    levels
+        (rows, columns) entries, at least one row and one column.
+
+    Raises
+    ------
+    ValueError
+        When a magnitude exceeds `LARGEST_LEVEL`.
+    """
+    if np.abs(levels).max() > LARGEST_LEVEL:
+        raise ValueError(_TOO_LARGE)
+    kinds = choose_kinds(levels)
+    encoder.put(kinds[1:].astype(np.int32), *_laws_of_kinds(len(kinds)))
+    laws = ColumnLaws(len(levels), kinds)
+    for row, column in laws.fronts():
+        values = levels[row, column]
+        encoder.put(values.astype(np.int32), *laws.of(row, column))
+        laws.learn(row, column, values)
+
+
+def read_columns(decoder: SymbolDecoder, rows: int, columns: int) -> Entries:
+    """Return the (rows, columns) entries that `write_columns` appended; raises `PayloadError`."""
+    kinds = np.zeros(columns, np.int64)
+    kinds[1:] = decoder.take(*_laws_of_kinds(columns))
+    if not _LEAST_KIND <= kinds.min() <= kinds.max() <= _MOST_KIND:
+        raise PayloadError(f"the kind of a column must be in [{_LEAST_KIND}, {_MOST_KIND}]")
+    laws = ColumnLaws(rows, kinds)
+    for row, column in laws.fronts():
+        values = decoder.take(*laws.of(row, column)).astype(np.int64)
+        if np.abs(values).max() > LARGEST_LEVEL:
+            raise PayloadError(_TOO_LARGE)
+        laws.learn(row, column, values)
+    return laws.levels
+
+
+def _laws_of_kinds(columns: int) -> tuple[Entries, Entries]:
+    return np.full(columns - 1, _KIND_SCALE), np.zeros(columns - 1, np.int64)
