@@ -6,9 +6,10 @@ python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spec
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
+python -m benchmarks ingredients  the latent model without, or with other, ingredients
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
-python -m benchmarks table        the tables in README.md and docs/benchmarks.md, the figures of the package's presets
+python -m benchmarks table        the tables in README.md and docs, the figures of the package's presets
 python -m benchmarks smoke        a few rows measured anew; fails where they are worse than the committed ones
 
 XR_INR_SCENES names the folder of the scenes' files.
@@ -21,8 +22,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import pretraining, runner, scenes
+from benchmarks import ingredients, pretraining, runner, scenes
 from benchmarks.codecs import registry
+from xr_inr.core.latent.presets import LATENT_PRESETS
+from xr_inr.exceptions import RequestError
 
 Options = argparse.Namespace
 
@@ -70,6 +73,28 @@ def _networks(options: Options) -> None:
     networks.run(options.steps, options.seed, options.output, leave_one_out=options.leave_one_out)
 
 
+def _ingredients(options: Options) -> None:
+    from benchmarks.ingredients import run as variation  # noqa: PLC0415 - loads torch
+    from benchmarks.ingredients.variants import VARIANTS  # noqa: PLC0415
+
+    variation.run(
+        options.scenes,
+        options.rates,
+        options.variants or tuple(VARIANTS),
+        preset=options.preset,
+        again=options.again,
+    )
+
+
+def _variant(name: str) -> str:
+    """Return the name of a variant; its module is loaded only where one is named."""
+    from benchmarks.ingredients.variants import VARIANTS  # noqa: PLC0415 - loads torch
+
+    if name not in VARIANTS:
+        raise argparse.ArgumentTypeError(f"there is no variant {name!r}, only {', '.join(map(repr, VARIANTS))}")
+    return name
+
+
 def _bd(options: Options) -> None:
     from benchmarks import curves, tables  # noqa: PLC0415
 
@@ -112,6 +137,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "downstream": _downstream,
     "storage": _storage,
     "networks": _networks,
+    "ingredients": _ingredients,
     "bd": _bd,
     "plot": _plot,
     "table": _table,
@@ -155,6 +181,12 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="fit also, for each scene, a network to all others",
     )
+    varied = known["ingredients"]
+    varied.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
+    varied.add_argument("--rates", nargs="+", type=float, default=ingredients.RATES, metavar="BPPPB")
+    varied.add_argument("--variants", nargs="+", type=_variant, metavar="VARIANT", help="all if none is named")
+    varied.add_argument("--preset", choices=LATENT_PRESETS, default=ingredients.PRESET, help="(%(default)s)")
+    varied.add_argument("--again", action="store_true", help="measure also what has a row")
     return parser
 
 
@@ -163,7 +195,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         _COMMANDS[options.command](options)
-    except (scenes.MissingSceneError, runner.JobError) as error:
+    except (scenes.MissingSceneError, runner.JobError, RequestError) as error:
         sys.exit(str(error))
 
 

@@ -15,6 +15,7 @@ from benchmarks import claims, results
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
 from benchmarks.downstream import tables as downstream_tables
+from benchmarks.ingredients import tables as ingredient_tables
 from benchmarks.paper import length
 from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
@@ -23,7 +24,7 @@ from benchmarks.scenes import MAIN
 from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "ingredients.md")
 """The documents that may have tables."""
 
 NOTHING = "-"
@@ -205,6 +206,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "spectra": lambda _: speed_tables.tables().get("spectra", UNMEASURED),
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
+    "ingredients": lambda _: ingredient_tables.ingredients(),
 }
 """The tables by the names that markers take."""
 

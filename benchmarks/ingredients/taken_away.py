@@ -1,0 +1,264 @@
+"""What the model has, taken away: one variant for each ingredient."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.ingredients.contexts import networks, scale_alone, without
+from benchmarks.ingredients.variant import Variant, constant
+from xr_inr.core.latent import basis
+from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.plan import ScenePlanes
+from xr_inr.core.latent.quantise import Rounder, first_latents
+from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.wavelet import PLANE_BITS, analyse, synthesise_unrounded
+
+Latents = list[Tensor]
+"""Whole numbers, one tensor a subband, (rank, height, width)."""
+
+Sweep = Callable[[Rounder, Latents, SoftScene, float, float], Latents]
+"""`Rounder.sweep`."""
+
+YES = "yes"
+ALL = 1.0
+"""Share of the latents that one sweep decides on."""
+
+
+def _leading(subbands: list[NDArray[Any]], rank: int, _weight: float) -> NDArray[np.float64]:
+    """Choose the leading components as they are."""
+    return np.eye(len(subbands[0]), rank)
+
+
+class _AsTurned:
+    """Remembers how the directions of a fit were turned, and gives them as the basis."""
+
+    def __init__(self) -> None:
+        self._turn: NDArray[np.float64] = np.zeros((0, 0))
+
+    def remembering(self, rotate: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
+        """Return what turns directions and lets `basis` know."""
+
+        def remembered(subbands: list[NDArray[Any]], rank: int, weight: float) -> NDArray[np.float64]:
+            self._turn = rotate(subbands, rank, weight)
+            return self._turn
+
+        return remembered
+
+    def basis(self, planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
+        """Return the turned directions, rounded as ever."""
+        directions = source.vectors[:, : len(self._turn)] @ self._turn
+        energies = np.square(planes * 2.0**-PLANE_BITS, dtype=np.float64).sum(axis=1)
+        return LatentBasis.quantise(source.mean / step, directions, energies, planes.shape[1], step)
+
+
+_AS_TURNED = _AsTurned()
+
+
+def _one_step(quantise: Callable[..., LatentBasis]) -> object:
+    """Round all directions as one of mean energy would be: the best step that all can share."""
+
+    def rounded(
+        mean: NDArray[np.float64],
+        directions: NDArray[np.float64],
+        energies: NDArray[np.float64],
+        pixels: int,
+        step: float,
+    ) -> LatentBasis:
+        return quantise(mean, directions, np.full_like(energies, energies.mean()), pixels, step)
+
+    return staticmethod(rounded)
+
+
+def _entries_as_they_are(to_bytes: Callable[[LatentBasis], bytes]) -> Callable[[LatentBasis], bytes]:
+    """Store no direction as differences: what is no shorter than the entries is not chosen."""
+
+    def stored(self: LatentBasis) -> bytes:
+        differences = vars(basis)["_differences"]
+        with mock.patch.object(
+            basis, "_differences", lambda values: differences(values) if values is self.mean_levels else values
+        ):
+            return to_bytes(self)
+
+    return stored
+
+
+def _no_weights(fit: Callable[..., NDArray[np.int32]]) -> Callable[..., NDArray[np.int32]]:
+    return lambda *latents: np.zeros_like(fit(*latents))
+
+
+def _uncharged(decide: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *args, slopes, **rest: decide(*args, slopes=torch.zeros_like(slopes), **rest)
+
+
+def _ones(norms: Callable[..., list[NDArray[np.float32]]]) -> Callable[..., list[NDArray[np.float32]]]:
+    return lambda pyramid: [np.ones_like(part) for part in norms(pyramid)]
+
+
+def _analysed(_: Callable[..., Latents]) -> Callable[[SoftScene, Latents], Latents]:
+    """Give slopes that, halved, lead from latents straight to the analysed ones."""
+
+    def slopes(self: SoftScene, latents: Latents) -> Latents:
+        wanted = analyse(_unforetold(latents, self), self.pyramid, torch)
+        return [2.0 * (part - target) for part, target in zip(latents, wanted, strict=True)]
+
+    return slopes
+
+
+def _own_tables(probabilities: Any) -> Any:
+    """Make tables of laws anew, under what is in force now."""
+    return functools.cache(probabilities.__wrapped__)
+
+
+def _unforetold(latents: Latents, scene: SoftScene) -> Tensor:
+    """Return the planes less what the sinusoidal network says of them now, (rank, height, width)."""
+    with torch.no_grad():
+        alone: Tensor = synthesise_unrounded(latents, scene.pyramid, torch)
+        return scene.planes - scene.decoded(latents) + alone
+
+
+def _rounded_anew(latents: Latents, scene: SoftScene) -> Latents:
+    return first_latents(analyse(_unforetold(latents, scene), scene.pyramid, torch))
+
+
+def _first_rounding(_: Sweep) -> Sweep:
+    return lambda _rounder, latents, scene, _weight, _share: _rounded_anew(latents, scene)
+
+
+def _single_sweep(sweep: Sweep) -> Sweep:
+    return lambda rounder, latents, scene, weight, _share: sweep(
+        rounder, _rounded_anew(latents, scene), scene, weight, ALL
+    )
+
+
+TAKEN_AWAY = (
+    Variant(
+        "plain klt",
+        "The leading KLT directions as they are, not turned so that their subbands take few bits.",
+        kept=YES,
+        replaces={"model.rotate": constant(_leading)},
+    ),
+    Variant(
+        "no least squares",
+        "The turned directions are the basis; it is not fitted to the decoded planes in the end.",
+        kept=YES,
+        replaces={"model.rotate": _AS_TURNED.remembering, "assembly._basis": constant(_AS_TURNED.basis)},
+    ),
+    Variant(
+        "one basis step",
+        "One step for the entries of all directions, the best that all can share, in place of one by each plane's "
+        "energy.",
+        kept=YES,
+        replaces={"basis.LatentBasis.quantise": _one_step},
+    ),
+    Variant(
+        "no basis differences",
+        "Directions are stored entry by entry, never as differences along the bands (DPCM).",
+        kept=YES,
+        replaces={"basis.LatentBasis.to_bytes": _entries_as_they_are},
+    ),
+    Variant(
+        "no neighbour means",
+        "The law of every latent has a mean of 0, not a weighted sum of its neighbours.",
+        kept=YES,
+        replaces={"quantise.fit_mean_weights": _no_weights},
+        overstated=True,
+    ),
+    Variant(
+        "no sinusoidal network",
+        "Later planes have their latents alone; nothing is foretold from the first planes.",
+        kept=YES,
+        preset={"synthesis_widths": ()},
+    ),
+    Variant(
+        "no context network",
+        "The law of a latent has the scale that is stored for its component and level, whatever is decoded around it.",
+        kept=YES,
+        replaces=networks(scale_alone),
+    ),
+    *(
+        Variant(
+            f"context without {group}",
+            f"The context network hears nothing of {what}.",
+            kept=YES,
+            replaces=networks(functools.partial(without, group)),
+            overstated=True,
+        )
+        for group, what in {
+            "neighbours": "the neighbours that are decoded already",
+            "coarser subband": "the coarser subband of the same orientation",
+            "next component": "the components before and after",
+            "siblings": "the other orientations of the level",
+            "stored scale": "the scale stored for the component and level",
+            "earlier groups": "the magnitudes of all components of earlier groups at the place",
+        }.items()
+    ),
+    Variant(
+        "light tails",
+        "Laws of one logistic density; no second, wider one for the tails.",
+        kept=YES,
+        replaces={
+            "laws.TAIL_SHARE": constant(0.0),
+            "soft.TAIL_SHARE": constant(0.0),
+            "symbols.probabilities": _own_tables,
+            "parameters.probabilities": _own_tables,
+        },
+        overstated=True,
+    ),
+    Variant(
+        "first rounding alone",
+        "Latents are rounded once, with a dead zone; the step alone meets the target. No rate-distortion optimisation.",
+        kept=YES,
+        replaces={"quantise.Rounder.sweep": _first_rounding, "model._FAR": constant(0.0)},
+        preset={"sweeps": 1},
+    ),
+    Variant(
+        "one sweep",
+        "Every payload that is looked at comes from the first rounding by one sweep over all latents.",
+        kept=YES,
+        replaces={"quantise.Rounder.sweep": _single_sweep, "model._PROBE_SWEEPS": constant(1)},
+        preset={"sweeps": 1},
+    ),
+    Variant(
+        "no charge for others",
+        "A latent is charged its own bits only, not those it adds to latents that see it.",
+        kept=YES,
+        replaces={"quantise._decide": _uncharged},
+    ),
+    Variant(
+        "no bound on joint errors",
+        "A latent is charged the squared error it makes alone, not the upper bound for many that change at once.",
+        kept=YES,
+        replaces={"quantise._OVERLAP": constant(0.0)},
+    ),
+    Variant(
+        "norms of one",
+        "Sweeps take the wavelet for orthonormal; steps along the gradient overshoot where norms are larger.",
+        kept=YES,
+        replaces={"quantise.squared_norms": _ones},
+    ),
+    Variant(
+        "analysed targets",
+        "Sweeps aim at the analysed planes as if the wavelet were orthonormal, not where the gradient of errors leads.",
+        kept=YES,
+        replaces={
+            "soft_scene.SoftScene.slopes": _analysed,
+            "quantise.squared_norms": _ones,
+            "quantise._OVERLAP": constant(0.0),
+        },
+    ),
+    Variant(
+        "no dead zone",
+        "The first rounding, from which sweeps begin, is to the nearest whole number.",
+        kept=YES,
+        replaces={"quantise._FIRST_ROUNDING": constant(0.5)},
+    ),
+)
+"""The ingredients in the order of their way through the model."""
