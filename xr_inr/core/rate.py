@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from xr_inr.core.bitstream import Section
-from xr_inr.core.latent.model import fit_latent
+from xr_inr.core.latent.batch import fit_latent
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
