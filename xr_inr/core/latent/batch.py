@@ -156,7 +156,9 @@ class _Batch:
         joined = [layout.joined(parts) for parts in zip(*latents, strict=True)]
         errors = SoftScenes([sweep.scene for sweep in sweeps], layout).errors(joined)
         for number, error in zip(numbers, errors, strict=True):
-            self._progress[number] = self._fits[number].progress(error)
+            now = self._fits[number].progress(error)
+            # A fit that begins again does not go back.
+            self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
         for number, found in zip(numbers, latents, strict=True):
             self._send(number, found)
         self._monitor.report(self._whole_progress())

@@ -255,8 +255,8 @@ class _Fitting:
         return max(energy - float(self._scene.planes.double().square().sum()) * self._step**2, 0.0)
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:
-        self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
         self._done += 1
+        self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
     def _rescale(self, factor: float) -> None:
         factor = max(factor, self._source.finest_step / self._step)
