@@ -143,7 +143,8 @@ def compress(
     ----------
     obj
         A DataArray with a band axis and two spatial axes, or a Dataset with such variables; backed by numpy, by dask
-        or by a file. Chunks are loaded one at a time.
+        or by a file. Chunks are loaded one at a time; of the model 'latent' up to 2**24 samples in chunks of equal
+        shape, which are fitted at once.
     chunks
         'scene' for one model over all of y and x, or sizes along them, such as ``{"y": 256, "x": 256}``.
     variables
@@ -179,7 +180,7 @@ def compress(
     ds, names = _scenes(obj, variables, band_dim)
     options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
     jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
-    with FitDisplay(progress, sum(job.count for job in jobs.values())) as display:
+    with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
         budgets = {name: job.check() for name, job in jobs.items()}
         for name, job in jobs.items():
             job.run(budgets[name], display)
