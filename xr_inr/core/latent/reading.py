@@ -25,8 +25,8 @@ def write_side(side: LatentSide, network: ContextNetwork) -> bytes:
     """Return the stored form of what predicts the latents."""
     writer = ByteWriter()
     writer.raw(network.identity)
-    sets = [_steps(side.scales), side.mean_weights.ravel(), side.offsets]
-    writer.raw(write_parameters([part.astype(np.int64) for part in sets]))
+    weights, offsets = side.mean_weights.ravel().astype(np.int64), side.offsets.astype(np.int64)
+    writer.raw(write_parameters([_steps(side.scales), weights, offsets]))
     return writer.getvalue()
 
 
