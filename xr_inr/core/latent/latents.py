@@ -128,6 +128,7 @@ def _walk(
     padded = [arrays.zeros(shape, "float32") for shape in shapes]
     scales = np.stack([side.scales[scale_row(index)] for index in range(len(shapes))]).astype(np.float32)
     surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(scales), whole=True)
+    component_offsets = arrays.put((side.offsets / OFFSET_UNIT).astype(np.float32)[:, None])
     scale_indices = ScaleIndices(network, arrays)
     groups = context.groups(rank)
     chosen_of = [[_chosen(row > 0, *group) for group in groups] for row in side.scales]
@@ -150,7 +151,7 @@ def _walk(
             given = known[place.subband][(slice(None), *_lattice(place))].reshape(rank, points)
         target, target_magnitudes = place.of(latents[place.subband]), place.of(padded[place.subband])
         biases = place.number, subband.orientation, subband.level
-        offsets = arrays.put(np.repeat((side.offsets / OFFSET_UNIT).astype(np.float32)[:, None], points, axis=1))
+        offsets = arrays.xp.broadcast_to(component_offsets, (rank, points))
         nothing = arrays.zeros((points,), "float32")
         before, last, last_size = nothing, nothing, 1
         for (start, stop), chosen in zip(groups, chosen_of[scale_row(place.subband)], strict=True):

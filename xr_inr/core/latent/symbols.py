@@ -12,7 +12,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, TABLED_SCALES, probabilities
+from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, SCALES, TABLED_SCALES, probabilities
 from xr_inr.exceptions import PayloadError
 
 LARGEST_INTEGER = 2**26
@@ -28,6 +28,10 @@ _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
 _HALF = FRACTIONS // 2
+_SHIFTS = np.maximum(-(-(np.arange(SCALES) - (TABLED_SCALES - 1)) // PER_OCTAVE), 0).astype(np.int32)
+"""How many low bits are uniform under a law of each scale."""
+
+_POWERS = 1 << np.arange(_MOST_ESCAPE_BITS + _ESCAPE_ORDER, -1, -1, dtype=np.int32)
 
 Integers = NDArray[np.int32]
 
@@ -135,9 +139,9 @@ class SymbolDecoder:
         low = None
         if shifts is not None:
             low = np.zeros(len(column), np.int32)
-            for count in np.unique(shifts[shifts > 0]):
-                found = shifts == count
-                low[found] = self._bits(int(found.sum()), int(count))
+            for count, number in enumerate(np.bincount(shifts).tolist()):
+                if count and number:
+                    low[shifts == count] = self._bits(number, count)
         if escapes:
             outside = column > 2 * REACH
             magnitudes = self._escape(int(outside.sum())) + REACH + 1
@@ -163,10 +167,8 @@ class SymbolDecoder:
         return decoded
 
     def _bits(self, number: int, count: int) -> Integers:
-        values = np.zeros(number, np.int32)
-        if count:
-            for bits in self._decoded(_coin, number * count).reshape(count, number):
-                values = (values << 1) | bits
+        bits = self._decoded(_coin, number * count).reshape(count, number)
+        values: Integers = _POWERS[len(_POWERS) - count :] @ bits
         return values
 
     def _escape(self, number: int) -> Integers:
@@ -180,10 +182,10 @@ class SymbolDecoder:
         else:
             raise PayloadError(_TOO_LARGE)
         values = np.zeros(number, np.int32)
-        for length in np.unique(lengths):
-            count = int(length) + _ESCAPE_ORDER
-            found = lengths == length
-            values[found] = self._bits(int(found.sum()), count) + (1 << count) - (1 << _ESCAPE_ORDER)
+        for length, found in enumerate(np.bincount(lengths).tolist()):
+            if found:
+                count = length + _ESCAPE_ORDER
+                values[lengths == length] = self._bits(found, count) + (1 << count) - (1 << _ESCAPE_ORDER)
         return values
 
 
@@ -194,14 +196,11 @@ def _laws(
     above = means + _HALF
     base = above >> 3
     above &= FRACTIONS - 1
-    if scales.max() >= TABLED_SCALES:
-        shifts = np.maximum(-(-(scales - (TABLED_SCALES - 1)) // PER_OCTAVE), 0).astype(np.int32)
-        scales = scales - PER_OCTAVE * shifts
-        fractions = np.where(shifts > 0, _HALF, above)
-        return (scales * FRACTIONS + fractions).astype(np.intp), base.astype(np.int32), shifts
-    rows = scales * FRACTIONS
-    rows += above
-    return rows.astype(np.intp), base.astype(np.int32, copy=False), None
+    if scales.max() < TABLED_SCALES:
+        return (scales * FRACTIONS + above).astype(np.intp), base.astype(np.int32, copy=False), None
+    shifts = _SHIFTS[scales]
+    rows = (scales - PER_OCTAVE * shifts) * FRACTIONS + np.where(shifts > 0, _HALF, above)
+    return rows.astype(np.intp), base.astype(np.int32, copy=False), shifts
 
 
 def _centre(shifts: Integers) -> Integers:

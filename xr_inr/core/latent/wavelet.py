@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -251,9 +252,8 @@ def _joined(
     windows = pyramid.windows(pyramid.whole if window is None else window)
     low = scaled[0]
     for index in range(pyramid.levels):
-        along_x, along_y, both = (part.swapaxes(-1, -2) for part in scaled[1 + 3 * index : 4 + 3 * index])
-        low_x = _merge(low.swapaxes(-1, -2), along_y, xp, rounded).swapaxes(-1, -2)
-        high_x = _merge(along_x, both, xp, rounded).swapaxes(-1, -2)
+        along_x, along_y, both = scaled[1 + 3 * index : 4 + 3 * index]
+        low_x, high_x = _merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2)
         merged = _merge(low_x, high_x, xp, rounded)
         # What was read begins with an even row and column, and reaches beyond what is asked for.
         read, asked = windows[pyramid.levels - index], windows[pyramid.levels - index - 1]
@@ -277,29 +277,39 @@ def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
     return even, odd
 
 
-def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array]) -> Array:
-    """Undo `_split`, each lifting step rounded as told."""
-    if not odd.shape[-1]:
+def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array], axis: int = -1) -> Array:
+    """Undo `_split`, along the last axis or the last but one (-2), each lifting step rounded as told."""
+    count = odd.shape[axis]
+    if not count:
         return even
     for index, coefficient in reversed(list(enumerate(_LIFTING))):
         # A Python float times float32 is rounded once, to float32.
         if index % 2 == 0:
-            odd = odd - rounded(coefficient * _beside_odd(even, odd.shape[-1], xp))
+            odd = odd - rounded(coefficient * _beside_odd(even, count, xp, axis))
         else:
-            even = even - rounded(coefficient * _beside_even(odd, even.shape[-1], xp))
-    count = odd.shape[-1]
-    merged = xp.stack([even[..., :count], odd], -1).reshape(*even.shape[:-1], 2 * count)
-    return xp.concatenate([merged, even[..., count:]], -1)
+            even = even - rounded(coefficient * _beside_even(odd, even.shape[axis], xp, axis))
+    first, rest = even[_part(axis, 0, count)], even[_part(axis, count)]
+    paired = xp.stack([first, odd], axis)
+    shape = list(odd.shape)
+    shape[axis] = 2 * count
+    return xp.concatenate([paired.reshape(shape), rest], axis)
 
 
-def _beside_odd(even: Array, count: int, xp: types.ModuleType) -> Array:
+def _beside_odd(even: Array, count: int, xp: types.ModuleType, axis: int = -1) -> Array:
     """Sum of the two even samples beside each odd one, mirrored at the end."""
-    after = xp.concatenate([even[..., 1:], even[..., -1:]], -1)
-    return even[..., :count] + after[..., :count]
+    after = even[_part(axis, 1)]
+    if after.shape[axis] < count:
+        after = xp.concatenate([after, even[_part(axis, -1)]], axis)
+    return even[_part(axis, 0, count)] + after
 
 
-def _beside_even(odd: Array, count: int, xp: types.ModuleType) -> Array:
+def _beside_even(odd: Array, count: int, xp: types.ModuleType, axis: int = -1) -> Array:
     """Sum of the two odd samples beside each even one, mirrored at both ends."""
-    before = xp.concatenate([odd[..., :1], odd], -1)
-    after = xp.concatenate([odd, odd[..., -1:]], -1)
-    return before[..., :count] + after[..., :count]
+    before = xp.concatenate([odd[_part(axis, 0, 1)], odd], axis)
+    after = odd if odd.shape[axis] == count else xp.concatenate([odd, odd[_part(axis, -1)]], axis)
+    return before[_part(axis, 0, count)] + after
+
+
+def _part(axis: int, start: int, stop: int | None = None) -> tuple[Any, ...]:
+    """Return the index of a part along the last axis or the last but one."""
+    return (..., slice(start, stop)) if axis == -1 else (..., slice(start, stop), slice(None))
