@@ -2,12 +2,13 @@
 
 from xr_inr import accessor as _accessor  # noqa: F401  (registers .inr)
 from xr_inr._version import __version__
-from xr_inr.api import compress, encode, encoding, report, write
+from xr_inr.api import compress, encode, encode_many, encoding, report, write
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Progress
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import (
+    BatchError,
     BudgetError,
     DependencyError,
     PayloadError,
@@ -19,6 +20,7 @@ from xr_inr.geo import open_raster, write_raster
 from xr_inr.report import Report, Reports
 
 __all__ = [
+    "BatchError",
     "BudgetError",
     "DependencyError",
     "Figures",
@@ -36,6 +38,7 @@ __all__ = [
     "compress",
     "decode",
     "encode",
+    "encode_many",
     "encoding",
     "open_raster",
     "report",

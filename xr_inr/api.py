@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.core import device as devices
-from xr_inr.core.encode import encode_array
+from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import as_variable, fitted_of
@@ -75,6 +75,57 @@ def encode(
         return encode_array(np.asarray(array), fit_request, nodata=nodata, monitor=display.next_fit("fit")).payload
 
 
+def encode_many(
+    arrays: Sequence[NDArray[Any]],
+    *,
+    nodata: float | None = None,
+    progress: ProgressOption = False,
+    **request: Unpack[RequestOptions],
+) -> list[bytes]:
+    """Fit a payload to each of several arrays; those of the model 'latent' at once, which is quicker for small ones.
+
+    Arrays of equal height and width share one tensor program; bands, dtypes and masks may differ. A payload is the one
+    that `encode` would give, but for the rounding of floats. All arrays are held in memory with what their fits need:
+    a kibibyte, about, for each of their latents.
+
+    Parameters
+    ----------
+    arrays
+        Samples of each, shape (bands, height, width), integers or floats.
+    nodata
+        The value that marks samples without measurement; NaN samples are masked in any case. Arrays without any
+        valid sample are stored as such.
+    progress
+        True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
+        together, and the PSNR is that of the worst.
+    **request
+        Exactly one target, ``bpppb`` or ``psnr``, which every payload meets, and the other fields of `FitRequest`.
+
+    Returns
+    -------
+    list of bytes
+        The payload of each array, for `decode`.
+
+    Raises
+    ------
+    BatchError
+        When some arrays break a rule or are too small for what is asked for: the message names them all, and nothing
+        is fitted. Or when the payloads of some cannot be that good: the others come with the error, as ``encoded``.
+    RequestError
+        When the request breaks a rule, before any fitting.
+    """
+    with FitDisplay(progress, 1) as display:
+        fit_request = FitRequest(**request)
+        found = encode_arrays(
+            [np.asarray(array) for array in arrays],
+            fit_request,
+            nodata=nodata,
+            allow_void=True,
+            monitor=display.next_fit("fit"),
+        )
+        return [encoded.payload for encoded in found]
+
+
 def compress(
     obj: XarrayObject,
     *,
@@ -92,7 +143,8 @@ def compress(
     ----------
     obj
         A DataArray with a band axis and two spatial axes, or a Dataset with such variables; backed by numpy, by dask
-        or by a file. Chunks are loaded one at a time.
+        or by a file. Chunks are loaded one at a time; of the model 'latent' up to 2**24 samples in chunks of equal
+        shape, which are fitted at once.
     chunks
         'scene' for one model over all of y and x, or sizes along them, such as ``{"y": 256, "x": 256}``.
     variables
@@ -128,7 +180,7 @@ def compress(
     ds, names = _scenes(obj, variables, band_dim)
     options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
     jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
-    with FitDisplay(progress, sum(job.count for job in jobs.values())) as display:
+    with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
         budgets = {name: job.check() for name, job in jobs.items()}
         for name, job in jobs.items():
             job.run(budgets[name], display)

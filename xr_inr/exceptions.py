@@ -5,6 +5,9 @@ Every error states the rule that was broken and the value that broke it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class XrInrError(Exception):
     """Base of every error this package raises on purpose."""
@@ -16,6 +19,27 @@ class RequestError(XrInrError, ValueError):
 
 class BudgetError(RequestError):
     """No payload can be that small, or none of those fitted is that good; the message says what can be met."""
+
+
+class BatchError(RequestError):
+    """Some arrays of a batch cannot be encoded; the message says which, and why each.
+
+    Parameters
+    ----------
+    failures
+        The error of each of them, by its place in the batch.
+    encoded
+        The others, by their places, as far as they are fitted: none where nothing was, because an array or what is
+        asked for breaks a rule.
+    """
+
+    def __init__(self, failures: Mapping[int, XrInrError], encoded: Mapping[int, Any]) -> None:
+        super().__init__("; ".join(f"array {number}: {error}" for number, error in failures.items()))
+        self.failures = dict(failures)
+        self.encoded = dict(encoded)
+
+    def __reduce__(self) -> tuple[type[BatchError], tuple[dict[int, XrInrError], dict[int, Any]]]:
+        return type(self), (self.failures, self.encoded)
 
 
 class PayloadError(XrInrError, ValueError):

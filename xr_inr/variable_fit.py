@@ -1,8 +1,9 @@
-"""Fitting one variable chunk by chunk."""
+"""Fitting one variable, chunk by chunk or several small ones at once."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.codecs.config import CodecConfig
-from xr_inr.core.encode import encode_array, foresee
+from xr_inr.core.encode import encode_arrays, foresee
 from xr_inr.core.request import FitRequest, budget_bytes
-from xr_inr.exceptions import BudgetError, RequestError
+from xr_inr.exceptions import BatchError, BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
 from xr_inr.progress import FitDisplay
 from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of, refuse_labels
+
+_SAMPLES_AT_ONCE = 2**24
+"""Samples of the chunks that are fitted at once."""
 
 Budgets = dict[ChunkIndex, int]
 """Bytes for each chunk."""
@@ -35,7 +39,7 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class VariableFit:
-    """The fitting of one variable, chunk by chunk."""
+    """The fitting of one variable."""
 
     name: Hashable
     """What it is called."""
@@ -66,9 +70,19 @@ class VariableFit:
         return cls(name, variable, axes, Fitted(variable.shape, variable.dtype, shape, config), watch)
 
     @property
-    def count(self) -> int:
-        """How many chunks there are."""
-        return sum(1 for _ in self._indices())
+    def batches(self) -> list[list[ChunkIndex]]:
+        """The chunks that are fitted at once: of a latent model as many of equal shape as `_SAMPLES_AT_ONCE` allow."""
+        if self._config.request.model != "latent":
+            return [[index] for index in self._indices()]
+        of_shapes: dict[tuple[int, ...], list[ChunkIndex]] = {}
+        for index in self._indices():
+            shape = tuple(part.stop - part.start for part in self._part(index))
+            of_shapes.setdefault(shape, []).append(index)
+        found = []
+        for shape, indices in of_shapes.items():
+            most = max(1, _SAMPLES_AT_ONCE // math.prod(shape))
+            found += [indices[start : start + most] for start in range(0, len(indices), most)]
+        return found
 
     def check(self, *, each_alone: bool = False) -> Budgets | None:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
@@ -114,16 +128,28 @@ class VariableFit:
         return share_budget(str(self.name), bpppb, smallest, samples)
 
     def run(self, budgets: Budgets | None, display: FitDisplay) -> None:
-        """Fit every chunk to its budget, one loaded at a time."""
-        for index in self._indices():
-            self.fitted.encoded[index] = encode_array(
-                self._scene(index),
-                self._config.request,
-                nodata=self._config.nodata,
-                budget=None if budgets is None else budgets[index],
-                allow_void=True,
-                monitor=display.next_fit(str(self.name)),
-            )
+        """Fit every chunk to its budget, one batch loaded at a time.
+
+        Raises
+        ------
+        BudgetError
+            When the payload of a chunk cannot be that good; the message names it.
+        """
+        for batch in self.batches:
+            try:
+                encoded = encode_arrays(
+                    [self._scene(index) for index in batch],
+                    self._config.request,
+                    nodata=self._config.nodata,
+                    budgets=None if budgets is None else [budgets[index] for index in batch],
+                    allow_void=True,
+                    monitor=display.next_fit(str(self.name)),
+                )
+            except BatchError as error:
+                number, reason = next(iter(error.failures.items()))
+                kind = BudgetError if isinstance(reason, BudgetError) else RequestError
+                raise kind(f"variable {self.name!r}, chunk {batch[number]}: {reason}") from reason
+            self.fitted.encoded.update(zip(batch, encoded, strict=True))
 
     @property
     def _config(self) -> CodecConfig:
@@ -133,10 +159,12 @@ class VariableFit:
         counts = (-(-size // step) for size, step in zip(self.fitted.shape, self.fitted.chunk_shape, strict=True))
         return itertools.product(*(range(count) for count in counts))
 
+    def _part(self, index: ChunkIndex) -> tuple[slice, ...]:
+        sizes = zip(index, self.fitted.chunk_shape, self.fitted.shape, strict=True)
+        return tuple(slice(i * step, min((i + 1) * step, size)) for i, step, size in sizes)
+
     def _scene(self, index: ChunkIndex) -> NDArray[Any]:
-        steps = self.fitted.chunk_shape
-        part = tuple(slice(i * step, (i + 1) * step) for i, step in zip(index, steps, strict=True))
-        return self.axes.chunk_axes.to_scene(self.variable.variable[part].to_numpy())
+        return self.axes.chunk_axes.to_scene(self.variable.variable[self._part(index)].to_numpy())
 
 
 def share_budget(name: str, bpppb: float, smallest: Budgets, samples: Budgets) -> Budgets:

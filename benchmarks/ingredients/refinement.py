@@ -20,6 +20,7 @@ from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.quantise import Rounder, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, Visit, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.steps import Steps
 from xr_inr.core.siren.optimiser import Soap
 
 ITERATIONS = 300
@@ -58,7 +59,7 @@ Steer = Callable[[Latents, float], float]
 """Takes whole latents and lambda, and returns the lambda to go on with."""
 
 
-def after_sweeps(sweeps: Callable[[Any], None]) -> Callable[[Any], None]:
+def after_sweeps(sweeps: Callable[[Any], Steps[None]]) -> Callable[[Any], Steps[None]]:
     """Return what sweeps and then refines; from then on the target is met by refining, not by sweeps.
 
     Parameters
@@ -67,7 +68,7 @@ def after_sweeps(sweeps: Callable[[Any], None]) -> Callable[[Any], None]:
         ``model._Fitting._round``, which takes the fit.
     """
 
-    def rounded(self: Any) -> None:
+    def rounded(self: Any) -> Steps[None]:
         def steer(latents: Latents, weight: float) -> float:
             turn: float = _EAGERNESS * self._aim.missed(self._sections(latents))
             return weight * math.exp2(min(max(turn, -_LARGEST_TURN), _LARGEST_TURN))
@@ -84,9 +85,13 @@ def after_sweeps(sweeps: Callable[[Any], None]) -> Callable[[Any], None]:
             )
             self._done += 1
 
-        sweeps(self)
+        def corrected(_weight: float, _share: float) -> Steps[None]:
+            refined(CORRECTIONS, _CORRECTED, lambda _, weight: weight)
+            yield from ()
+
+        yield from sweeps(self)
         refined(ITERATIONS, 0.0, steer)
-        self._sweep = lambda _weight, _share: refined(CORRECTIONS, _CORRECTED, lambda _, weight: weight)
+        self._sweep = corrected
 
     return rounded
 

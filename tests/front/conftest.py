@@ -55,15 +55,16 @@ def fits(monkeypatch):
 
     fitted = []
 
-    def counted(fit):
+    def counted(fit, count=lambda *_: 1):
         def counting(*args, **kwargs):
-            fitted.append(kwargs["seed"])
+            fitted.extend([kwargs.get("seed")] * count(*args))
             return fit(*args, **kwargs)
 
         return counting
 
     for name in ("fit_latent", "fit_siren"):
         monkeypatch.setattr(rate, name, counted(getattr(rate, name)))
+    monkeypatch.setattr(rate, "fit_latents", counted(rate.fit_latents, lambda aims, *_: len(aims)))
     return fitted
 
 

@@ -193,13 +193,51 @@ def test_each_chunk_is_fitted_and_read_by_itself(scene, in_chunks):
         np.testing.assert_array_equal(in_chunks[:, rows, columns], decode(payload))
 
 
+def test_chunk_that_does_not_reach_the_quality_is_named(scene, monkeypatch):
+    from xr_inr.core import rate
+
+    monkeypatch.setattr(rate, "fit_latents", lambda aims, *_, **__: [BudgetError("not reached")] * len(aims))
+    with pytest.raises(BudgetError, match=r"variable 'reflectance', chunk \(0, 0, 0\): not reached"):
+        scene.inr.compress(psnr=40.0, chunks={"y": 4, "x": 4}, device="cpu")
+
+
+class TestEncodingSeveralArrays:
+    ARRAYS = (smooth((5, 7, 9)), smooth((3, 7, 9)), np.full((2, 4, 4), 7, "i2"))
+
+    def test_every_array_comes_back_from_its_payload(self):
+        payloads = xr_inr.encode_many(self.ARRAYS, bpppb=16.0, device="cpu")
+        assert [xr_inr.decode(payload).shape for payload in payloads] == [array.shape for array in self.ARRAYS]
+        assert all(len(payload) <= 2 * array.size for payload, array in zip(payloads, self.ARRAYS, strict=True))
+
+    def test_payload_is_that_of_the_array_alone(self):
+        first, *_ = xr_inr.encode_many(self.ARRAYS, bpppb=16.0, device="cpu")
+        alone = xr_inr.encode(self.ARRAYS[0], bpppb=16.0, device="cpu")
+        assert len(first) == pytest.approx(len(alone), rel=0.03)
+
+    def test_array_without_a_valid_sample_is_stored_as_such(self):
+        void, _ = xr_inr.encode_many(
+            [np.full((2, 4, 4), -1, "i2"), self.ARRAYS[0]], nodata=-1, bpppb=16.0, device="cpu"
+        )
+        assert (xr_inr.decode(void) == -1).all()
+
+    def test_array_that_is_too_small_for_its_budget_is_named(self):
+        with pytest.raises(xr_inr.BatchError, match=r"array 2: a budget of 0 bytes"):
+            xr_inr.encode_many(self.ARRAYS, bpppb=0.2, device="cpu")
+
+
 def test_target_holds_for_each_chunk(in_chunks):
     for payload in payloads(in_chunks).values():
         assert len(payload) * 8 <= 24.0 * decode(payload).size
 
 
-def test_chunks_are_loaded_one_at_a_time():
+@pytest.mark.parametrize(
+    ("model", "at_once", "expected"),
+    [("siren", 2**24, [5, 6, 7, 8]), ("latent", 1, [5, 6, 7, 8]), ("latent", 160, [6, 8]), ("latent", 2**24, [8])],
+)
+def test_chunks_are_loaded_batch_by_batch(monkeypatch, model, at_once, expected):
+    """A siren's chunks one at a time, those of a latent model as many as its fit takes at once."""
     loaded = []
+    monkeypatch.setattr("xr_inr.variable_fit._SAMPLES_AT_ONCE", at_once)
 
     def load(block_info):
         loaded.append(block_info[None]["array-location"][1:])
@@ -209,11 +247,11 @@ def test_chunks_are_loaded_one_at_a_time():
     largest = []
     scene = xr.DataArray(lazy, dims=("band", "y", "x"))
     scene.inr.compress(
-        chunks={"y": 4, "x": 4}, bpppb=24.0, device="cpu", progress=lambda _: largest.append(len(loaded))
+        chunks={"y": 4, "x": 4}, bpppb=24.0, model=model, device="cpu", progress=lambda _: largest.append(len(loaded))
     )
 
-    # four are looked through; then one more for each that is fitted
-    assert sorted(set(largest)) == [5, 6, 7, 8]
+    # four are looked through; then those of each batch that is fitted
+    assert sorted(set(largest)) == expected
 
 
 def test_chunk_of_nothing_but_nodata_is_restored():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import Payload
+from xr_inr.core.goal import FittedModel, Goal
 from xr_inr.core.latent import smallest as latent
 from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
@@ -21,7 +23,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren import plan as siren
-from xr_inr.exceptions import BudgetError
+from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
 
 _SAMPLES_AT_ONCE = 2**24
 
@@ -43,7 +45,7 @@ class Encoded:
     """Iterations done by the network that was kept, or sweeps of a latent model."""
 
     seconds: float
-    """Wall time of the whole encoding."""
+    """Wall time of the whole encoding; an even share of it where several arrays were encoded at once."""
 
     search: list[str] = field(default_factory=list)
     """The architecture search of a siren, a line for each candidate and rung."""
@@ -95,40 +97,144 @@ def encode_array(
         When torch is needed and not installed.
     """
     started = time.perf_counter()
-    monitor = monitor or Monitor()
     device = devices.resolve(request.device)
-    scene = prepare_scene(array, nodata=nodata, allow_void=allow_void)
-    if budget is None and request.bpppb is not None:
-        budget = budget_bytes(request.bpppb, scene.layout.samples)
-    smallest = _smallest_payload(scene, request)
-    if budget is not None:
-        _check_budget(budget, smallest, scene.layout.samples, asked=request.bpppb)
-
-    def payload_of(sections: dict[Section, bytes]) -> bytes:
-        return write_container(Model[request.model.upper()], scene.layout.to_sections() | sections)
-
-    payload, iterations, search = payload_of({}), 0, []
-    if len(scene.layout.fitted_bands):
+    job = _Job.of(array, request, nodata=nodata, budget=budget, allow_void=allow_void)
+    fitted = None
+    if job.must_be_fitted:
         from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
 
-        fitted = fit_model(
-            scene,
-            request,
-            budget=budget,
-            smallest=smallest,
-            measure_psnr=lambda sections: measure(payload_of(sections), array).psnr,
-            device=device,
-            monitor=monitor,
+        fitted = fit_model(job.goal, request, device=device, monitor=monitor or Monitor())
+    return job.encoded(fitted, time.perf_counter() - started)
+
+
+def encode_arrays(
+    arrays: Sequence[NDArray[Any]],
+    request: FitRequest,
+    *,
+    nodata: float | None = None,
+    budgets: Sequence[int] | None = None,
+    allow_void: bool = False,
+    monitor: Monitor | None = None,
+) -> list[Encoded]:
+    """Fit a payload to each of several arrays, those of a latent model at once.
+
+    Arrays of equal height and width share one tensor program, the more to the point the smaller they are. What an
+    array is fitted to does not depend on the others, but for the rounding of floats.
+
+    Parameters
+    ----------
+    arrays
+        Samples of each, shape (bands, height, width), integers or floats.
+    request
+        What is asked for of every array.
+    nodata
+        The value that marks samples without measurement.
+    budgets
+        Bytes each payload may take, in place of what the target ``bpppb`` says of its array.
+    allow_void
+        Accept arrays without a single valid sample.
+    monitor
+        Who listens. Of a latent model iterations are those of all arrays together and the PSNR is that of the worst;
+        sirens are fitted one after the other.
+
+    Returns
+    -------
+    list of Encoded
+        The payload of each and its figures; all have the same share of the wall time.
+
+    Raises
+    ------
+    BatchError
+        When some arrays, or what is asked for of them, break a rule: then nothing is fitted. Or when the payloads of
+        some cannot be that small or that good: then the others are fitted, and come with the error.
+    RequestError
+        When there are no arrays, or not as many budgets.
+    DependencyError
+        When torch is needed and not installed.
+    """
+    started = time.perf_counter()
+    device = devices.resolve(request.device)
+    if not len(arrays):
+        raise RequestError("arrays must hold at least one array. Got none.")
+    if budgets is not None and len(budgets) != len(arrays):
+        raise RequestError(f"budgets must be as many as arrays. Got {len(budgets)} for {len(arrays)} arrays.")
+    jobs: dict[int, _Job] = {}
+    failures: dict[int, XrInrError] = {}
+    for number, array in enumerate(arrays):
+        budget = None if budgets is None else budgets[number]
+        try:
+            jobs[number] = _Job.of(array, request, nodata=nodata, budget=budget, allow_void=allow_void)
+        except RequestError as error:
+            failures[number] = error
+    if failures:
+        raise BatchError(failures, {})
+    fitted: dict[int, FittedModel] = {}
+    wanted = {number: job.goal for number, job in jobs.items() if job.must_be_fitted}
+    if wanted:
+        from xr_inr.core.rate import fit_models  # noqa: PLC0415 - loads torch
+
+        models = fit_models(list(wanted.values()), request, device=device, monitor=monitor or Monitor())
+        for number, model in zip(wanted, models, strict=True):
+            if isinstance(model, BudgetError):
+                failures[number] = model
+            else:
+                fitted[number] = model
+    share = (time.perf_counter() - started) / len(arrays)
+    encoded = {number: job.encoded(fitted.get(number), share) for number, job in jobs.items() if number not in failures}
+    if failures:
+        raise BatchError(failures, encoded)
+    return list(encoded.values())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An array that has passed all checks, and what is asked for of it."""
+
+    array: NDArray[Any]
+    scene: Scene
+    request: FitRequest
+    budget: int | None
+    smallest: int
+
+    @classmethod
+    def of(
+        cls, array: NDArray[Any], request: FitRequest, *, nodata: float | None, budget: int | None, allow_void: bool
+    ) -> _Job:
+        scene = prepare_scene(array, nodata=nodata, allow_void=allow_void)
+        if budget is None and request.bpppb is not None:
+            budget = budget_bytes(request.bpppb, scene.layout.samples)
+        smallest = _smallest_payload(scene, request)
+        if budget is not None:
+            _check_budget(budget, smallest, scene.layout.samples, asked=request.bpppb)
+        return cls(array, scene, request, budget, smallest)
+
+    @property
+    def must_be_fitted(self) -> bool:
+        return len(self.scene.layout.fitted_bands) > 0
+
+    @property
+    def goal(self) -> Goal:
+        return Goal(
+            self.scene,
+            budget=self.budget,
+            psnr=self.request.psnr if self.budget is None else None,
+            smallest=self.smallest,
+            measure_psnr=lambda sections: measure(self.payload(sections), self.array).psnr,
         )
-        payload, iterations, search = payload_of(fitted.sections), fitted.iterations, fitted.search
-    return Encoded(
-        payload=payload,
-        figures=measure(payload, array),
-        architecture=Payload(payload).architecture,
-        iterations=iterations,
-        seconds=time.perf_counter() - started,
-        search=search,
-    )
+
+    def payload(self, sections: dict[Section, bytes]) -> bytes:
+        return write_container(Model[self.request.model.upper()], self.scene.layout.to_sections() | sections)
+
+    def encoded(self, fitted: FittedModel | None, seconds: float) -> Encoded:
+        payload = self.payload({} if fitted is None else fitted.sections)
+        return Encoded(
+            payload=payload,
+            figures=measure(payload, self.array),
+            architecture=Payload(payload).architecture,
+            iterations=0 if fitted is None else fitted.iterations,
+            seconds=seconds,
+            search=[] if fitted is None else fitted.search,
+        )
 
 
 @dataclass(frozen=True)

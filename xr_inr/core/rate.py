@@ -6,13 +6,13 @@ Loads torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import torch
 
-from xr_inr.core.bitstream import Section
-from xr_inr.core.latent.model import fit_latent
+from xr_inr.core.goal import FittedModel, Goal
+from xr_inr.core.latent.aim import Aim
+from xr_inr.core.latent.batch import fit_latent, fit_latents
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
@@ -26,52 +26,19 @@ _CLOSE_ENOUGH = 1.1
 _MARGIN = 0.01
 """dB by which a fit goes past a PSNR target, so that rounding to the stored form does not undo it."""
 
-Sections = dict[Section, bytes]
-MeasurePsnr = Callable[[Sections], float]
-"""Returns the PSNR, in dB, of the samples that the sections of a model decode to."""
-
 Fit = Callable[[int, float | None], SirenFit]
 """Fits a payload of at most so many bytes, ending early where a PSNR (dB) is given and reached."""
 
 
-@dataclass(frozen=True)
-class FittedModel:
-    """A model that meets a target, ready to be put into a payload."""
-
-    sections: Sections
-    """The sections that hold it."""
-
-    iterations: int
-    """Iterations, or sweeps of a latent model, done."""
-
-    search: list[str] = field(default_factory=list)
-    """The architecture search, a line for each candidate and rung."""
-
-
-def fit_model(
-    scene: Scene,
-    request: FitRequest,
-    *,
-    budget: int | None,
-    smallest: int,
-    measure_psnr: MeasurePsnr,
-    device: torch.device,
-    monitor: Monitor,
-) -> FittedModel:
+def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor: Monitor) -> FittedModel:
     """Fit the model that is asked for.
 
     Parameters
     ----------
-    scene
-        The scene; at least one band must be fitted.
+    goal
+        The scene and its target.
     request
         What is asked for.
-    budget
-        Bytes of the whole payload, never exceeded; None where the target is a PSNR.
-    smallest
-        Bytes of the smallest payload of the scene.
-    measure_psnr
-        Returns the PSNR of the samples that sections decode to.
     device
         Where to fit.
     monitor
@@ -84,30 +51,62 @@ def fit_model(
     """
     if request.model == "latent":
         latent = fit_latent(
-            scene,
+            goal.scene,
             request.latent_preset,
-            budget=budget,
-            psnr=request.psnr if budget is None else None,
-            measure_psnr=measure_psnr,
+            budget=goal.budget,
+            psnr=goal.psnr,
+            measure_psnr=goal.measure_psnr,
             device=device,
             seed=request.seed,
             monitor=monitor,
         )
         return FittedModel(latent.sections, latent.sweeps)
-    fit = fit_within(scene, request, device, monitor)
-    if budget is not None:
-        siren = fit(budget, None)
+    fit = fit_within(goal.scene, request, device, monitor)
+    if goal.budget is not None:
+        siren = fit(goal.budget, None)
     else:
-        samples = scene.layout.samples
         siren = fit_to_psnr(
             fit,
             request.target,
-            lambda tried: measure_psnr(tried.sections),
-            samples=samples,
-            smallest=smallest,
+            lambda tried: goal.measure_psnr(tried.sections),
+            samples=goal.scene.layout.samples,
+            smallest=goal.smallest,
             monitor=monitor,
         )
     return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
+
+
+def fit_models(
+    goals: Sequence[Goal], request: FitRequest, *, device: torch.device, monitor: Monitor
+) -> list[FittedModel | BudgetError]:
+    """Fit the model that is asked for to several scenes: latent models at once, sirens one after the other.
+
+    Parameters
+    ----------
+    goals
+        The scenes and their targets.
+    request, device, monitor
+        As for `fit_model`; of latent models iterations are those of all together.
+
+    Returns
+    -------
+    list
+        For each scene the model, or why no payload can be that small or that good.
+    """
+    if request.model == "latent":
+        aims = [Aim(goal.scene, goal.budget, goal.psnr, goal.measure_psnr) for goal in goals]
+        latents = fit_latents(aims, request.latent_preset, device=device, seed=request.seed, monitor=monitor)
+        return [
+            latent if isinstance(latent, BudgetError) else FittedModel(latent.sections, latent.sweeps)
+            for latent in latents
+        ]
+    found: list[FittedModel | BudgetError] = []
+    for goal in goals:
+        try:
+            found.append(fit_model(goal, request, device=device, monitor=monitor))
+        except BudgetError as error:
+            found.append(error)
+    return found
 
 
 def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:

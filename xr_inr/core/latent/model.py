@@ -1,32 +1,33 @@
-"""The latent model whole: a target in, sections of a payload out."""
+"""The latent model whole: a target in, sections of a payload out, step by step.
+
+A fit is a generator. It asks for what many chunks can be given at once, sweeps and turns of the basis, and is sent what
+came of it; so one tensor program serves all chunks of a batch, each of which goes its own way (`batch` drives them).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from xr_inr.core import device as devices
-from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim, Sections
 from xr_inr.core.latent.assembly import assemble
 from xr_inr.core.latent.basis import MOST_COMPONENTS
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
-from xr_inr.core.latent.presets import LatentPreset
-from xr_inr.core.latent.quantise import Rounder, first_latents
-from xr_inr.core.latent.rotation import components_for, rotate
-from xr_inr.core.latent.smallest import mean_only
+from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
+from xr_inr.core.latent.rotation import Turn, components_for, rotate, rotate_together
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
+from xr_inr.core.latent.steps import LatentResult, Steps, Task
 from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
-from xr_inr.core.monitor import Monitor, Progress
-from xr_inr.core.scene import Scene
+from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import BudgetError
 
 SYNTHESIS_INPUTS = 3
@@ -59,93 +60,91 @@ _CORRECTION_SHARE = 0.37
 _FINEST_WEIGHT, _COARSEST_WEIGHT = 0.005, 100.0
 
 
-@dataclass(frozen=True)
-class LatentResult:
-    """A fitted model, ready to be put into a payload."""
-
-    sections: Sections
-    """The sections that hold it."""
-
-    rank: int
-    """Components."""
-
-    width: int
-    """Hidden width of the sinusoidal network; 0 without one."""
-
-    sweeps: int
-    """Sweeps done."""
-
-    interrupted: bool = False
-    """Whether it was cut short and kept on a person's word."""
+def turn_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
+    """Return the directions of each turn."""
+    if len(turns) == 1:
+        return [rotate(turns[0].subbands, turns[0].rank, turns[0].weight)]
+    return rotate_together(turns)
 
 
-def fit_latent(
-    scene: Scene,
-    preset: LatentPreset,
-    *,
-    budget: int | None,
-    psnr: float | None,
-    measure_psnr: Callable[[dict[Section, bytes]], float],
-    device: torch.device,
-    seed: int,
-    monitor: Monitor,
-) -> LatentResult:
-    """Fit the model to a scene.
+class LatentFit:
+    """The fit of one chunk.
 
     Parameters
     ----------
-    scene
-        The scene; at least one band must be fitted.
-    preset
-        How thoroughly to fit.
-    budget
-        Bytes of the whole payload, never exceeded; None for a PSNR.
-    psnr
-        PSNR in dB that decoded samples must reach; None for a budget.
-    measure_psnr
-        Returns the PSNR of the samples that sections decode to.
-    device
-        Where to fit; locked while the fit runs.
-    seed
-        Of everything drawn at random.
-    monitor
-        Who listens.
-
-    Returns
-    -------
-    LatentResult
-        The fitted model.
-
-    Raises
-    ------
-    BudgetError
-        When no payload can be that small or that good; the message says what was reached.
+    task
+        What is to be fitted.
     """
-    aim = Aim(scene, budget, psnr, measure_psnr)
-    with devices.lock(device):
-        source = ScenePlanes.of(scene)
-        task = _Task(source, preset, aim, device, seed, monitor)
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.planned = task.preset.sweeps + _PROBE_SWEEPS
+        """Sweeps that a fit without corrections takes."""
+
+        self.hurried = False
+        """Whether what is left of the sweeps shall be left out."""
+
+        self._fitting: _Fitting | None = None
+
+    def steps(self) -> Steps[LatentResult]:
+        """Fit the model.
+
+        Raises
+        ------
+        BudgetError
+            When no payload can be that small or that good; the message says what was reached.
+        """
+        aim, source = self.task.aim, ScenePlanes.of(self.task.aim.scene)
         step = _first_step(source, aim)
         for _ in range(_PROBES):
             rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
-            if rank == 0 and (aim.budget is not None or aim.met(_mean_only(scene).sections)):
-                return _mean_only(scene)
-            fitting = _Fitting(task, max(rank, 1), step)
-            missed = fitting.probe()
+            if rank == 0 and (aim.budget is not None or aim.met(LatentResult.mean_only(aim.scene).sections)):
+                return LatentResult.mean_only(aim.scene)
+            fitting = yield from self._begun(source, max(rank, 1), step)
+            missed = yield from fitting.probe()
             if abs(missed) < _CLOSE:
                 break
             step = max(step * 2.0 ** float(np.clip(_OCTAVES_OF_STEP * missed, -1.0, 1.0)), source.finest_step)
         for _ in range(_FINER_FITS):
             try:
-                return fitting.run()
+                return (yield from fitting.run())
             except BudgetError:
                 if aim.budget is not None or step <= source.finest_step:
                     raise
                 # What is missing lies in components that seemed not worth their bytes.
                 step = max(step / 2.0, source.finest_step)
                 rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, len(source.planes))
-                fitting = _Fitting(task, rank, step)
-        return fitting.run()
+                fitting = yield from self._begun(source, rank, step)
+        return (yield from fitting.run())
+
+    @property
+    def rounding(self) -> bool:
+        """Whether the sweeps are under way, so that their latents are worth keeping."""
+        return self._fitting is not None and self._fitting.rounding
+
+    def cut_short(self) -> Steps[LatentResult]:
+        """Keep the latents of a fit that is `rounding` as they are, and meet the target."""
+        if self._fitting is None:
+            raise TypeError("a fit must have begun to be cut short")
+        self.hurried = True
+        return self._fitting.finished()
+
+    def progress(self, error: float) -> Progress:
+        """Return where the fit stands; the PSNR is that of unrounded samples.
+
+        Parameters
+        ----------
+        error
+            Sum of squared errors of the planes, in squared steps.
+        """
+        done, psnr = (0, -np.inf) if self._fitting is None else self._fitting.reached(error)
+        return Progress("fit", min(done, self.planned), self.planned, psnr)
+
+    def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[_Fitting]:
+        count = min(components_for(rank, len(source.mean)), len(source.planes))
+        turn = yield Turn([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
+        self._fitting = _Fitting(self, source, turn, step)
+        return self._fitting
 
 
 def _first_step(source: ScenePlanes, aim: Aim) -> float:
@@ -155,37 +154,21 @@ def _first_step(source: ScenePlanes, aim: Aim) -> float:
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
 
 
-def _mean_only(scene: Scene) -> LatentResult:
-    return LatentResult({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What all attempts at a fit share."""
-
-    source: ScenePlanes
-    preset: LatentPreset
-    aim: Aim
-    device: torch.device
-    seed: int
-    monitor: Monitor
-
-
 class _Fitting:
     """One fit on its way: latents, their step, and the network."""
 
-    def __init__(self, task: _Task, rank: int, step: float) -> None:
-        self._source, self._preset, self._aim = task.source, task.preset, task.aim
+    def __init__(self, fit: LatentFit, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
+        task = fit.task
+        self._fit, self._source, self._preset, self._aim = fit, source, task.preset, task.aim
         self._device, self._seed, self._monitor = task.device, task.seed, task.monitor
-        source, device = task.source, task.device
+        device = task.device
         self._network = shipped()
         self._step = step
         self._weight = WEIGHT
         self._step_bits: tuple[int, ...] = ()
         self._done = 0
-        self._energy = float(np.square(source.values, dtype=np.float64).sum())
-        count = min(components_for(rank, len(source.mean)), len(source.planes))
-        turn = rotate([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
+        self.rounding = False
+        count, rank = turn.shape
         self._turn, self._coded = turn, rank
         planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
         heard = None
@@ -193,37 +176,44 @@ class _Fitting:
             heard = torch.tensor(~source.void, dtype=torch.float32, device=device)
         tensor = torch.tensor(planes, dtype=torch.float32, device=device)
         self._scene = SoftScene(tensor, heard, source.pyramid)
+        self._left_out = self._energy_left_out()
         self._rounder = Rounder(source.pyramid, rank, self._network, device, task.seed)
         self._latents = first_latents(analyse(tensor, source.pyramid, torch))
 
-    def probe(self) -> float:
+    def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
         for _ in range(_PROBE_SWEEPS):
-            self._sweep(self._weight, _SHARES[0])
+            yield from self._sweep(self._weight, _SHARES[0])
         return self._aim.missed(self._sections(self._latents))
 
-    def run(self) -> LatentResult:
+    def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
         self._fit_synthesis()
         for _ in range(_RESTARTS):
             self._restart()
-            missed = self.probe() - _SAVED_LATER
+            missed = (yield from self.probe()) - _SAVED_LATER
             if abs(missed) < _NEAR:
                 break
             self._rescale(2.0 ** float(np.clip(_OCTAVES_OF_STEP * missed, -0.5, 0.5)))
-        interrupted = False
-        try:
-            self._round()
-        except KeyboardInterrupt:
-            if not self._monitor.keep_best(self._progress()):
-                raise
-            interrupted = True
-        return replace(self._settle(), interrupted=interrupted)
+        self.rounding = True
+        yield from self._round()
+        return (yield from self.finished())
 
-    def _round(self) -> None:
+    def finished(self) -> Steps[LatentResult]:
+        """Meet the target with the latents as they are."""
+        self.rounding = False
+        return replace((yield from self._settle()), interrupted=self._fit.hurried)
+
+    def reached(self, error: float) -> tuple[int, float]:
+        """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
+        return self._done, self._aim.psnr_of((error * self._step**2 + self._left_out) / self._source.values.size)
+
+    def _round(self) -> Steps[None]:
         sweeps = self._preset.sweeps
         for index in range(sweeps):
-            self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
+            if self._fit.hurried:
+                break
+            yield from self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
 
@@ -257,11 +247,16 @@ class _Fitting:
             self._scene.planes = torch.cat([planes, torch.tensor(best.added, device=self._device)])
             rank = len(self._scene.planes)
             self._rounder = Rounder(source.pyramid, rank, self._network, self._device, self._seed)
+            self._left_out = self._energy_left_out()
 
-    def _sweep(self, weight: float, share: float) -> None:
-        self._latents = self._rounder.sweep(self._latents, self._scene, weight, share)
+    def _energy_left_out(self) -> float:
+        """Return the squared error that planes without any error leave, on the [0, 1] scale."""
+        energy = float(np.square(self._source.values, dtype=np.float64).sum())
+        return max(energy - float(self._scene.planes.double().square().sum()) * self._step**2, 0.0)
+
+    def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1
-        self._monitor.report(self._progress())
+        self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
     def _rescale(self, factor: float) -> None:
         factor = max(factor, self._source.finest_step / self._step)
@@ -275,7 +270,7 @@ class _Fitting:
         turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
         self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
 
-    def _settle(self) -> LatentResult:
+    def _settle(self) -> Steps[LatentResult]:
         """Change lambda, and where need be the step, until the target is met; keep the best that meets it."""
         kept: Sections | None = None
         sections: Sections = {}
@@ -299,10 +294,10 @@ class _Fitting:
                 self._rescale(2.0 ** float(np.clip(_OCTAVES_OF_STEP * pace * missed, -1.0, 1.0)))
                 self._weight = WEIGHT
             pace *= _HASTE
-            self._sweep(self._weight, _CORRECTION_SHARE)
+            yield from self._sweep(self._weight, _CORRECTION_SHARE)
         if kept is None:
             if self._aim.budget is not None:
-                return _mean_only(self._aim.scene)
+                return LatentResult.mean_only(self._aim.scene)
             raise BudgetError(
                 f"psnr={self._aim.psnr} was not reached: the last of {_CORRECTIONS} payloads tried takes "
                 f"{self._aim.size(sections):,} bytes and gives {self._aim.measure_psnr(sections):.2f} dB"
@@ -324,13 +319,3 @@ class _Fitting:
             offsets=self._rounder.offsets,
             step=self._step,
         )
-
-    def _progress(self) -> Progress:
-        """Return where the fit stands; the PSNR is that of unrounded samples."""
-        samples = self._source.values.size
-        with torch.no_grad():
-            kept = float(self._scene.error(self._latents)) * self._step**2
-            energy = float(self._scene.planes.double().square().sum()) * self._step**2
-        left_out = max(self._energy - energy, 0.0)
-        planned = self._preset.sweeps + _PROBE_SWEEPS
-        return Progress("fit", min(self._done, planned), planned, self._aim.psnr_of((kept + left_out) / samples))

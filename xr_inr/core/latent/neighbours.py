@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +14,29 @@ from xr_inr.core.latent.wavelet import Pyramid
 _LARGEST_WEIGHT = 63
 _FEWEST = 64
 
+Floats = NDArray[np.float64]
 
-def fit_mean_weights(latents: Latents, pyramid: Pyramid) -> NDArray[np.int32]:
-    """Return the `LatentSide.mean_weights` of latents; 0 where too few latents could tell."""
+
+def fit_mean_weights(latents: Latents, pyramid: Pyramid, parts: Sequence[slice] = (slice(None),)) -> NDArray[np.int32]:
+    """Return the `LatentSide.mean_weights` of latents; 0 where too few latents could tell.
+
+    Parameters
+    ----------
+    latents
+        One array a subband, (components, height, width).
+    pyramid
+        The subbands.
+    parts
+        The components of each chunk.
+
+    Returns
+    -------
+    ndarray
+        (`MEAN_CLASSES`, `MEAN_WEIGHTS`), and chunks along a third axis if there are several.
+    """
     padded = [np.pad(part, ((0, 0), (1, 1), (1, 1))).astype(np.float64) for part in latents]
-    normal = np.zeros((context.MEAN_CLASSES, len(context.PASSES), 3, 3))
-    right = np.zeros((context.MEAN_CLASSES, len(context.PASSES), 3))
-    counts = np.zeros((context.MEAN_CLASSES, len(context.PASSES)))
+    shape = (context.MEAN_CLASSES, len(context.PASSES), len(latents[0]))
+    normal, right, counts = np.zeros((*shape, 3, 3)), np.zeros((*shape, 3)), np.zeros(shape)
     for place in context.places(pyramid):
         subband = pyramid.subbands[place.subband]
         row = mean_class(subband.orientation, subband.level)
@@ -27,16 +45,21 @@ def fit_mean_weights(latents: Latents, pyramid: Pyramid) -> NDArray[np.int32]:
             continue
         plane = padded[place.subband]
         value = place.of(plane)
-        sums = np.stack([sum(place.of(plane, *offset) for offset in offsets) for offsets in known])
-        busy = np.abs(sums).sum(0)
-        heard = busy > 0
-        # A latent counts by the inverse of its likely variance.
-        weight = 1.0 / np.square(1.0 + busy[heard])
-        inputs = sums[:, heard]
+        sums = np.stack([sum(place.of(plane, *offset) for offset in offsets) for offsets in known], 1)
+        sums = sums.reshape(*sums.shape[:2], -1)
+        busy = np.abs(sums).sum(1, keepdims=True)
+        # A latent counts by the inverse of its likely variance; one whose neighbours are all 0 adds nothing.
+        weighted = sums / np.square(1.0 + busy)
         size = len(known)
-        normal[row, place.number, :size, :size] += (inputs * weight) @ inputs.T
-        right[row, place.number, :size] += (inputs * weight) @ value[heard]
-        counts[row, place.number] += heard.sum()
+        normal[row, place.number, :, :size, :size] += weighted @ sums.swapaxes(1, 2)
+        right[row, place.number, :, :size] += (weighted @ value.reshape(len(value), -1, 1))[..., 0]
+        counts[row, place.number] += np.count_nonzero(busy, axis=(1, 2))
+    found = [_solved(*(sums[:, :, part].sum(2) for sums in (normal, right, counts))) for part in parts]
+    return found[0] if len(found) == 1 else np.stack(found, -1)
+
+
+def _solved(normal: Floats, right: Floats, counts: Floats) -> NDArray[np.int32]:
+    """Return the weights of one chunk from its normal equations, by class and pass."""
     found = np.zeros((context.MEAN_CLASSES, context.MEAN_WEIGHTS), np.int32)
     for row, number in np.ndindex(counts.shape):
         size = len(context.KNOWN[number])

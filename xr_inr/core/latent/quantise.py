@@ -3,9 +3,14 @@
 Each sweep decides anew on a random part of the latents. A candidate is charged its squared error, its own bits under
 the law its surroundings give now, and, to first order, the bits it adds to all latents that see it: the gradient of
 their code length with respect to its magnitude, from one pass backwards through the context network.
+
+Several chunks can be swept at once, side by side; what is drawn at random and lambda are each chunk's own.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +21,7 @@ from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
+from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
@@ -26,6 +32,9 @@ _FIRST_ROUNDING = 0.38
 
 _BITS_OF_AN_OFFSET = 1.0
 """About, for each unit of its magnitude."""
+
+_CHANGES = np.array([-1, 0, 1], np.int32)
+"""What an offset may change by at a time."""
 
 _OVERLAP = 2.7
 """How much larger, at most, an error made by many latents at once is than the sum of theirs, half as much again."""
@@ -41,9 +50,13 @@ def whole(latents: list[Tensor]) -> Latents:
     return [part.detach().round().to(torch.int32).cpu().numpy() for part in latents]
 
 
-def side_of(latents: Latents, pyramid: Pyramid, offsets: NDArray[np.int32]) -> LatentSide:
-    """Return what is stored beside latents to predict them, with these offsets of components."""
-    return LatentSide(scales_of(latents, pyramid), fit_mean_weights(latents, pyramid), offsets)
+def side_of(latents: Latents, pyramid: Pyramid, offsets: NDArray[np.int32], layout: Layout | None = None) -> LatentSide:
+    """Return what is stored beside latents to predict them, with these offsets of components.
+
+    Where a layout of several chunks is given, it is that of all of them, as `SoftCoder` takes it.
+    """
+    parts = (slice(None),) if layout is None else layout.parts
+    return LatentSide(scales_of(latents, pyramid), fit_mean_weights(latents, pyramid, parts), offsets)
 
 
 class Rounder:
@@ -65,8 +78,6 @@ class Rounder:
 
     def __init__(self, pyramid: Pyramid, rank: int, network: ContextNetwork, device: torch.device, seed: int) -> None:
         self.soft = SoftCoder(pyramid, rank, network, device)
-        self._pyramid = pyramid
-        self._device = device
         self.norms = [torch.tensor(norm, device=device) for norm in squared_norms(pyramid)]
         self.offsets = np.zeros(rank, np.int32)
         self._random = torch.Generator().manual_seed(seed)
@@ -85,44 +96,120 @@ class Rounder:
         share
             Part of the latents to decide on.
         """
-        side = side_of(whole(latents), self._pyramid, self.offsets)
-        visits = self.soft.visits(side.scales > 0)
-        if not visits:
-            return latents
-        leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(part) for part in latents])]
-        components = self.soft.components(visits)
-        offsets = torch.tensor(self.offsets, dtype=torch.float32, device=self._device)[components]
-        indices = self.soft.indices(self.soft.features(leaves, side, visits), self.soft.biases(visits), offsets)
-        gather = self.soft.gather
-        with torch.no_grad():
-            means = self.soft.means(bordered(latents), side, visits)
-            now = gather(latents, visits)
-        torch.autograd.backward(code_lengths(now, means, indices).sum())
-        slopes = gather([_gradient(leaf)[:, 1:-1, 1:-1] for leaf in leaves], visits)
-        with torch.no_grad():
-            norms = gather([norm.expand_as(part) for norm, part in zip(self.norms, latents, strict=True)], visits)
-            # An upper bound of the squared error, not the error itself: what is decided together adds up.
-            norms = norms * max(1.0, share * _OVERLAP)
-            targets = now - gather(scene.slopes(latents), visits) / (2.0 * norms)
-            decided = _decide(now, targets, norms, means=means, indices=indices.detach(), slopes=slopes, weight=weight)
-            self._reconsider_offsets(now, means, indices, components)
-            drawn = torch.rand(len(now), generator=self._random).to(self._device) < share
-            return self.soft.scatter(torch.where(drawn, decided, now), latents, visits)
+        (swept,) = _swept([Sweep(self, latents, scene, weight, share)], self.soft, scene)
+        return swept
 
-    def _reconsider_offsets(self, now: Tensor, means: Tensor, indices: Tensor, components: Tensor) -> None:
-        """Move each component's offset by one where that saves more bits than an offset takes."""
-        tried = []
-        for change in (-1, 0, 1):
-            bits = code_lengths(now, means, (indices + change / OFFSET_UNIT).clamp(0, SCALES - 1))
-            of_component = torch.zeros(len(self.offsets), dtype=torch.float64, device=self._device)
-            of_component.index_add_(0, components, bits.double())
-            changed = np.abs(self.offsets + change)
-            tried.append(
-                of_component.cpu().numpy()
-                + _BITS_OF_AN_OFFSET * changed
-                + np.where(changed > LARGEST_OFFSET, np.inf, 0.0)
-            )
-        self.offsets = (self.offsets + np.argmin(tried, axis=0) - 1).astype(np.int32)
+    def drawn(self, count: int, share: float) -> Tensor:
+        """Return which of so many latents to decide on, (count,), on the CPU."""
+        return torch.rand(count, generator=self._random) < share
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep over the latents of one chunk; the arguments of `Rounder.sweep`."""
+
+    rounder: Rounder
+    latents: list[Tensor]
+    scene: SoftScene
+    weight: float
+    share: float
+
+    @property
+    def size(self) -> int:
+        """How many latents there are."""
+        return sum(part.numel() for part in self.latents)
+
+
+def sweep_together(sweeps: Sequence[Sweep]) -> list[list[Tensor]]:
+    """Do the sweeps of several chunks at once, as `Rounder.sweep` would do each.
+
+    Parameters
+    ----------
+    sweeps
+        One a chunk, all of equal size and on the same device.
+
+    Returns
+    -------
+    list
+        The latents of each chunk.
+    """
+    if len(sweeps) == 1:
+        (one,) = sweeps
+        return [one.rounder.sweep(one.latents, one.scene, one.weight, one.share)]
+    first = sweeps[0].rounder.soft
+    ranks = [len(sweep.rounder.offsets) for sweep in sweeps]
+    soft = SoftCoder(first.pyramid, ranks, first.network, first.device)
+    return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
+
+
+def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[list[Tensor]]:
+    layout = soft.layout
+    latents = [layout.joined(parts) for parts in zip(*(sweep.latents for sweep in sweeps), strict=True)]
+    offsets = layout.joined_array([sweep.rounder.offsets for sweep in sweeps])
+    side = side_of(whole(latents), soft.pyramid, offsets, layout)
+    visits = soft.visits(side.scales > 0)
+    if not visits:
+        return [sweep.latents for sweep in sweeps]
+    leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(part) for part in latents])]
+    components = soft.components(visits)
+    chunks = soft.chunks(components)
+    of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[components]
+    indices = soft.indices(soft.features(leaves, side, visits), soft.biases(visits), of_latents)
+    with torch.no_grad():
+        means = soft.means(bordered(latents), side, visits)
+        now = soft.gather(latents, visits)
+    torch.autograd.backward(code_lengths(now, means, indices).sum())
+    slopes = soft.gather([_gradient(leaf)[:, 1:-1, 1:-1] for leaf in leaves], visits)
+    with torch.no_grad():
+        norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
+        # An upper bound of the squared error, not the error itself: what is decided together adds up.
+        overlaps = _of_chunks([max(1.0, sweep.share * _OVERLAP) for sweep in sweeps], chunks)
+        charged = soft.gather(norms, visits) * overlaps
+        targets = now - soft.gather(scene.slopes(latents), visits) / (2.0 * charged)
+        weights = _of_chunks([sweep.weight for sweep in sweeps], chunks)
+        decided = _decide(now, targets, charged, means=means, indices=indices.detach(), slopes=slopes, weight=weights)
+        more = _better_offsets(offsets, _bits_of_offsets(now, means, indices, components, soft.layout.rank))
+        drawn = _drawn(sweeps, chunks).to(soft.device)
+        swept = soft.scatter(torch.where(drawn, decided, now), latents, visits)
+    for sweep, part in zip(sweeps, layout.parts, strict=True):
+        sweep.rounder.offsets = more[part]
+    return [[plane[part] for plane in swept] for part in layout.parts]
+
+
+def _of_chunks(values: Sequence[float], chunks: Tensor) -> float | Tensor:
+    """Return for each latent what holds for its chunk; a number where that is the same for all."""
+    if len(set(values)) == 1:
+        return values[0]
+    return torch.tensor(values, dtype=torch.float32, device=chunks.device)[chunks]
+
+
+def _drawn(sweeps: Sequence[Sweep], chunks: Tensor) -> Tensor:
+    """Return which latents to decide on: those of a chunk are drawn as if it were alone."""
+    if len(sweeps) == 1:
+        return sweeps[0].rounder.drawn(len(chunks), sweeps[0].share)
+    of_chunks = chunks.cpu()
+    counts = torch.bincount(of_chunks, minlength=len(sweeps)).tolist()
+    drawn = [sweep.rounder.drawn(count, sweep.share) for sweep, count in zip(sweeps, counts, strict=True)]
+    found = torch.empty(len(chunks), dtype=torch.bool)
+    found[of_chunks.argsort(stable=True)] = torch.cat(drawn)
+    return found
+
+
+def _bits_of_offsets(now: Tensor, means: Tensor, indices: Tensor, components: Tensor, count: int) -> Tensor:
+    """Return the bits of each of `count` components were its offset less by one, the same, more by one, (3, count)."""
+    found = torch.zeros(3, count, dtype=torch.float64, device=now.device)
+    for bits, change in zip(found, _CHANGES, strict=True):
+        changed = (indices + change / OFFSET_UNIT).clamp(0, SCALES - 1)
+        bits.index_add_(0, components, code_lengths(now, means, changed).double())
+    return found
+
+
+def _better_offsets(offsets: NDArray[np.int32], bits: Tensor) -> NDArray[np.int32]:
+    """Return offsets, each moved by one where that saves more bits than an offset takes."""
+    changed = np.abs(offsets + _CHANGES[:, None])
+    costs = bits.cpu().numpy() + _BITS_OF_AN_OFFSET * changed + np.where(changed > LARGEST_OFFSET, np.inf, 0.0)
+    moved: NDArray[np.int32] = (offsets + np.argmin(costs, axis=0) - 1).astype(np.int32)
+    return moved
 
 
 def _gradient(leaf: Tensor) -> Tensor:
@@ -130,7 +217,14 @@ def _gradient(leaf: Tensor) -> Tensor:
 
 
 def _decide(
-    now: Tensor, targets: Tensor, norms: Tensor, *, means: Tensor, indices: Tensor, slopes: Tensor, weight: float
+    now: Tensor,
+    targets: Tensor,
+    norms: Tensor,
+    *,
+    means: Tensor,
+    indices: Tensor,
+    slopes: Tensor,
+    weight: float | Tensor,
 ) -> Tensor:
     """Return for each latent the cheapest of what it is, what is nearest, one less than that, and zero."""
     nearest = torch.round(targets)

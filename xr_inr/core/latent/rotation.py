@@ -8,10 +8,13 @@ error plus lambda times the rate of Gaussian subbands. The basis is stored anywa
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from xr_inr.core.latent.tradeoff import NOISE, RATE_SCALE
 
@@ -20,49 +23,97 @@ _LEARNING_RATE = 2e-2
 _WIDER = 3
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Directions to be chosen within the components of a scene."""
+
+    subbands: list[NDArray[np.floating]]
+    """One array a subband, (components, height, width), in quantiser steps."""
+
+    rank: int
+    """How many directions to choose."""
+
+    weight: float
+    """Squared quantiser steps that a bit is worth (lambda)."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Latents of each subband that is not empty."""
+        return tuple(part[0].size for part in self.subbands if part[0].size)
+
+    @property
+    def covariances(self) -> NDArray[np.float64]:
+        """(subbands, components, components) of those that are not empty."""
+        flat = [part.reshape(len(part), -1) for part in self.subbands if part[0].size]
+        return np.stack([part @ part.T / part.shape[1] for part in flat]).astype(np.float64)
+
+
 def rotate(subbands: list[NDArray[np.floating]], rank: int, weight: float) -> NDArray[np.float64]:
     """Return the best `rank` directions within the components that subbands are given of.
 
     Parameters
     ----------
-    subbands
-        One array a subband, (components, height, width), in quantiser steps.
-    rank
-        How many directions to choose.
-    weight
-        Squared quantiser steps that a bit is worth (lambda).
+    subbands, rank, weight
+        As in `Turn`.
 
     Returns
     -------
     ndarray
         (components, rank), orthonormal columns, by falling energy.
     """
-    components = len(subbands[0])
-    flat = [part.reshape(components, -1) for part in subbands if part[0].size]
-    covariances = torch.tensor(np.stack([part @ part.T / part.shape[1] for part in flat]), dtype=torch.float64)
-    counts = torch.tensor([part.shape[1] for part in flat], dtype=torch.float64)
-    total = (covariances * counts[:, None, None]).sum(0)
-    turned = torch.eye(components, rank, dtype=torch.float64)
-    turned += 1e-3 * torch.randn(components, rank, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    (turn,) = rotate_together([Turn(subbands, rank, weight)])
+    return turn
+
+
+def rotate_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
+    """Return the directions of several scenes, each as `rotate` would.
+
+    Parameters
+    ----------
+    turns
+        One a scene, with equal `Turn.counts`.
+    """
+    most = max(turn.rank for turn in turns)
+    # Smaller turns get further directions, each along a component of its own that is empty.
+    components = max(len(turn.subbands[0]) + most - turn.rank for turn in turns)
+    covariances = torch.zeros(len(turns), len(turns[0].counts), components, components, dtype=torch.float64)
+    turned = torch.zeros(len(turns), components, most, dtype=torch.float64)
+    for turn, own, start in zip(turns, covariances, turned, strict=True):
+        count = len(turn.subbands[0])
+        own[:, :count, :count] = torch.from_numpy(turn.covariances)
+        start[:count, : turn.rank] = _first(count, turn.rank)
+        start[count : count + most - turn.rank, turn.rank :] = torch.eye(most - turn.rank)
+    counts = torch.tensor(turns[0].counts, dtype=torch.float64)[:, None]
+    weights = torch.tensor([turn.weight for turn in turns], dtype=torch.float64)[:, None, None]
+    total = (covariances * counts[:, :, None]).sum(1)
     turned.requires_grad_()
     optimiser = torch.optim.Adam([turned])
     for iteration in range(_ITERATIONS):
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * iteration / _ITERATIONS)) + 1e-4
         vectors = torch.linalg.qr(turned)[0]
-        variances = ((covariances @ vectors) * vectors).sum(1)
-        bits = (counts[:, None] * 0.5 * torch.log2(1.0 + RATE_SCALE * variances)).sum()
+        variances = ((covariances @ vectors[:, None]) * vectors[:, None]).sum(2)
+        bits = (weights * counts * 0.5 * torch.log2(1.0 + RATE_SCALE * variances)).sum()
         kept = ((total @ vectors) * vectors).sum()
-        error = (counts[:, None] * variances / (1.0 + NOISE * variances)).sum()
-        cost = (total.trace() - kept + error + weight * bits) / counts.sum()
+        error = (counts * variances / (1.0 + NOISE * variances)).sum()
         optimiser.zero_grad()
-        cost.backward()
+        torch.autograd.backward((error + bits - kept) / counts.sum())
         optimiser.step()
+    found = []
     with torch.no_grad():
         vectors = torch.linalg.qr(turned)[0]
-        order = ((total @ vectors) * vectors).sum(0).argsort(descending=True)
-    found: NDArray[np.float64] = vectors[:, order].numpy()
+        energies = ((total @ vectors) * vectors).sum(1)
+        for turn, directions, energy in zip(turns, vectors, energies, strict=True):
+            order = energy[: turn.rank].argsort(descending=True)
+            found.append(directions[: len(turn.subbands[0]), order].numpy())
     return found
+
+
+def _first(components: int, rank: int) -> Tensor:
+    """Return what an optimisation begins at: about the leading components."""
+    random = torch.Generator().manual_seed(0)
+    noise = torch.randn(components, rank, dtype=torch.float64, generator=random)
+    return torch.eye(components, rank, dtype=torch.float64) + 1e-3 * noise
 
 
 def components_for(rank: int, bands: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from xr_inr.core.latent import context
 from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
 from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
+from xr_inr.core.latent.side_by_side import Layout
 from xr_inr.core.latent.wavelet import Pyramid
 
 _SMALLEST = 2.0**-15
@@ -33,36 +35,45 @@ class Visit:
 
 
 class SoftCoder:
-    """Features and code lengths of all latents of a scene at once.
+    """Features and code lengths of all latents of a scene, or of several chunks, at once.
 
     Parameters
     ----------
     pyramid
         The subbands.
-    rank
-        Number of components.
+    ranks
+        Number of components; those of each chunk where several stand side by side, as `Layout` says. Then the
+        `LatentSide` of methods has scales and offsets of all components, and mean weights of each chunk along a third
+        axis.
     network
         The context network.
     device
         Where tensors live.
     """
 
-    def __init__(self, pyramid: Pyramid, rank: int, network: ContextNetwork, device: torch.device) -> None:
+    def __init__(
+        self, pyramid: Pyramid, ranks: int | Sequence[int], network: ContextNetwork, device: torch.device
+    ) -> None:
         self.pyramid = pyramid
-        self.rank = rank
+        self.network = network
         self.device = device
+        self.layout = Layout((ranks,) if isinstance(ranks, int) else tuple(ranks))
         self._parameters = {
             name: torch.tensor(getattr(network, name), dtype=torch.float32, device=device) for name in SHAPES
         }
-        starts = np.zeros(rank, np.int64)
-        previous = np.zeros(rank, np.int64)
-        last = 0
-        for start, stop in context.groups(rank):
-            starts[start:stop], previous[start:stop] = start, last
-            last = start
+        starts, previous, firsts = np.zeros((3, self.layout.rank), np.int64)
+        for part in self.layout.parts:
+            last = 0
+            for start, stop in context.groups(part.stop - part.start):
+                members = slice(part.start + start, part.start + stop)
+                starts[members], previous[members] = part.start + start, part.start + last
+                last = start
+            firsts[part] = part.start
         self._starts = torch.tensor(starts, device=device)
         self._previous = torch.tensor(previous, device=device)
+        self._firsts = torch.tensor(firsts, device=device)
         self._sizes = torch.tensor(np.maximum(starts - previous, 1), dtype=torch.float32, device=device)[:, None, None]
+        self._chunks = torch.tensor(self.layout.chunks, device=device)
 
     def visits(self, active: np.ndarray) -> list[Visit]:
         """Return the passes of all subbands with the components that are coded in each.
@@ -93,6 +104,8 @@ class SoftCoder:
             sums = torch.cat([torch.zeros_like(here[:1]), here.cumsum(0)])
             before = sums[self._starts]
             last = before - sums[self._previous]
+            if len(self.layout.ranks) > 1:
+                before = before - sums[self._firsts]
             of_groups = context.of_groups(torch, before, last, self._sizes, whole=False)
             found.append(torch.cat([of_pass, of_groups])[:, visit.active].flatten(1))
         return torch.cat(found, 1)
@@ -116,9 +129,16 @@ class SoftCoder:
         """Return which component each coded latent is of, (latents,)."""
         return torch.cat([visit.active.repeat_interleave(visit.place.rows * visit.place.columns) for visit in visits])
 
+    def chunks(self, components: Tensor) -> Tensor:
+        """Return which chunk components are of."""
+        return self._chunks[components]
+
     def means(self, latents: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
         """Return the means of the laws of all coded latents, in quantiser steps, from padded latents."""
         found = []
+        used = np.any(side.mean_weights.reshape(*side.mean_weights.shape[:2], -1), axis=2)
+        weights = torch.tensor(side.mean_weights / context.MEAN_UNIT, dtype=torch.float32, device=self.device)
+        weights = weights.reshape(*used.shape, -1)[:, :, self._chunks, None, None]
         for visit in visits:
             subband = self.pyramid.subbands[visit.place.subband]
             padded = latents[visit.place.subband]
@@ -126,10 +146,9 @@ class SoftCoder:
             row = mean_class(subband.orientation, subband.level)
             first = sum(len(pairs) for pairs in context.KNOWN[: visit.place.number])
             for number, offsets in enumerate(context.KNOWN[visit.place.number]):
-                weight = 0 if row is None else int(side.mean_weights[row, first + number])
-                if weight:
+                if row is not None and used[row, first + number]:
                     around = sum(visit.place.of(padded, *offset) for offset in offsets)
-                    mean = mean + weight / context.MEAN_UNIT * around.clamp(-255, 255)
+                    mean = mean + weights[row, first + number] * around.clamp(-255, 255)
             found.append(mean[visit.active].flatten())
         return torch.cat(found)
 

@@ -111,13 +111,15 @@ class SoftScene:
             Whether gradients reach the first planes through what the network makes of them.
         """
         planes: Tensor = synthesise_unrounded(latents, self.pyramid, torch)
+        return self.with_foretold(planes, foretelling=foretelling)
+
+    def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
+        """Return what latents alone give, (rank, height, width), with what the network says added to later planes."""
         if self.synthesis is None:
             return planes
-        known = planes[: self.synthesis.inputs]
-        if not foretelling:
-            later = planes[self.synthesis.inputs :] + self.synthesis(known.detach()).detach()
-            return torch.cat([known, later])
-        return torch.cat([known, planes[self.synthesis.inputs :] + self.synthesis(known)])
+        known, later = planes[: self.synthesis.inputs], planes[self.synthesis.inputs :]
+        foretold = self.synthesis(known) if foretelling else self.synthesis(known.detach()).detach()
+        return torch.cat([known, later + foretold])
 
     def error(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
         """Return the sum of squared errors, in squared steps; arguments as for `decoded`."""

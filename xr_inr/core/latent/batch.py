@@ -1,0 +1,222 @@
+"""Many chunks fitted at once: their fits go on side by side, and what they ask for is done together."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from xr_inr.core import device as devices
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.aim import Aim
+from xr_inr.core.latent.model import LatentFit, turn_together
+from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.quantise import Sweep, sweep_together
+from xr_inr.core.latent.rotation import Turn
+from xr_inr.core.latent.side_by_side import Layout, SoftScenes
+from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
+from xr_inr.core.monitor import Monitor, Progress
+from xr_inr.core.scene import Scene
+from xr_inr.exceptions import BudgetError
+
+_LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
+"""Latents in one sweep, of which each takes about a kibibyte; a larger chunk is swept alone."""
+
+
+def fit_latent(
+    scene: Scene,
+    preset: LatentPreset,
+    *,
+    budget: int | None,
+    psnr: float | None,
+    measure_psnr: Callable[[dict[Section, bytes]], float],
+    device: torch.device,
+    seed: int,
+    monitor: Monitor,
+) -> LatentResult:
+    """Fit the model to a scene.
+
+    Parameters
+    ----------
+    scene
+        The scene; at least one band must be fitted.
+    preset
+        How thoroughly to fit.
+    budget
+        Bytes of the whole payload, never exceeded; None for a PSNR.
+    psnr
+        PSNR in dB that decoded samples must reach; None for a budget.
+    measure_psnr
+        Returns the PSNR of the samples that sections decode to.
+    device
+        Where to fit; locked while the fit runs.
+    seed
+        Of everything drawn at random.
+    monitor
+        Who listens.
+
+    Returns
+    -------
+    LatentResult
+        The fitted model.
+
+    Raises
+    ------
+    BudgetError
+        When no payload can be that small or that good; the message says what was reached.
+    """
+    aim = Aim(scene, budget, psnr, measure_psnr)
+    (found,) = fit_latents([aim], preset, device=device, seed=seed, monitor=monitor)
+    if isinstance(found, BudgetError):
+        raise found
+    return found
+
+
+def fit_latents(
+    aims: Sequence[Aim], preset: LatentPreset, *, device: torch.device, seed: int, monitor: Monitor
+) -> list[LatentResult | BudgetError]:
+    """Fit the model to several scenes at once.
+
+    Scenes of equal height and width share one tensor program; what one is fitted to does not depend on the others, but
+    for the rounding of floats.
+
+    Parameters
+    ----------
+    aims
+        Scenes, at least one band of each to be fitted, and the target of each.
+    preset
+        How thoroughly to fit.
+    device
+        Where to fit; locked while the fits run.
+    seed
+        Of everything drawn at random for a scene.
+    monitor
+        Who listens. Iterations are those of all scenes together, the PSNR is that of the worst.
+
+    Returns
+    -------
+    list
+        For each scene the fitted model, or why no payload can be that small or that good.
+    """
+    fits = [LatentFit(Task(aim, preset, device, seed, monitor)) for aim in aims]
+    with devices.lock(device):
+        return _Batch(fits, monitor, _LATENTS_AT_ONCE[device.type]).run()
+
+
+class _Batch:
+    """Fits under way, and what each asks for."""
+
+    def __init__(self, fits: Sequence[LatentFit], monitor: Monitor, latents_at_once: int) -> None:
+        self._fits = fits
+        self._monitor = monitor
+        self._latents_at_once = latents_at_once
+        self._steps: dict[int, Steps[LatentResult]] = {number: fit.steps() for number, fit in enumerate(fits)}
+        self._asks: dict[int, Ask | None] = dict.fromkeys(self._steps)
+        self._found: dict[int, LatentResult | BudgetError] = {}
+        self._progress = {number: fit.progress(0.0) for number, fit in enumerate(fits)}
+
+    def run(self) -> list[LatentResult | BudgetError]:
+        """Fit to the end."""
+        while self._asks:
+            try:
+                self._go_on()
+            except KeyboardInterrupt:
+                if not (self._can_be_cut_short() and self._monitor.keep_best(self._whole_progress())):
+                    raise
+                self._cut_short()
+        return [self._found[number] for number in sorted(self._found)]
+
+    def _go_on(self) -> None:
+        """Give some fits what they ask for, and let each go on until it asks again."""
+        for number in [number for number, ask in self._asks.items() if ask is None]:
+            self._send(number, None)
+        kinds = defaultdict(list)
+        for number, ask in self._asks.items():
+            if ask is not None:
+                kinds[_kind(ask)].append(number)
+        for numbers in kinds.values():
+            for part in self._parts(numbers):
+                self._serve(part)
+
+    def _serve(self, numbers: Sequence[int]) -> None:
+        asks = [self._asks[number] for number in numbers]
+        sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
+        if not sweeps:
+            turns = turn_together([ask for ask in asks if isinstance(ask, Turn)])
+            for number, turn in zip(numbers, turns, strict=True):
+                self._send(number, turn)
+            return
+        latents = sweep_together(sweeps)
+        layout = Layout(tuple(len(parts[0]) for parts in latents))
+        joined = [layout.joined(parts) for parts in zip(*latents, strict=True)]
+        errors = SoftScenes([sweep.scene for sweep in sweeps], layout).errors(joined)
+        for number, error in zip(numbers, errors, strict=True):
+            now = self._fits[number].progress(error)
+            # A fit that begins again does not go back.
+            self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
+        for number, found in zip(numbers, latents, strict=True):
+            self._send(number, found)
+        self._monitor.report(self._whole_progress())
+
+    def _send(self, number: int, found: Any) -> None:
+        """Let a fit go on with what it asked for, and keep what it asks for next, or what came of it."""
+        try:
+            self._asks[number] = self._steps[number].send(found)
+        except StopIteration as end:
+            self._end(number, end.value)
+        except BudgetError as error:
+            self._end(number, error)
+
+    def _end(self, number: int, found: LatentResult | BudgetError) -> None:
+        self._found[number] = found
+        self._progress[number] = replace(self._progress[number], iteration=self._fits[number].planned)
+        del self._asks[number]
+
+    def _parts(self, numbers: Sequence[int]) -> Iterator[list[int]]:
+        """Part fits that ask for the same so that no sweep has too many latents."""
+        part: list[int] = []
+        size = 0
+        for number in numbers:
+            ask = self._asks[number]
+            own = ask.size if isinstance(ask, Sweep) else 0
+            if part and size + own > self._latents_at_once:
+                yield part
+                part, size = [], 0
+            part.append(number)
+            size += own
+        yield part
+
+    def _whole_progress(self) -> Progress:
+        """Return where all fits together stand."""
+        known = self._progress.values()
+        done, planned = (
+            sum(counts) for counts in zip(*((one.iteration, one.iterations) for one in known), strict=True)
+        )
+        begun = [one.psnr for one in known if one.psnr > -math.inf]
+        return Progress("fit", done, planned, min(begun, default=-math.inf))
+
+    def _can_be_cut_short(self) -> bool:
+        """Return whether some fit has latents worth keeping, and none was hit where it cannot go on."""
+        open_fits = [(self._fits[number], self._steps[number]) for number in self._asks]
+        return any(fit.rounding for fit, _ in open_fits) and all(
+            fit.rounding or inspect.getgeneratorstate(steps) != inspect.GEN_CLOSED for fit, steps in open_fits
+        )
+
+    def _cut_short(self) -> None:
+        """Leave out the sweeps that are not done."""
+        for number in self._asks:
+            fit = self._fits[number]
+            if fit.rounding:
+                self._steps[number] = fit.cut_short()
+                self._asks[number] = None
+            fit.hurried = True
+
+
+def _kind(ask: Ask) -> tuple[type[Ask], Any]:
+    """Return what tells asks that can be served together from others."""
+    return type(ask), ask.scene.pyramid if isinstance(ask, Sweep) else ask.counts

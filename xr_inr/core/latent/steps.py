@@ -1,0 +1,71 @@
+"""What a latent fit is given, what it asks for on its way, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.aim import Aim, Sections
+from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.quantise import Sweep
+from xr_inr.core.latent.rotation import Turn
+from xr_inr.core.latent.smallest import mean_only
+from xr_inr.core.monitor import Monitor
+from xr_inr.core.scene import Scene
+
+
+@dataclass(frozen=True)
+class LatentResult:
+    """A fitted model, ready to be put into a payload."""
+
+    sections: Sections
+    """The sections that hold it."""
+
+    rank: int
+    """Components."""
+
+    width: int
+    """Hidden width of the sinusoidal network; 0 without one."""
+
+    sweeps: int
+    """Sweeps done."""
+
+    interrupted: bool = False
+    """Whether it was cut short and kept on a person's word."""
+
+    @classmethod
+    def mean_only(cls, scene: Scene) -> LatentResult:
+        """Return the model that is no more than a mean spectrum."""
+        return cls({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be fitted."""
+
+    aim: Aim
+    """The scene, of which at least one band must be fitted, and the target."""
+
+    preset: LatentPreset
+    """How thoroughly to fit."""
+
+    device: torch.device
+    """Where to fit."""
+
+    seed: int
+    """Of everything drawn at random."""
+
+    monitor: Monitor
+    """Who is told what is worth a line."""
+
+
+Ask = Sweep | Turn
+"""What a fit asks for: it is sent latents, or directions."""
+
+Found = TypeVar("Found")
+Steps = Generator[Ask, Any, Found]
+"""Part of a fit, and what it finds."""
