@@ -11,6 +11,7 @@ from benchmarks.ingredients import UNCHANGED, basis_variants, contexts, own_netw
 from benchmarks.ingredients.variant import Task, VanishedNameError, Variant, constant, replaced
 from benchmarks.ingredients.variants import VARIANTS
 from benchmarks.pretraining.fit import FitSettings
+from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.latent import aim, basis, context, model, quantise, rotation
@@ -18,6 +19,7 @@ from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import Rounder
+from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import Pyramid, analyse
@@ -197,7 +199,7 @@ def test_network_of_the_scale_alone_gives_what_is_stored_less_two_whatever_else_
     stored = np.arange(40)
     features[contexts.COLUMNS["stored scale"]] = 2 * stored
     for place in ((0, 0, 0), (3, 2, 1), (1, 3, 4)):
-        indices = network.scale_indices(network.first_sums(features, slice(None), place), np.zeros(40, np.int32))
+        indices = ScaleIndices(network, NUMPY)(features, place, np.zeros(40, np.float32))
         np.testing.assert_array_equal(indices, np.maximum(stored - 2, 0))
 
 

@@ -122,18 +122,21 @@ def _walk(
     *,
     arrays: Arrays = NUMPY,
 ) -> list[Array]:
-    rank = side.scales.shape[1]
-    shapes = [(rank, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
-    latents = [arrays.zeros(shape, "int32") for shape in shapes]
-    padded = [arrays.zeros(shape, "float32") for shape in shapes]
-    scales = np.stack([side.scales[scale_row(index)] for index in range(len(shapes))]).astype(np.float32)
+    components = side.scales.shape[1]
+    # Those after the last that is coded anywhere would change no feature of those before.
+    rank = int(np.flatnonzero((side.scales > 0).any(axis=0)).max(initial=-1)) + 1
+    borders = [(subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
+    latents = [arrays.zeros((components, *border), "int32") for border in borders]
+    padded = [arrays.zeros((rank, *border), "float32") for border in borders]
+    scales = np.stack([side.scales[scale_row(index), :rank] for index in range(len(borders))]).astype(np.float32)
     surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(scales), whole=True)
-    component_offsets = arrays.put((side.offsets / OFFSET_UNIT).astype(np.float32)[:, None])
+    component_offsets = arrays.put((side.offsets[:rank] / OFFSET_UNIT).astype(np.float32)[:, None])
     scale_indices = ScaleIndices(network, arrays)
     groups = context.groups(rank)
     chosen_of = [[_chosen(row > 0, *group) for group in groups] for row in side.scales]
-    room = arrays.zeros((context.FEATURES * rank * max(math.prod(shape[1:]) for shape in shapes),), "float32")
-    for place in context.places(pyramid):
+    places = context.places(pyramid)
+    room = arrays.zeros((context.FEATURES * rank * max(place.rows * place.columns for place in places),), "float32")
+    for place in places:
         subband = pyramid.subbands[place.subband]
         if not (side.scales[scale_row(place.subband)] > 0).any():
             continue
@@ -144,11 +147,11 @@ def _walk(
         weights = mean_class(subband.orientation, subband.level)
         means = np.zeros((rank, points), np.int32)
         if weights is not None:
-            found = _means(place, latents[place.subband], side.mean_weights[weights], arrays.xp)
+            found = _means(place, latents[place.subband][:rank], side.mean_weights[weights], arrays.xp)
             means = arrays.get(found.reshape(rank, points))
         given = None
         if known is not None:
-            given = known[place.subband][(slice(None), *_lattice(place))].reshape(rank, points)
+            given = known[place.subband][(slice(rank), *_lattice(place))].reshape(rank, points)
         target, target_magnitudes = place.of(latents[place.subband]), place.of(padded[place.subband])
         biases = place.number, subband.orientation, subband.level
         offsets = arrays.xp.broadcast_to(component_offsets, (rank, points))
@@ -176,11 +179,12 @@ def _walk(
 
 
 def _chosen(active: NDArray[np.bool_], start: int, stop: int) -> slice | NDArray[np.intp] | None:
-    """Return which components of a group are coded: a slice where all are, which copies nothing; None if none is."""
-    part = active[start:stop]
-    if part.all():
-        return slice(start, stop)
-    return start + np.flatnonzero(part) if part.any() else None
+    """Return which components of a group are coded: a slice where they adjoin, which copies nothing; or None."""
+    found = start + np.flatnonzero(active[start:stop])
+    if not len(found):
+        return None
+    first, last = int(found[0]), int(found[-1])
+    return slice(first, last + 1) if last - first + 1 == len(found) else found
 
 
 def _lattice(place: context.Place) -> tuple[slice, slice]:
