@@ -2,7 +2,7 @@
 
 python -m benchmarks run          scenes x codecs x rates; only what has no row yet is measured
 python -m benchmarks paper        the paper's experiments; fits that were cut short go on
-python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth with pixels and bytes
+python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth, many arrays at once
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
@@ -50,10 +50,14 @@ def _paper(options: Options) -> None:
 
 
 def _speed(options: Options) -> None:
+    from benchmarks.speed import batch  # noqa: PLC0415
     from benchmarks.speed import run as speed  # noqa: PLC0415
 
-    for kind in speed.KINDS if options.kind == "all" else (options.kind,):
-        speed.run(kind, options.repeats)
+    for kind in (*speed.KINDS, batch.TABLE) if options.kind == "all" else (options.kind,):
+        if kind == batch.TABLE:
+            batch.run(options.repeats)
+        else:
+            speed.run(kind, options.repeats)
 
 
 def _downstream(options: Options) -> None:
@@ -177,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--minutes", type=float, help="stop then, and go on from there in the next run")
     paper.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     speed = known["speed"]
-    speed.add_argument("kind", nargs="?", choices=("speed", "scaling", "all"), default="all")
+    speed.add_argument("kind", nargs="?", choices=("speed", "scaling", "batch", "all"), default="all")
     speed.add_argument("--repeats", type=int, default=3, help="of every measurement; the median counts")
     networks = known["networks"]
     networks.add_argument("--steps", type=int, default=pretraining.STEPS, help="of the optimiser (%(default)s)")

@@ -22,6 +22,7 @@ from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
 from benchmarks.provenance import provenance
 from benchmarks.scenes import MAIN
+from benchmarks.speed import batch
 from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
@@ -206,6 +207,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "speed": lambda _: speed_tables.tables().get("speed", UNMEASURED),
     "spectra": lambda _: speed_tables.tables().get("spectra", UNMEASURED),
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
+    "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
     "ingredients": lambda _: ingredient_tables.ingredients(),
     "ingredient_studies": lambda _: study_tables.studies(),
