@@ -7,6 +7,7 @@ python -m benchmarks downstream   classification and index maps on the decoded s
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
+python -m benchmarks studies      what was tried outside the latent model and not built
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
 python -m benchmarks table        the tables in README.md and docs, the figures of the package's presets
@@ -90,6 +91,12 @@ def _ingredients(options: Options) -> None:
     )
 
 
+def _studies(options: Options) -> None:
+    from benchmarks.ingredients.studies import run as studies  # noqa: PLC0415 - loads torch
+
+    studies.run(options.scenes)
+
+
 def _variant(name: str) -> str:
     """Return the name of a variant; its module is loaded only where one is named."""
     from benchmarks.ingredients.variants import VARIANTS  # noqa: PLC0415 - loads torch
@@ -142,6 +149,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "storage": _storage,
     "networks": _networks,
     "ingredients": _ingredients,
+    "studies": _studies,
     "bd": _bd,
     "plot": _plot,
     "table": _table,
@@ -191,6 +199,8 @@ def _parser() -> argparse.ArgumentParser:
     varied.add_argument("--variants", nargs="+", type=_variant, metavar="VARIANT", help="all if none is named")
     varied.add_argument("--preset", choices=LATENT_PRESETS, default=ingredients.PRESET, help="(%(default)s)")
     varied.add_argument("--again", action="store_true", help="measure also what has a row")
+    studied = known["studies"]
+    studied.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
     return parser
 
 

@@ -16,6 +16,7 @@ from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
 from benchmarks.downstream import tables as downstream_tables
 from benchmarks.ingredients import tables as ingredient_tables
+from benchmarks.ingredients.studies import tables as study_tables
 from benchmarks.paper import length
 from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
@@ -209,6 +210,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
     "ingredients": lambda _: ingredient_tables.ingredients(),
+    "ingredient_studies": lambda _: study_tables.studies(),
 }
 """The tables by the names that markers take."""
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from xr_inr.core.latent.latents import LatentSide
-from xr_inr.core.latent.quantise import side_of, whole
+from xr_inr.core.latent.quantise import Rounder, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, Visit, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import Steps
@@ -77,7 +77,7 @@ def after_sweeps(sweeps: Callable[[Any], Steps[None]]) -> Callable[[Any], Steps[
             self._latents, self._weight = refine(
                 self._latents,
                 self._scene,
-                self._rounder.soft,
+                self._rounder,
                 self._weight,
                 schedule=Schedule(iterations, start),
                 seed=self._seed,
@@ -130,7 +130,7 @@ class Schedule:
 def refine(
     latents: Latents,
     scene: SoftScene,
-    soft: SoftCoder,
+    rounder: Rounder,
     weight: float,
     *,
     schedule: Schedule,
@@ -145,8 +145,8 @@ def refine(
         Whole numbers to start from.
     scene
         What they should give; its network's weights are moved in place.
-    soft
-        Code lengths.
+    rounder
+        Tells code lengths, under its offsets of components as they are.
     weight
         Squared quantiser steps that a bit is worth (lambda).
     schedule
@@ -169,7 +169,8 @@ def refine(
     networks = Soap(scene.synthesis.parameters) if scene.synthesis is not None else None
     random = torch.Generator().manual_seed(seed)
     every = max(1, schedule.iterations // _REFRESHES)
-    side = side_of(whole(latents), scene.pyramid)
+    soft, offsets = rounder.soft, rounder.offsets
+    side = side_of(whole(latents), scene.pyramid, offsets)
     visits = soft.visits(side.scales > 0)
     if not visits:
         return latents, weight
@@ -177,11 +178,11 @@ def refine(
     for iteration, share in schedule.shares():
         if iteration and iteration % every == 0:
             rounded = _rounded(moved, live)
-            side = side_of(whole(rounded), scene.pyramid)
+            side = side_of(whole(rounded), scene.pyramid, offsets)
             if share >= _STEERED:
                 weight = steer(rounded, weight)
             # Components that happen to be all zero now may still wake up.
-            side = LatentSide(side.scales.clip(min=1), side.mean_weights)
+            side = replace(side, scales=side.scales.clip(min=1))
         temperature, noise = schedule.temperature(share), schedule.noise(share)
         softened = []
         for part, alive in zip(moved, live, strict=True):
@@ -208,7 +209,8 @@ def soft_round(values: Tensor, temperature: float) -> Tensor:
 def _bits(latents: Latents, soft: SoftCoder, side: LatentSide, visits: list[Visit], biases: Tensor) -> Tensor:
     features = soft.features(bordered([soft_magnitudes(part) for part in latents]), side, visits)
     means = soft.means(bordered(latents), side, visits)
-    return code_lengths(soft.gather(latents, visits), means, soft.indices(features, biases)).sum()
+    offsets = torch.from_numpy(side.offsets).to(biases)[soft.components(visits)]
+    return code_lengths(soft.gather(latents, visits), means, soft.indices(features, biases, offsets)).sum()
 
 
 def _between(ends: tuple[float, float], share: float) -> float:

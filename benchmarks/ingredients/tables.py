@@ -113,8 +113,8 @@ class _Line:
             name + _OVERSTATED * self.variant.overstated,
             self.variant.what,
             self.variant.kept,
-            *(_percent(None if one is None else one.delta.rate_percent) for one in self.found),
-            _percent(None if math.isnan(self.mean) else self.mean),
+            *(_figure(one) for one in self.found),
+            NOTHING if math.isnan(self.mean) else _percent(self.mean),
             f"{min(covered):.0%}" if covered else NOTHING,
             f"{own / unchanged:.2f}" if measured else NOTHING,
         ]
@@ -145,16 +145,27 @@ def _or_last(value: float) -> float:
     return math.inf if math.isnan(value) else value
 
 
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:+.1f} %"
+def _figure(worth: Worth | None) -> str:
+    """Return the BD-rate, or the BD-PSNR where curves have no PSNR in common."""
+    if worth is None:
+        return NOTHING
+    if worth.delta.rate_percent is not None:
+        return _percent(worth.delta.rate_percent)
+    return NOTHING if worth.delta.psnr_db is None else f"{worth.delta.psnr_db:+.1f} dB"
+
+
+def _percent(value: float) -> str:
+    # Adding 0 makes a rounded -0.0 positive.
+    return f"{round(value, 1) + 0.0:+.1f} %"
 
 
 def _introduction(rows: Sequence[Row], shown: Sequence[str]) -> str:
     note = (
         f"BD-rate against the unchanged model of the same code and preset, `{PRESET}` where none is named: more bytes "
-        "(+) or fewer (-) at equal PSNR, so a positive figure is what an ingredient that was taken away is worth. "
-        "*Overlap* is the smallest share, over the scenes, of the unchanged model's range of PSNR that the figure is "
-        "over; *time* is processor time of encoding over that of the unchanged model. "
+        "(+) or fewer (-) at equal PSNR, so a positive figure is what an ingredient that was taken away is worth; "
+        "in dB at equal size where the curves have no PSNR in common. *Overlap* is the smallest share, over the "
+        "scenes, of the unchanged model's range of PSNR that the figure is over; *time* is processor time of encoding "
+        "over that of the unchanged model. "
         f"{_OVERSTATED}: the shipped context network was fitted with the ingredient and not anew without it, so that "
         "the figure overstates its worth."
     )

@@ -5,21 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.ingredients.basis_variants import BASIS, YES
 from benchmarks.ingredients.contexts import networks, scale_alone, without
 from benchmarks.ingredients.variant import Variant, constant
-from xr_inr.core.latent import basis
-from xr_inr.core.latent.basis import LatentBasis
-from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, first_latents
 from xr_inr.core.latent.soft_scene import SoftScene
-from xr_inr.core.latent.wavelet import PLANE_BITS, analyse, synthesise_unrounded
+from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 
 Latents = list[Tensor]
 """Whole numbers, one tensor a subband, (rank, height, width)."""
@@ -27,7 +24,6 @@ Latents = list[Tensor]
 Sweep = Callable[[Rounder, Latents, SoftScene, float, float], Latents]
 """`Rounder.sweep`."""
 
-YES = "yes"
 ALL = 1.0
 """Share of the latents that one sweep decides on."""
 
@@ -35,59 +31,6 @@ ALL = 1.0
 def _leading(subbands: list[NDArray[Any]], rank: int, _weight: float) -> NDArray[np.float64]:
     """Choose the leading components as they are."""
     return np.eye(len(subbands[0]), rank)
-
-
-class _AsTurned:
-    """Remembers how the directions of a fit were turned, and gives them as the basis."""
-
-    def __init__(self) -> None:
-        self._turn: NDArray[np.float64] = np.zeros((0, 0))
-
-    def remembering(self, rotate: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
-        """Return what turns directions and lets `basis` know."""
-
-        def remembered(subbands: list[NDArray[Any]], rank: int, weight: float) -> NDArray[np.float64]:
-            self._turn = rotate(subbands, rank, weight)
-            return self._turn
-
-        return remembered
-
-    def basis(self, planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
-        """Return the turned directions, rounded as ever."""
-        directions = source.vectors[:, : len(self._turn)] @ self._turn
-        energies = np.square(planes * 2.0**-PLANE_BITS, dtype=np.float64).sum(axis=1)
-        return LatentBasis.quantise(source.mean / step, directions, energies, planes.shape[1], step)
-
-
-_AS_TURNED = _AsTurned()
-
-
-def _one_step(quantise: Callable[..., LatentBasis]) -> object:
-    """Round all directions as one of mean energy would be: the best step that all can share."""
-
-    def rounded(
-        mean: NDArray[np.float64],
-        directions: NDArray[np.float64],
-        energies: NDArray[np.float64],
-        pixels: int,
-        step: float,
-    ) -> LatentBasis:
-        return quantise(mean, directions, np.full_like(energies, energies.mean()), pixels, step)
-
-    return staticmethod(rounded)
-
-
-def _entries_as_they_are(to_bytes: Callable[[LatentBasis], bytes]) -> Callable[[LatentBasis], bytes]:
-    """Store no direction as differences: what is no shorter than the entries is not chosen."""
-
-    def stored(self: LatentBasis) -> bytes:
-        differences = vars(basis)["_differences"]
-        with mock.patch.object(
-            basis, "_differences", lambda values: differences(values) if values is self.mean_levels else values
-        ):
-            return to_bytes(self)
-
-    return stored
 
 
 def _no_weights(fit: Callable[..., NDArray[np.int32]]) -> Callable[..., NDArray[np.int32]]:
@@ -145,25 +88,7 @@ TAKEN_AWAY = (
         kept=YES,
         replaces={"model.rotate": constant(_leading)},
     ),
-    Variant(
-        "no least squares",
-        "The turned directions are the basis; it is not fitted to the decoded planes in the end.",
-        kept=YES,
-        replaces={"model.rotate": _AS_TURNED.remembering, "assembly._basis": constant(_AS_TURNED.basis)},
-    ),
-    Variant(
-        "one basis step",
-        "One step for the entries of all directions, the best that all can share, in place of one by each plane's "
-        "energy.",
-        kept=YES,
-        replaces={"basis.LatentBasis.quantise": _one_step},
-    ),
-    Variant(
-        "no basis differences",
-        "Directions are stored entry by entry, never as differences along the bands (DPCM).",
-        kept=YES,
-        replaces={"basis.LatentBasis.to_bytes": _entries_as_they_are},
-    ),
+    *BASIS,
     Variant(
         "no neighbour means",
         "The law of every latent has a mean of 0, not a weighted sum of its neighbours.",
@@ -178,10 +103,22 @@ TAKEN_AWAY = (
         preset={"synthesis_widths": ()},
     ),
     Variant(
+        "no components without latents",
+        "The sinusoidal network foretells components that have latents, and none beyond them.",
+        kept=YES,
+        replaces={"foretold.MOST_BEYOND": constant(0)},
+    ),
+    Variant(
         "no context network",
         "The law of a latent has the scale that is stored for its component and level, whatever is decoded around it.",
         kept=YES,
         replaces=networks(scale_alone),
+    ),
+    Variant(
+        "no offsets",
+        "The context network speaks alike for all components; none has an offset of its laws' scales.",
+        kept=YES,
+        replaces={"quantise.Rounder._reconsider_offsets": constant(lambda *_: None)},
     ),
     *(
         Variant(
@@ -209,6 +146,7 @@ TAKEN_AWAY = (
             "soft.TAIL_SHARE": constant(0.0),
             "symbols.probabilities": _own_tables,
             "parameters.probabilities": _own_tables,
+            "parameters._table_bits": _own_tables,
         },
         overstated=True,
     ),

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from benchmarks import scenes
 from xr_inr.core.latent.latents import Latents, LatentSide, encode_latents, scale_row
-from xr_inr.core.latent.model import WEIGHT
 from xr_inr.core.latent.network import ContextNetwork
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, first_latents, side_of, whole
 from xr_inr.core.latent.rotation import components_for, rotate
 from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.scene import prepare_scene
 

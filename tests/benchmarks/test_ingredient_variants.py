@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.ingredients import UNCHANGED, contexts, own_network, refinement, variant
+from benchmarks.ingredients import UNCHANGED, basis_variants, contexts, own_network, refinement, variant
 from benchmarks.ingredients.variant import Task, VanishedNameError, Variant, constant, replaced
 from benchmarks.ingredients.variants import VARIANTS
 from benchmarks.pretraining.fit import FitSettings
+from xr_inr.core.arrays import NUMPY
+from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
-from xr_inr.core.latent import aim, context, model, quantise, rotation
+from xr_inr.core.latent import aim, basis, context, model, quantise, rotation
+from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
-from xr_inr.core.latent.soft import SoftCoder
+from xr_inr.core.latent.quantise import Rounder
+from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.metrics import compare
 from xr_inr.core.request import FitRequest
@@ -27,6 +32,7 @@ PRESET = dataclasses.replace(
 MOST = {"sweeps": 3, "synthesis_iterations": 50}
 """What variants may ask for here."""
 
+BANDS = 12
 OTHERS = [name for name in VARIANTS if name != UNCHANGED]
 
 
@@ -37,7 +43,7 @@ def curved_scene():
     smooth = np.stack([np.sin(rows + columns / 2), np.cos(1.5 * columns) * np.sin(rows), np.sin(2 * rows - columns)])
     a, b, c = smooth + random.normal(0, 0.2, smooth.shape)
     later = (250 * np.sin(3 * a), 200 * np.cos(2 * b + c), 150 * np.sin(2.5 * c), 120 * a * b, 100 * np.cos(3 * a))
-    directions = np.linalg.qr(random.normal(size=(12, 8)))[0]
+    directions = np.linalg.qr(random.normal(size=(BANDS, 8)))[0]
     cube = np.tensordot(directions, np.stack([900 * a, 700 * b, 500 * c, *later]), 1)
     return np.rint(cube - cube.min()).astype(np.uint16)
 
@@ -84,6 +90,32 @@ def test_variant_gives_another_payload_that_decodes_to_what_it_was_made_for(name
     made, _, decoded = encoded(name)
     assert made.payload != encoded(UNCHANGED)[0].payload, f"{name!r} changes nothing: the model no longer asks for it"
     assert compare(curved_scene(), decoded).psnr == made.figures.psnr > 30
+
+
+def basis_of(name):
+    """Return the spectral basis that a variant stored."""
+    return LatentBasis.from_bytes(read_container(encoded(name)[0].payload)[1][Section.LATENT_BASIS], BANDS)
+
+
+def test_directions_that_were_not_fitted_are_orthonormal():
+    directions = basis_of("no least squares").directions
+    np.testing.assert_allclose(directions.T @ directions, np.eye(directions.shape[1]), atol=0.05)
+
+
+def test_one_step_for_all_directions_is_one():
+    assert len(set(basis_of(UNCHANGED).direction_bits)) > 1
+    assert len(set(basis_of("one basis step").direction_bits)) == 1
+
+
+@pytest.mark.parametrize("scales", [(3, 3, 3), (9, 20, 2)])
+def test_columns_under_fixed_laws_are_read_as_they_were_written(monkeypatch, scales):
+    monkeypatch.setattr(basis_variants, "_column_scales", lambda _: np.array(scales))
+    levels = np.random.default_rng(0).integers(-40, 40, (7, 3))
+    encoder = SymbolEncoder()
+    with VARIANTS["fixed basis laws"].in_force(None):
+        basis.write_columns(encoder, levels)
+        read = basis.read_columns(SymbolDecoder(encoder.getvalue()), *levels.shape)
+    np.testing.assert_array_equal(read, levels)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -167,7 +199,7 @@ def test_network_of_the_scale_alone_gives_what_is_stored_less_two_whatever_else_
     stored = np.arange(40)
     features[contexts.COLUMNS["stored scale"]] = 2 * stored
     for place in ((0, 0, 0), (3, 2, 1), (1, 3, 4)):
-        indices = network.scale_indices(network.first_sums(features, slice(None), place))
+        indices = ScaleIndices(network, NUMPY)(features, place, np.zeros(40, np.float32))
         np.testing.assert_array_equal(indices, np.maximum(stored - 2, 0))
 
 
@@ -190,17 +222,18 @@ def test_refinement_lessens_squared_error_plus_weighted_bits():
     pyramid, weight = Pyramid.of((20, 22)), 0.14
     planes = torch.from_numpy(curved_scene()[:3].astype(np.float32)) / 60.0
     scene = SoftScene(planes - planes.mean(), None, pyramid)
-    soft = SoftCoder(pyramid, 3, shipped(), torch.device("cpu"))
+    rounder = Rounder(pyramid, 3, shipped(), torch.device("cpu"), seed=0)
+    soft = rounder.soft
     start = [part.round() for part in analyse(scene.planes, pyramid, torch)]
 
     def cost(latents):
-        side = refinement.side_of(refinement.whole(latents), pyramid)
+        side = quantise.side_of(quantise.whole(latents), pyramid, rounder.offsets)
         visits = soft.visits(side.scales > 0)
         return scene.error(latents) + weight * refinement._bits(latents, soft, side, visits, soft.biases(visits))
 
     schedule = refinement.Schedule(iterations=60)
     refined, kept = refinement.refine(
-        start, scene, soft, weight, schedule=schedule, seed=0, steer=lambda _, weight: weight
+        start, scene, rounder, weight, schedule=schedule, seed=0, steer=lambda _, weight: weight
     )
     assert all(torch.equal(part, part.round()) for part in refined)
     assert kept == weight

@@ -23,8 +23,9 @@ KLT, SEED = "plain klt", "another seed"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """No results yet, and scenes of a single sample."""
+    """No results yet, scenes of a single sample, and no fit but those that are asked for."""
     monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(variation, "_warm_up", lambda: None)
     monkeypatch.setattr(scenes, "load", lambda _: np.zeros((1, 1, 1), np.uint16))
     return tmp_path
 
@@ -214,6 +215,11 @@ def test_table_has_the_bd_rate_of_each_scene_and_the_mean():
         curve(KLT, PAVIA, 40.0, encode_cpu_s="7"),
     )
     assert cells_of(KLT) == ["yes", "+25.9 %", "+0.0 %", "+12.9 %", "89%", "1.10"]
+
+
+def test_curves_without_a_psnr_in_common_are_compared_at_equal_size():
+    stored(curve(UNCHANGED, JASPER, 40.0), curve(KLT, JASPER, 28.0))
+    assert cells_of(KLT)[:4] == ["yes", "-12.0 dB", "-", "-"]
 
 
 def test_mean_is_of_all_scenes_or_none():

@@ -16,9 +16,13 @@ from benchmarks.pretraining.contexts import contexts_of
 from benchmarks.pretraining.examples import SCENES, VIEWS, View, examples_of
 from benchmarks.pretraining.fit import FitSettings, Lesson, fit_network
 from benchmarks.pretraining.trainable import TrainableContext
+from xr_inr.core.arrays import NUMPY
+from xr_inr.core.latent import latents
 from xr_inr.core.latent.latents import encode_latents
-from xr_inr.core.latent.network import LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
+from xr_inr.core.latent.network import LARGEST_WEIGHT, OFFSET_UNIT, SHAPES, ContextNetwork, shipped
+from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.soft import code_lengths
+from xr_inr.core.latent.symbols import SymbolEncoder
 
 NAMES = ("first", "second")
 SHAPE = (6, 24, 21)
@@ -55,22 +59,24 @@ def changed(trainable, name, values):
     return trainable
 
 
-class Recording(ContextNetwork):
-    """A network that keeps the indices it tells a coder."""
+class Recording(SymbolEncoder):
+    """An encoder that keeps the indices it is told."""
 
-    told: list
+    def __init__(self):
+        super().__init__()
+        self.told = []
 
-    def scale_indices(self, sums, offsets):
-        found = super().scale_indices(sums, offsets)
-        self.told.append(found)
-        return found
+    def put(self, values, scales, means):
+        self.told.append(scales)
+        super().put(values, scales, means)
 
 
 def indices_of(example, network):
     """The index of each latent's scale, as the coder hears it."""
-    recording = Recording(**{name: getattr(network, name) for name in SHAPES})
-    object.__setattr__(recording, "told", [])
-    encode_latents(example.latents, example.side, example.pyramid, recording)
+    recording = Recording()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latents, "SymbolEncoder", lambda: recording)
+        encode_latents(example.latents, example.side, example.pyramid, network)
     return np.concatenate(recording.told)
 
 
@@ -117,12 +123,11 @@ def test_contexts_are_those_of_the_coder(examples):
     for one in examples:
         contexts = contexts_of(one, shipped())
         features, places = contexts.features.numpy().T.astype(np.float32), contexts.places.numpy().astype(int)
-        sums = shipped().first_sums(features, slice(None), None)
-        biases = (
-            table[places[:, column]]
-            for column, table in enumerate((shipped().of_pass, shipped().of_orientation, shipped().of_level))
-        )
-        indices = shipped().scale_indices(sums + sum(biases).T.astype(np.float32), contexts.offsets.numpy())
+        indices = np.zeros(one.count, int)
+        for place in np.unique(places, axis=0):
+            there = (places == place).all(axis=1)
+            offsets = contexts.offsets.numpy()[there].astype(np.float32) / OFFSET_UNIT
+            indices[there] = ScaleIndices(shipped(), NUMPY)(features[:, there], tuple(place.tolist()), offsets)
         assert len(contexts) == one.count
         np.testing.assert_array_equal(indices, indices_of(one, shipped()))
 

@@ -88,9 +88,11 @@ class Example:
     sections: dict
 
 
-def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0):
-    """Return the sections of a whole latent model."""
+def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0, silent=()):
+    """Return the sections of a whole latent model; the latents of `silent` components are all zero."""
     latents = make_latents(size, rank, seed=seed)
+    for part in latents:
+        part[list(silent)] = 0
     side = make_side(latents, size, seed=seed)
     sections = {
         Section.LATENT_BASIS: make_basis(bands, rank, seed=seed).to_bytes(),

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xr_inr.core.decode import Payload, decode
-from xr_inr.core.latent.reading import LatentReader
+from xr_inr.core.latent.reading import PlaneWindow
 from xr_inr.core.request import MODELS
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.exceptions import RequestError
@@ -99,13 +99,13 @@ def evaluated(monkeypatch):
     counts = []
 
     def counted(evaluate):
-        def counting(self, rows, *others):
-            counts.append(len(rows))
-            return evaluate(self, rows, *others)
+        def counting(self, rows, columns, *others):
+            counts.append(np.broadcast(rows, columns).size)
+            return evaluate(self, rows, columns, *others)
 
         return counting
 
-    for kind, name in ((Evaluator, "_evaluate"), (LatentReader, "__call__")):
+    for kind, name in ((Evaluator, "_evaluate"), (PlaneWindow, "__call__")):
         monkeypatch.setattr(kind, name, counted(getattr(kind, name)))
     return counts
 

@@ -34,22 +34,31 @@ def reader_of(example, **changed):
     return LatentReader(sections, example.bands, example.size)
 
 
+def samples(reader, rows, columns, bands):
+    """Return samples at index arrays, of the smallest window around them."""
+    within = reader.within((rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1))
+    return within(rows, columns, np.asarray(bands, np.intp))
+
+
 def every_sample(reader, example):
-    rows, columns = (part.ravel() for part in np.indices(example.size))
-    return reader(rows, columns, np.arange(example.bands)).reshape(example.bands, *example.size)
+    return samples(reader, *np.ogrid[: example.size[0], : example.size[1]], np.arange(example.bands))
+
+
+def expected_samples(example):
+    """Return what latents, network and basis give, one after the other."""
+    planes = synthesise(example.latents, Pyramid.of(example.size)).reshape(RANK, -1)
+    if Section.LATENT_SYNTHESIS in example.sections:
+        network = SineSynthesis.from_bytes(example.sections[Section.LATENT_SYNTHESIS], RANK)
+        planes[network.inputs :] += network(planes[: network.inputs])
+    basis = LatentBasis.from_bytes(example.sections[Section.LATENT_BASIS], example.bands)
+    return basis.spectra(planes, np.arange(example.bands)).reshape(-1, *example.size)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (24, 27)], ids=str)
 @pytest.mark.parametrize("synthesis", [True, False], ids=["synthesis", "wavelet-alone"])
 def test_samples_are_the_basis_applied_to_the_planes(size, synthesis):
     example = make_example(size, synthesis=synthesis)
-    planes = synthesise(example.latents, Pyramid.of(size)).reshape(RANK, -1)
-    if synthesis:
-        network = SineSynthesis.from_bytes(example.sections[Section.LATENT_SYNTHESIS], RANK)
-        planes[network.inputs :] += network(planes[: network.inputs])
-    basis = LatentBasis.from_bytes(example.sections[Section.LATENT_BASIS], example.bands)
-    expected = basis.spectra(planes, np.arange(example.bands)).reshape(-1, *size)
-    np.testing.assert_array_equal(every_sample(reader_of(example), example), expected)
+    np.testing.assert_array_equal(every_sample(reader_of(example), example), expected_samples(example))
 
 
 def test_samples_are_the_same_however_they_are_asked_for():
@@ -58,28 +67,82 @@ def test_samples_are_the_same_however_they_are_asked_for():
     rows, columns = drawn(0, 23, 50), drawn(0, 26, 50, 1)
     for bands in ([0, 1, 2, 3, 4], [3], [4, 0, 0], []):
         chosen = np.array(bands, np.intp)
-        np.testing.assert_array_equal(reader(rows, columns, chosen), whole[chosen][:, rows, columns])
+        np.testing.assert_array_equal(samples(reader, rows, columns, chosen), whole[chosen][:, rows, columns])
+        crossing = np.ix_(rows[:7], columns[:5])
+        np.testing.assert_array_equal(samples(reader, *crossing, chosen), whole[chosen][:, *crossing])
     for point in range(50):
-        alone = reader(rows[point : point + 1], columns[point : point + 1], np.arange(5))
+        reader = reader_of(EXAMPLE) if point < 5 else reader
+        alone = samples(reader, rows[point : point + 1], columns[point : point + 1], np.arange(5))
         np.testing.assert_array_equal(alone, whole[:, rows[point : point + 1], columns[point : point + 1]])
 
 
-def test_samples_of_no_points_need_no_points():
-    assert reader_of(EXAMPLE)(np.zeros(0, np.intp), np.zeros(0, np.intp), np.arange(3)).shape == (3, 0)
+SPANS = [st.integers(0, size - 1).flatmap(lambda low, size=size: st.tuples(st.just(low), st.integers(low + 1, size)))
+         for size in EXAMPLE.size]  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(*SPANS), min_size=1, max_size=6))
+def test_windows_are_parts_of_the_whole_in_any_succession(windows):
+    whole, reader = every_sample(reader_of(EXAMPLE), EXAMPLE), reader_of(EXAMPLE)
+    for rows, columns in windows:
+        found = samples(reader, *np.ogrid[slice(*rows), slice(*columns)], np.arange(EXAMPLE.bands))
+        np.testing.assert_array_equal(found, whole[:, slice(*rows), slice(*columns)])
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """What a reader makes: 'latents', and the windows of planes."""
+    steps = []
+    decode_latents, synthesise = reading.decode_latents, reading.synthesise
+    monkeypatch.setattr(reading, "decode_latents", lambda *given: steps.append("latents") or decode_latents(*given))
+    monkeypatch.setattr(reading, "synthesise", lambda *given: steps.append(given[2]) or synthesise(*given))
+    return steps
+
+
+def test_only_the_window_asked_for_is_made(made):
+    reader, window = reader_of(EXAMPLE), ((3, 5), (20, 27))
+    for _ in range(3):
+        reader.within(*window)
+        reader.within((4, 5), (21, 26))
+    assert made == ["latents", window]
+
+
+def test_whole_planes_are_made_once_windows_have_cost_as_much(made):
+    reader, pyramid = reader_of(EXAMPLE), Pyramid.of(EXAMPLE.size)
+    corners = [(rows, columns) for rows in ((0, 3), (21, 24)) for columns in ((0, 3), (24, 27))]
+    costs = np.cumsum([pyramid.cost(corner) for corner in corners])
+    assert costs[1] < pyramid.cost(pyramid.whole) <= costs[2]
+    for corner in [*corners, *corners]:
+        reader.within(*corner)
+    assert made == ["latents", corners[0], corners[1], pyramid.whole]
+
+
+def test_the_whole_scene_is_made_at_once(made):
+    every_sample(reader_of(EXAMPLE), EXAMPLE)
+    assert made == ["latents", ((0, 24), (0, 27))]
+
+
+@pytest.mark.parametrize("silent", [[0], [2], [1, 3], [0, 1, 2, 3]], ids=str)
+def test_components_without_latents_cost_no_wavelet_and_change_no_sample(silent, monkeypatch):
+    example = make_example(silent=silent)
+    components = []
+    synthesise = reading.synthesise
+    monkeypatch.setattr(reading, "synthesise", lambda *given: components.append(len(given[0][0])) or synthesise(*given))
+    found = every_sample(reader_of(example), example)
+    assert components == [RANK - len(silent)]
+    np.testing.assert_array_equal(found, expected_samples(example))
 
 
 def test_no_components_need_no_latents():
     basis = make_basis(3, 0)
     reader = LatentReader({Section.LATENT_BASIS: basis.to_bytes()}, 3, (4, 5))
-    found = reader(np.array([0, 3]), np.array([4, 4]), np.array([2, 0]))
+    found = samples(reader, np.array([0, 3]), np.array([4, 4]), [2, 0])
     np.testing.assert_array_equal(found, float(basis.step) * np.repeat(basis.mean[[2, 0], None], 2, axis=1))
 
 
-def test_threads_that_read_at_once_get_the_same_samples_of_one_decoding(monkeypatch):
-    expected = every_sample(reader_of(EXAMPLE), EXAMPLE)
-    decodings, found = [], []
-    decode_latents = reading.decode_latents
-    monkeypatch.setattr(reading, "decode_latents", lambda *given: decodings.append(1) or decode_latents(*given))
+def test_threads_that_read_at_once_get_the_same_samples_of_one_decoding(made):
+    expected, found = every_sample(reader_of(EXAMPLE), EXAMPLE), []
+    made.clear()
     reader, start = reader_of(EXAMPLE), threading.Barrier(4)
 
     def read():
@@ -94,7 +157,7 @@ def test_threads_that_read_at_once_get_the_same_samples_of_one_decoding(monkeypa
     assert len(found) == 4
     for samples in found:
         np.testing.assert_array_equal(samples, expected)
-    assert decodings == [1]
+    assert made == ["latents", ((0, 24), (0, 27))]
 
 
 def test_reading_loads_no_torch():
@@ -103,8 +166,8 @@ import pickle, sys
 import numpy as np
 from xr_inr.core.latent.reading import LatentReader
 sections, bands, size = pickle.load(sys.stdin.buffer)
-rows, columns = (part.ravel() for part in np.indices(size))
-samples = LatentReader(sections, bands, size)(rows, columns, np.arange(bands))
+within = LatentReader(sections, bands, size).within((0, size[0]), (0, size[1]))
+samples = within(*np.ogrid[: size[0], : size[1]], np.arange(bands))
 assert "torch" not in sys.modules
 sys.stdout.buffer.write(samples.tobytes())
 """

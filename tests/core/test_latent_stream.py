@@ -107,6 +107,16 @@ def test_components_of_zeros_take_no_bits():
     assert_restored(latents, side, Pyramid.of((24, 27)), network)
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_silent_components_after_the_last_that_is_coded_change_nothing(network):
+    latents = [np.concatenate([part, np.zeros_like(part)]) for part in make_latents((24, 27), 3)]
+    side, pyramid = make_side(latents, (24, 27)), Pyramid.of((24, 27))
+    alone = LatentSide(side.scales[:, :3], side.mean_weights, side.offsets[:3])
+    expected = encode_latents([part[:3] for part in latents], alone, pyramid, network)
+    assert encode_latents(latents, side, pyramid, network) == expected
+    assert_restored(latents, side, pyramid, network)
+
+
 def test_no_components_that_differ_from_zero_take_no_bytes():
     latents = [np.zeros_like(part) for part in make_latents((24, 27), 4)]
     side = make_side(latents, (24, 27))

@@ -1,11 +1,15 @@
 """The wavelet: subbands that hold a plane, an analysis nearly orthonormal, a synthesis of the same bits everywhere."""
 
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.core.kinds import every_kind
 from tests.core.latent_examples import drawn, make_latents
 from xr_inr.core.latent.wavelet import (
     APPROXIMATION,
@@ -173,6 +177,55 @@ def test_synthesis_of_a_component_does_not_depend_on_the_others():
     for index in range(5):
         alone = synthesise([part[index : index + 1] for part in latents], pyramid)
         np.testing.assert_array_equal(alone[0], whole[index])
+
+
+@pytest.mark.parametrize("size", [(5, 7), (12, 13), (24, 27), (45, 22)], ids=str)
+def test_every_window_is_part_of_the_whole(size):
+    """Every span of rows and every span of columns, crossed with one another in turn."""
+    pyramid, latents = Pyramid.of(size), make_latents(size, 2, largest=LARGEST_LATENT)
+    whole = synthesise(latents, pyramid)
+    rows, columns = (list(itertools.combinations(range(length + 1), 2)) for length in size)
+    for index in range(max(len(rows), len(columns))):
+        window = rows[index * 7 % len(rows)], columns[index * 11 % len(columns)]
+        found = synthesise(latents, pyramid, window)
+        np.testing.assert_array_equal(found, whole[:, slice(*window[0]), slice(*window[1])])
+
+
+@given(st.data())
+def test_windows_of_planes_of_any_size_are_parts_of_the_whole(data):
+    size = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 90))
+    pyramid, latents = Pyramid.of(size), make_latents(size, 1, largest=300)
+    window = tuple(
+        tuple(sorted(data.draw(st.lists(st.integers(0, length), min_size=2, max_size=2, unique=True))))
+        for length in size
+    )
+    found = synthesise(latents, pyramid, window)
+    np.testing.assert_array_equal(found, synthesise(latents, pyramid)[:, slice(*window[0]), slice(*window[1])])
+
+
+@every_size
+def test_the_whole_plane_depends_on_every_latent(size):
+    pyramid = Pyramid.of(size)
+    expected = [((0, height), (0, width)) for height, width in (part.shape for part in pyramid.subbands)]
+    assert pyramid.reads(pyramid.whole) == expected
+    assert pyramid.cost(pyramid.whole) == size[0] * size[1]
+
+
+@pytest.mark.parametrize("window", [((0, 1), (0, 1)), ((500, 501), (333, 334)), ((999, 1000), (0, 8))], ids=str)
+def test_a_small_window_of_a_large_plane_depends_on_few_latents(window):
+    pyramid = Pyramid.of((1000, 1000))
+    assert pyramid.cost(window) < 6_000
+
+
+@every_kind
+@every_size
+def test_planes_are_the_same_of_every_kind_of_array(size, arrays):
+    pyramid, latents = Pyramid.of(size), make_latents(size, 3, largest=LARGEST_LATENT)
+    window = (size[0] // 3, size[0]), (0, size[1] // 2 + 1)
+    given = [arrays.put(part) for part in latents]
+    for asked in (None, window):
+        found = arrays.get(synthesise(given, pyramid, asked, arrays))
+        assert found.tobytes() == synthesise(latents, pyramid, asked).tobytes()
 
 
 @pytest.mark.parametrize(

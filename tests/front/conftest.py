@@ -9,7 +9,7 @@ from affine import Affine
 
 from xr_inr.core.latent import rotation
 from xr_inr.core.latent.presets import LATENT_PRESETS
-from xr_inr.core.latent.reading import LatentReader
+from xr_inr.core.latent.reading import PlaneWindow
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.presets import PRESETS
 
@@ -74,13 +74,13 @@ def positions(monkeypatch):
     evaluated = []
 
     def counted(call):
-        def counting(self, rows, *others):
-            evaluated.append(len(rows))
-            return call(self, rows, *others)
+        def counting(self, rows, columns, *others):
+            evaluated.append(np.broadcast(rows, columns).size)
+            return call(self, rows, columns, *others)
 
         return counting
 
-    for kind in (Evaluator, LatentReader):
+    for kind in (Evaluator, PlaneWindow):
         monkeypatch.setattr(kind, "__call__", counted(kind.__call__))
     return evaluated
 

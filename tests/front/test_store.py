@@ -510,4 +510,6 @@ def test_fitting_without_torch_is_refused_with_the_command_that_installs_it(with
     kind, message = without_torch[call]
 
     assert kind == "DependencyError"
-    assert message.startswith("fitting needs torch, which cannot be imported: pip install 'xr-inr[fit]'")
+    assert message.startswith(
+        "fits, and decoding on a device, need torch, which cannot be imported: pip install 'xr-inr"
+    )

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.core.kinds import every_device
 from xr_inr.core.bitstream import Section
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.mask import NAN, NODATA
@@ -25,6 +26,13 @@ def payloads():
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
 def test_a_payload_decodes_to_the_samples_it_was_written_with(entry):
     assert make.entry(entry["name"], make.path_of(entry["name"]).read_bytes()) == entry, ANEW
+
+
+@every_device
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
+def test_a_payload_decodes_to_the_same_samples_on_a_device(entry, device):
+    data = make.path_of(entry["name"]).read_bytes()
+    assert decode(data, device=device).tobytes() == decode(data).tobytes()
 
 
 def test_manifest_names_every_case_and_every_payload():

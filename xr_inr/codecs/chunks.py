@@ -99,9 +99,7 @@ class ChunkAxes:
         named = [_indices(item, size) for item, size in zip(selection, chunk_shape, strict=True)]
         wanted = [np.unique(named[axis]) for axis in self.scene_axes]
         inside = [index[index < size] for index, size in zip(wanted, payload.shape, strict=True)]
-        rows, columns = np.meshgrid(inside[1], inside[2], indexing="ij")
-        decoded = payload.read_points(rows.ravel(), columns.ravel(), inside[0])
-        scene = decoded.reshape([len(index) for index in inside])
+        scene = payload.read_grid(inside[1], inside[2], inside[0])
         scene = _padded(scene, tuple(len(index) for index in wanted), fill)
         local = list(selection)
         for axis, index in zip(self.scene_axes, wanted, strict=True):

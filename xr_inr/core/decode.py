@@ -1,6 +1,6 @@
-"""Reading a payload without torch: the whole scene, a window, some bands, single spectra.
+"""Reading a payload: the whole scene, a window, some bands, single spectra; without torch, or with it on any device.
 
-Only the positions asked for are evaluated, and each sample is the same however it is asked for.
+Only the positions asked for are evaluated, and each sample is the same however, and wherever, it is asked for.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import Arrays
 from xr_inr.core.bitstream import Model, Section, read_container
-from xr_inr.core.latent.reading import LatentReader
+from xr_inr.core.latent.reading import LatentReader, PlaneWindow
 from xr_inr.core.mask import NAN, NODATA
 from xr_inr.core.scene import CONSTANT, FITTED, SceneLayout
 from xr_inr.core.siren.reading import SirenReader
@@ -26,9 +27,10 @@ Bands = int | slice | Sequence[int] | NDArray[Any]
 """One band, a slice of bands, or a list of them; counted from 0."""
 
 Reader = SirenReader | LatentReader
-"""Gives the samples of fitted bands, (bands, points) on the [0, 1] scale, of (rows, columns, bands)."""
+"""Gives, within a part of the scene, samples of fitted bands on the [0, 1] scale."""
 
-_POINTS_AT_ONCE = 8192
+_SAMPLES_AT_ONCE = 2**17
+"""Samples of which a cache holds the floats."""
 
 
 class Payload:
@@ -38,18 +40,26 @@ class Payload:
     ----------
     payload
         The bytes that `encode` returned.
+    device
+        Where to decode: numpy without torch if None, else torch on 'cpu', 'cuda', 'cuda:N', or 'auto' (a CUDA device
+        if there is one). The samples are the same.
 
     Raises
     ------
     PayloadError
         For anything but a whole, unaltered payload of a known format version.
+    RequestError
+        For an unknown device, or one that is not there.
+    DependencyError
+        Where a device is asked for and torch cannot be imported.
     """
 
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, device: str | None = None) -> None:
+        self._arrays = Arrays.on(device)
         self.model, sections = read_container(bytes(payload))
         self.layout = SceneLayout.from_sections(sections)
         self.section_bytes = {tag: len(content) for tag, content in sections.items()}
-        self.reader = _reader(self.model, sections, self.layout)
+        self.reader = _reader(self.model, sections, self.layout, self._arrays)
         self._fitted_index = np.cumsum(self.layout.kinds == FITTED) - 1
         self._constant_index = np.cumsum(self.layout.kinds == CONSTANT) - 1
 
@@ -116,12 +126,28 @@ class Payload:
             raise RequestError(f"window must be (rows, columns). Got {window!r}.")
         row_index, column_index = _axis(spans[0], height, "rows"), _axis(spans[1], width, "columns")
         band_index = band_indices(bands, count)
-        result = np.empty((len(band_index), len(row_index) * len(column_index)), self.dtype)
-        for start in range(0, result.shape[1], _POINTS_AT_ONCE):
-            flat = np.arange(start, min(start + _POINTS_AT_ONCE, result.shape[1]))
-            points = row_index[flat // len(column_index)], column_index[flat % len(column_index)]
-            result[:, flat[0] : flat[-1] + 1] = self.read_points(*points, band_index)
-        return result.reshape(len(band_index), len(row_index), len(column_index))
+        return self.read_grid(row_index, column_index, band_index)
+
+    def read_grid(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the samples of `bands` where `rows` and `columns` cross.
+
+        Parameters
+        ----------
+        rows, columns, bands
+            Indices inside the scene, each of one axis.
+
+        Returns
+        -------
+        ndarray
+            Shape (bands, rows, columns) in the scene's dtype.
+        """
+        result = np.empty((len(bands), len(rows), len(columns)), self.dtype)
+        within = self._within(rows, columns, bands)
+        step = max(1, self._points_at_once(bands) // max(len(columns), 1))
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            result[:, part] = self._samples(within, rows[part, None], columns[None], bands)
+        return result
 
     def read_points(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> NDArray[Any]:
         """Return the samples of `bands` at the points (rows[i], columns[i]).
@@ -138,15 +164,43 @@ class Payload:
         ndarray
             Shape (bands, points) in the scene's dtype.
         """
+        result = np.empty((len(bands), len(rows)), self.dtype)
+        within = self._within(rows, columns, bands)
+        step = self._points_at_once(bands)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            result[:, part] = self._samples(within, rows[part], columns[part], bands)
+        return result
+
+    def _points_at_once(self, bands: NDArray[np.intp]) -> int:
+        return max(1, self._arrays.at_once(_SAMPLES_AT_ONCE) // max(len(bands), 1))
+
+    def _within(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
+    ) -> PlaneWindow | SirenReader | None:
+        """Return what gives the samples of fitted bands around positions; None where none is asked for."""
+        if self.reader is None or not (len(rows) and len(columns) and (self.layout.kinds[bands] == FITTED).any()):
+            return None
+        return self.reader.within((int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1))
+
+    def _samples(
+        self,
+        within: PlaneWindow | SirenReader | None,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        bands: NDArray[np.intp],
+    ) -> NDArray[Any]:
+        """Return samples, (bands, ...), at indices that broadcast together."""
         layout = self.layout
-        result = np.zeros((len(bands), len(rows)), layout.dtype)
         kinds = layout.kinds[bands]
-        fitted = kinds == FITTED
-        if self.reader is not None and fitted.any():
-            result[fitted] = restore(self.reader(rows, columns, self._fitted_index[bands[fitted]]), layout)
-        constant = kinds == CONSTANT
-        if constant.any():
-            result[constant] = layout.constants[self._constant_index[bands[constant]]][:, None]
+        fitted, constant = kinds == FITTED, kinds == CONSTANT
+        if within is not None and fitted.all():
+            result = restore(within(rows, columns, self._fitted_index[bands]), layout)
+        else:
+            result = np.zeros((len(bands), *np.broadcast_shapes(rows.shape, columns.shape)), layout.dtype)
+            if within is not None:
+                result[fitted] = restore(within(rows, columns, self._fitted_index[bands[fitted]]), layout)
+            result.T[..., constant] = layout.constants[self._constant_index[bands[constant]]]
         if not layout.mask.all_valid:
             classes = layout.mask.classes(bands, rows, columns)
             if layout.nodata is not None:
@@ -156,8 +210,10 @@ class Payload:
         return result
 
 
-def decode(payload: bytes, window: Window | None = None, bands: Bands | None = None) -> NDArray[Any]:
-    """Decode a payload, or a window or some bands of it, without torch.
+def decode(
+    payload: bytes, window: Window | None = None, bands: Bands | None = None, device: str | None = None
+) -> NDArray[Any]:
+    """Decode a payload, or a window or some bands of it.
 
     Parameters
     ----------
@@ -167,6 +223,8 @@ def decode(payload: bytes, window: Window | None = None, bands: Bands | None = N
         (rows, columns), each a slice or a (start, stop) pair; the whole scene if None.
     bands
         Which bands, counted from 0; all if None.
+    device
+        Where to decode, as for `Payload`: without torch if None.
 
     Returns
     -------
@@ -178,15 +236,17 @@ def decode(payload: bytes, window: Window | None = None, bands: Bands | None = N
     PayloadError
         For anything but a whole, unaltered payload of a known format version.
     RequestError
-        When the window or a band lies outside the scene.
+        When the window or a band lies outside the scene, or for a device that is unknown or not there.
+    DependencyError
+        Where a device is asked for and torch cannot be imported.
     """
-    return Payload(payload).read(window, bands)
+    return Payload(payload, device).read(window, bands)
 
 
-def restore(scaled: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
-    """Bring values on the [0, 1] scale back to data units and the scene's dtype, within its value range."""
+def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
+    """Bring values on the [0, 1] scale, overwritten, back to data units and the scene's dtype, within its range."""
     low, high = float(layout.low), float(layout.high)
-    values = scaled * (high - low)
+    values *= high - low
     values += low
     np.clip(values, low, high, out=values)
     if layout.dtype.kind in "iu":
@@ -229,8 +289,8 @@ def _axis(span: slice | tuple[int, int], size: int, name: str) -> NDArray[np.int
     return np.arange(start, stop)
 
 
-def _reader(model: Model, sections: dict[Section, bytes], layout: SceneLayout) -> Reader | None:
+def _reader(model: Model, sections: dict[Section, bytes], layout: SceneLayout, arrays: Arrays) -> Reader | None:
     bands, size = len(layout.fitted_bands), layout.shape[1:]
     if model is Model.SIREN:
-        return SirenReader(sections, bands, size)
-    return LatentReader(sections, bands, size) if bands else None
+        return SirenReader(sections, bands, size, arrays)
+    return LatentReader(sections, bands, size, arrays) if bands else None

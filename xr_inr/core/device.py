@@ -1,4 +1,4 @@
-"""Where a fit runs: names of devices, checked before any work, and one fit at a time on each."""
+"""Where a fit runs, or a decoding: names of devices, checked before any work, and one fit at a time on each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve(name: str) -> torch.device:
         import torch  # noqa: PLC0415 - reading must not load it
     except ImportError as error:
         raise DependencyError(
-            f"fitting needs torch, which cannot be imported: pip install 'xr-inr[fit]' ({error})"
+            f"fits, and decoding on a device, need torch, which cannot be imported: pip install 'xr-inr[fit]' ({error})"
         ) from error
 
     if name == "auto":

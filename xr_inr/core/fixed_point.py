@@ -7,10 +7,13 @@ the number of points evaluated together can change a sample. What is not a sum o
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xr_inr.core.arrays import Array
 
 VALUE_BITS = 20
 """Fraction bits of coordinates, activations, coefficients and spectral vectors."""
@@ -58,37 +61,39 @@ def grid_positions(index: NDArray[np.intp], size: int) -> NDArray[np.float64]:
     return rounded
 
 
-def products_to_values(products: NDArray[np.float64]) -> NDArray[np.float64]:
+def products_to_values(products: Array, xp: types.ModuleType = np) -> Array:
     """Round products of values and weights (steps of 2**-44) to values (steps of 2**-20)."""
-    rounded: NDArray[np.float64] = np.rint(products / _WEIGHT_ONE)
-    return rounded
+    return xp.round(products / _WEIGHT_ONE)
 
 
-def sine_of_products(products: NDArray[np.float64], omega_0: float) -> NDArray[np.float64]:
+def sine_of_products(products: Array, omega_0: float, xp: types.ModuleType = np) -> Array:
     """Return ``sin(omega_0 * z)`` as values, z being products of values and weights.
 
     Parameters
     ----------
     products
-        Integers counting steps of 2**-44; overwritten.
+        float64 integers counting steps of 2**-44, of numpy or torch; overwritten.
     omega_0
         Frequency factor of the sine, radians per unit.
+    xp
+        numpy or torch.
 
     Returns
     -------
-    ndarray
-        Integers counting steps of 2**-20, the shape of `products`.
+    ndarray or Tensor
+        float64 integers counting steps of 2**-20, the shape of `products`.
     """
-    turns = np.multiply(products, omega_0 / (2.0 * np.pi) / (_VALUE_ONE * _WEIGHT_ONE), out=products)
-    turns -= np.rint(turns)
+    turns = products
+    turns *= omega_0 / (2.0 * np.pi) / (_VALUE_ONE * _WEIGHT_ONE)
+    turns -= xp.round(turns)
     # sin(2 pi t) = sign(t) cos(2 pi (|t| - 1/4)) for |t| <= 1/2
-    squared = np.abs(turns)
+    squared = xp.abs(turns)
     squared -= 0.25
     squared *= squared
-    result = np.full_like(squared, _COSINE[-1])
+    result = xp.full_like(squared, _COSINE[-1])
     for coefficient in _COSINE[-2::-1]:
         result *= squared
         result += coefficient
-    np.copysign(result, turns, out=result)
+    xp.copysign(result, turns, out=result)
     result *= _VALUE_ONE
-    return np.rint(result, out=result)
+    return xp.round(result, out=result)

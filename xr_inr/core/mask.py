@@ -58,9 +58,10 @@ class Mask:
         return bool((self.plane_of_band == value).any() or (self.planes == value).any())
 
     def classes(self, bands: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Return the classes at the points (rows[i], columns[i]), shape (bands, points)."""
+        """Return the classes at positions, shape (bands, ...), that of the indices `rows` and `columns` together."""
         of_band = self.plane_of_band[bands]
-        found = np.broadcast_to(of_band.astype(np.uint8)[:, None], (len(bands), len(rows))).copy()
+        found = np.empty((len(bands), *np.broadcast_shapes(rows.shape, columns.shape)), np.uint8)
+        found.T[...] = of_band
         for plane in np.unique(of_band[of_band >= _UNIFORM]):
             found[of_band == plane] = self.planes[plane - _UNIFORM][rows, columns]
         return found

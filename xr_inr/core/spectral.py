@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import fixed_point
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.packing import largest_level, pack_signed, packed_bytes, unpack_signed
 from xr_inr.core.scene import Scene
@@ -132,24 +133,26 @@ class SpectralBasis:
         result: NDArray[np.float32] = (solve @ (values - self.mean[:, None])).T.astype(np.float32)
         return result
 
-    def spectra(self, coefficients: NDArray[np.float64], bands: NDArray[np.intp]) -> NDArray[np.float64]:
+    def spectra(self, coefficients: Array, bands: NDArray[np.intp], arrays: Arrays = NUMPY) -> Array:
         """Return the scaled samples of some bands, exactly the same on every machine.
 
         Parameters
         ----------
         coefficients
-            (points, rank) in steps of 2**-20.
+            (points, rank) float64 in steps of 2**-20.
         bands
             Indices into the fitted bands.
+        arrays
+            What kind of array `coefficients` is.
 
         Returns
         -------
-        ndarray
+        ndarray or Tensor
             (bands, points) on the [0, 1] scale of the scene.
         """
-        products = self.vectors[bands] @ coefficients.T
+        products = arrays.put(self.vectors[bands]) @ coefficients.T
         products *= float(self.unit) / 2.0 ** (2 * fixed_point.VALUE_BITS)
-        products += self.mean[bands, None]
+        products += arrays.put(self.mean[bands, None])
         return products
 
 

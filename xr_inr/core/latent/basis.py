@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.latent.column_rounding import feedback, round_columns
 from xr_inr.core.latent.columns import LARGEST_LEVEL, read_columns, write_columns
@@ -143,7 +144,7 @@ class LatentBasis:
             raise PayloadError(f"the directions of a band must sum to less than {MAX_DIRECTION_SUM}")
         return basis
 
-    def spectra(self, planes: NDArray[np.float32], bands: NDArray[np.intp]) -> NDArray[np.float64]:
+    def spectra(self, planes: Array, bands: NDArray[np.intp], arrays: Arrays = NUMPY) -> Array:
         """Return samples on the [0, 1] scale of the scene.
 
         Parameters
@@ -152,16 +153,18 @@ class LatentBasis:
             (rank, pixels) whole numbers below 2**28, in 2**-6 steps.
         bands
             Which of the fitted bands.
+        arrays
+            What kind of array `planes` is.
 
         Returns
         -------
-        ndarray
-            (bands, pixels).
+        ndarray or Tensor
+            (bands, pixels) float64.
         """
         # Multiples of 2**-22 below 2**31: exact in float64 in any order of summation.
-        values: NDArray[np.float64] = self.directions[bands] @ planes.astype(np.float64)
-        values *= 2.0**-PLANE_BITS
-        values += self.mean[bands][:, None]
+        directions = arrays.put(self.directions[bands] * 2.0**-PLANE_BITS)
+        values = directions @ arrays.cast(planes, "float64")
+        values += arrays.put(self.mean[bands][:, None])
         values *= float(self.step)
         return values
 

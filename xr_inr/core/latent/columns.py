@@ -46,9 +46,8 @@ KINDS = {
 """Every way to foretell a column, by the number that stands for it. The first column has 0."""
 
 _LEAST_KIND, _MOST_KIND = min(KINDS), max(KINDS)
-_LAST, _BEFORE, _FOLLOWS = (
-    np.array([getattr(KINDS[number], name) for number in sorted(KINDS)], np.int64)
-    for name in ("last", "before", "follows")
+_WEIGHTS = np.array(
+    [[getattr(KINDS[number], name) for number in sorted(KINDS)] for name in ("last", "before", "follows")], np.int64
 )
 _KIND_SCALE = 9
 """Index of the scale of a kind's number."""
@@ -84,59 +83,89 @@ Entries = NDArray[np.int64]
 class ColumnLaws:
     """The laws of entries, given those of all fronts before.
 
+    What belongs to a front lies side by side: entries are kept by front and column, and what belongs to rows from the
+    last row to the first.
+
     Parameters
     ----------
     rows
         How many entries a column has.
     kinds
-        (columns,) numbers of `KINDS`.
+        (columns,) numbers of `KINDS`; the first is 0.
     """
 
     def __init__(self, rows: int, kinds: Entries) -> None:
-        self._kinds = kinds
-        self._known = np.zeros((rows + 2, len(kinds)), np.int64)
+        self._rows = rows
+        self._weights = _weights_of(kinds)
+        self._known = np.zeros((rows + len(kinds) + 1, len(kinds)), np.int64)
         self._along = np.full(len(kinds), _FIRST_MISS)
         self._across = np.full(rows, _FIRST_MISS)
+        self._grown = np.zeros(rows, np.int64)
         self._means = np.zeros(0, np.int64)
 
     @property
     def levels(self) -> Entries:
         """(rows, columns) the entries known, 0 where unknown."""
-        return self._known[2:]
+        column = np.arange(self._known.shape[1])
+        levels: Entries = self._known[np.arange(self._rows)[:, None] + column + 2, column]
+        return levels
 
     def fronts(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Yield the rows and columns of entries in the order they are coded, all of a front at once."""
-        rows, columns = self.levels.shape
+        rows, columns = self._rows, self._known.shape[1]
+        numbers = np.arange(columns)
         for front in range(rows + columns - 1):
-            column = np.arange(max(0, front - rows + 1), min(columns, front + 1))
+            column = numbers[max(0, front - rows + 1) : front + 1]
             yield front - column, column
 
     def above(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> Entries:
-        """Return the entries one row before, 0 before the first row."""
-        return self._known[row + 1, column]
+        """Return the entries one row before a front, 0 before the first row."""
+        front, columns, _ = self._place(row, column)
+        return self._known[front + 1, columns]
 
     def of(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> tuple[Entries, Entries]:
         """Return the indices of the scales of a front's laws, and their means in eighths."""
-        grown = growth(self._known[row + 2, 0], self._known[row + 1, 0])
-        self._means = foretold(self.above(row, column), self._known[row, column], self._kinds[column], grown)
-        sums = _ALONG_WEIGHT * self._along[column] + _ACROSS_WEIGHT * self._across[row] + _LEAST_SCALE
-        return np.searchsorted(_LIMITS, sums >> 6), self._means
+        front, columns, rows = self._place(row, column)
+        last, before = self._known[front + 1, columns], self._known[front, columns]
+        self._means = _foretold(last, before, self._weights[:, columns], self._grown[rows])
+        sums = _ALONG_WEIGHT * self._along[columns]
+        sums += _ACROSS_WEIGHT * self._across[rows]
+        sums += _LEAST_SCALE
+        sums >>= 6
+        return _LIMITS.searchsorted(sums), self._means
 
     def learn(self, row: NDArray[np.intp], column: NDArray[np.intp], values: Entries) -> None:
         """Take note of the entries of the front whose laws were asked for last."""
-        self._known[row + 2, column] = values
-        misses = np.abs(8 * values - self._means) << _MISS_BITS
+        front, columns, rows = self._place(row, column)
+        self._known[front + 2, columns] = values
+        if columns.start == 0:
+            self._grown[rows.start] = _growth(int(values[0]), int(self._known[front + 1, 0]))
+        misses = np.abs(8 * values - self._means)
+        misses <<= _MISS_BITS
         # The first entry of a column is all of it, not a change, and says nothing of the changes.
-        row, column, misses = (part[row > 0] for part in (row, column, misses))
-        self._along[column] += (_ALONG_SHARE * (misses - self._along[column])) >> 5
-        self._across[row] += (_ACROSS_SHARE * (misses - self._across[row])) >> 5
+        changes = len(misses) - (rows.stop == self._rows)
+        for averages, part, share in ((self._along, columns, _ALONG_SHARE), (self._across, rows, _ACROSS_SHARE)):
+            average = averages[part][:changes]
+            average += (share * (misses[:changes] - average)) >> 5
+
+    def _place(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> tuple[int, slice, slice]:
+        """Return a front's number, and what of all columns, and of all rows from the last to the first, it holds."""
+        first, stop = int(column[0]), int(column[-1]) + 1
+        front = int(row[0]) + first
+        shift = self._rows - 1 - front
+        return front, slice(first, stop), slice(first + shift, stop + shift)
 
 
 def growth(now: Entries, before: Entries) -> Entries:
     """Return by how much entries of the first column differ from those above them, over those, in 64ths."""
-    some = np.where(before == 0, 1, before)
-    grown = np.clip(((now - before) << _GROWTH_BITS) // some, -(1 << _GROWTH_BITS), _LARGEST_GROWTH)
-    return np.where(before == 0, 0, grown)
+    grown: Entries = np.vectorize(_growth, otypes=[np.int64])(now, before)
+    return grown
+
+
+def _growth(now: int, before: int) -> int:
+    if before == 0:
+        return 0
+    return min(max(((now - before) << _GROWTH_BITS) // before, -(1 << _GROWTH_BITS)), _LARGEST_GROWTH)
 
 
 def foretold(last: Entries, before: Entries, kinds: Entries, grown: Entries) -> Entries:
@@ -151,10 +180,19 @@ def foretold(last: Entries, before: Entries, kinds: Entries, grown: Entries) -> 
     grown
         The first column's `growth` in their rows.
     """
-    numbers = kinds - _LEAST_KIND
-    means = _LAST[numbers] * last + _BEFORE[numbers] * before
-    means += _FOLLOWS[numbers] * ((means * grown) >> _GROWTH_BITS)
-    return np.clip(means, -8 * LARGEST_LEVEL, 8 * LARGEST_LEVEL)
+    return _foretold(last, before, _weights_of(kinds), grown)
+
+
+def _weights_of(kinds: Entries) -> Entries:
+    """Return the weights of both entries above, and 1 where the first column is followed, else 0: (3, ...)."""
+    return _WEIGHTS[:, kinds - _LEAST_KIND]
+
+
+def _foretold(last: Entries, before: Entries, weights: Entries, grown: Entries) -> Entries:
+    of_last, of_before, follows = weights
+    means: Entries = of_last * last + of_before * before
+    means += follows * ((means * grown) >> _GROWTH_BITS)
+    return np.minimum(np.maximum(means, -8 * LARGEST_LEVEL), 8 * LARGEST_LEVEL)
 
 
 def choose_kinds(levels: Entries) -> Entries:
@@ -206,11 +244,11 @@ def read_columns(decoder: SymbolDecoder, rows: int, columns: int) -> Entries:
         raise PayloadError(f"the kind of a column must be in [{_LEAST_KIND}, {_MOST_KIND}]")
     laws = ColumnLaws(rows, kinds)
     for row, column in laws.fronts():
-        values = decoder.take(*laws.of(row, column)).astype(np.int64)
-        if np.abs(values).max() > LARGEST_LEVEL:
-            raise PayloadError(_TOO_LARGE)
-        laws.learn(row, column, values)
-    return laws.levels
+        laws.learn(row, column, decoder.take(*laws.of(row, column)).astype(np.int64))
+    levels = laws.levels
+    if np.abs(levels).max() > LARGEST_LEVEL:
+        raise PayloadError(_TOO_LARGE)
+    return levels
 
 
 def _laws_of_kinds(columns: int) -> tuple[Entries, Entries]:

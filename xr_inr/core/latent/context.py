@@ -8,18 +8,16 @@ earlier groups. The same code serves numpy, which decodes, and torch, which need
 
 from __future__ import annotations
 
+import functools
+import operator
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
-
-Array = Any
-"""A numpy array or a torch tensor of float32."""
 
 PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
 """First row and column of each pass; it takes every second of both."""
@@ -27,7 +25,7 @@ PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
 FEATURES = 11
 """Nine that a pass knows of all components, then two that follow from the groups before."""
 
-_PASS_FEATURES = 9
+PASS_FEATURES = 9
 LARGEST_FEATURE = 127
 _OCTAVE = 16
 """Of a magnitude's logarithm, in feature units."""
@@ -60,10 +58,9 @@ def groups(rank: int) -> list[tuple[int, int]]:
 _LOGARITHMS = np.minimum(np.rint(_OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
 
 
-def magnitudes(latents: NDArray[np.int32]) -> NDArray[np.float32]:
+def magnitudes(latents: Array, arrays: Arrays = NUMPY) -> Array:
     """Return how large latents are on a logarithmic scale: whole numbers, 16 an octave of ``1 + |z|``, up to 127."""
-    found: NDArray[np.float32] = _LOGARITHMS[np.minimum(np.abs(latents), len(_LOGARITHMS) - 1)]
-    return found
+    return arrays.look_up(_LOGARITHMS, abs(latents))
 
 
 @dataclass(frozen=True)
@@ -128,36 +125,42 @@ class Surroundings:
         self._pyramid = pyramid
         self._padded = padded
         self._scales = scales
-        self._floor = xp.floor if whole else lambda values: values
+        self._whole = whole
         self._rings: dict[int, Array] = {}
 
-    def of_pass(self, place: Place) -> Array:
-        """Return the features that do not depend on groups, (`_PASS_FEATURES`, rank, rows, columns)."""
-        xp, floor = self._xp, self._floor
+    def of_pass(self, place: Place, out: Array | None = None) -> Array:
+        """Return the features that depend on no groups, (`PASS_FEATURES`, rank, rows, columns); in `out` if given."""
+        xp = self._xp
         own = self._padded[place.subband]
         nothing = xp.zeros_like(place.of(own))
         sums = {pairs: self._sum(place, own, pairs) for pairs in KNOWN[place.number]}
-        across, down, diagonal = (sums.get(pairs, nothing) for pairs in (_ACROSS, _DOWN, _DIAGONAL))
-        count = sum(len(pairs) for pairs in sums)
-        around = (across + down + diagonal) / max(count, 1)
+        across, down, diagonal = (
+            sums[pairs] / divisor if pairs in sums else nothing
+            for pairs, divisor in ((_ACROSS, 2), (_DOWN, 2), (_DIAGONAL, 4))
+        )
+        around = functools.reduce(operator.add, sums.values()) / sum(map(len, sums)) if sums else nothing
         zero = nothing[:1]
         parent, ring = self._parent(place, nothing)
-        index = xp.zeros_like(nothing) + 2.0 * self._scales[place.subband][:, None, None]
         features = [
-            floor(across / 2),
-            floor(down / 2),
-            floor(diagonal / 4),
+            across,
+            down,
+            diagonal,
             parent,
-            floor(ring / 8),
-            floor(xp.concatenate([zero, around[:-1]])),
-            floor(xp.concatenate([around[1:], zero])),
+            ring / 8,
+            xp.concatenate([zero, around[:-1]]),
+            xp.concatenate([around[1:], zero]),
             self._siblings(place, nothing),
-            index,
+            nothing + 2.0 * self._scales[place.subband][:, None, None],
         ]
-        return xp.stack(features)
+        if out is None:
+            found = xp.stack(features)
+            return xp.floor(found) if self._whole else found
+        for row, feature in zip(out, features, strict=True):
+            xp.floor(feature, out=row)
+        return out
 
     def _sum(self, place: Place, padded: Array, offsets: tuple[tuple[int, int], ...]) -> Array:
-        return sum(place.of(padded, *offset) for offset in offsets)
+        return functools.reduce(operator.add, (place.of(padded, *offset) for offset in offsets))
 
     def _parent(self, place: Place, nothing: Array) -> tuple[Array, Array]:
         subband = self._pyramid.subbands[place.subband]
@@ -194,7 +197,7 @@ class Surroundings:
                 :, 1 + row : 1 + row + 2 * place.rows - 1 : 2, 1 + column : 1 + column + 2 * place.columns - 1 : 2
             ]
             found.append(part)
-        return self._floor(sum(found) / orientation)
+        return functools.reduce(operator.add, found) / orientation
 
 
 def of_groups(xp: types.ModuleType, before: Array, last: Array, last_size: Array | int, *, whole: bool) -> Array:
@@ -213,7 +216,12 @@ def of_groups(xp: types.ModuleType, before: Array, last: Array, last_size: Array
     whole
         Whether to round down to whole numbers.
     """
-    mean = last / last_size
     if whole:
-        return xp.stack([_LOGARITHMS[np.minimum((before / _OCTAVE).astype(np.int64), 511)], xp.floor(mean)])
-    return xp.stack([(_OCTAVE * xp.log2(1 + before / _OCTAVE)).clip(0, LARGEST_FEATURE), mean])
+        return xp.stack(whole_of_groups(NUMPY, before, last, last_size))
+    return xp.stack([(_OCTAVE * xp.log2(1 + before / _OCTAVE)).clip(0, LARGEST_FEATURE), last / last_size])
+
+
+def whole_of_groups(arrays: Arrays, before: Array, last: Array, last_size: int) -> tuple[Array, Array]:
+    """Return the features of `of_groups`, each (rows, columns), rounded down to whole numbers."""
+    logarithm = arrays.look_up(_LOGARITHMS, arrays.cast(before / _OCTAVE, "int64"))
+    return logarithm, last if last_size == 1 else arrays.xp.floor(last / last_size)

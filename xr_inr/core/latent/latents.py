@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent import context
 from xr_inr.core.latent.laws import SCALES, index_of_scale
-from xr_inr.core.latent.network import ContextNetwork
+from xr_inr.core.latent.network import OFFSET_UNIT, ContextNetwork
+from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.symbols import Integers, SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 from xr_inr.exceptions import PayloadError
@@ -85,8 +91,10 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
     return encoder.getvalue()
 
 
-def decode_latents(data: bytes, side: LatentSide, pyramid: Pyramid, network: ContextNetwork) -> Latents:
-    """Return the latents of a stream.
+def decode_latents(
+    data: bytes, side: LatentSide, pyramid: Pyramid, network: ContextNetwork, arrays: Arrays = NUMPY
+) -> list[Array]:
+    """Return the latents of a stream, as arrays of the kind asked for.
 
     Raises
     ------
@@ -96,63 +104,87 @@ def decode_latents(data: bytes, side: LatentSide, pyramid: Pyramid, network: Con
     decoder = SymbolDecoder(data)
 
     def exchange(_values: Integers | None, scales: Integers, means: Integers) -> Integers:
-        values = decoder.take(scales, means)
-        if len(values) and np.abs(values).max() > LARGEST_LATENT:
-            raise PayloadError(_TOO_LARGE)
-        return values
+        return decoder.take(scales, means)
 
-    latents = _walk(None, side, pyramid, network, exchange)
+    latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
+    if any(math.prod(part.shape) and int(abs(part).max()) > LARGEST_LATENT for part in latents):
+        raise PayloadError(_TOO_LARGE)
     decoder.finish()
     return latents
 
 
 def _walk(
-    known: Latents | None, side: LatentSide, pyramid: Pyramid, network: ContextNetwork, exchange: Exchange
-) -> Latents:
-    rank = side.scales.shape[1]
-    shapes = [(rank, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
-    latents = [np.zeros(shape, np.int32) for shape in shapes]
-    padded = [np.zeros(shape, np.float32) for shape in shapes]
-    scales = np.stack([side.scales[scale_row(index)] for index in range(len(shapes))]).astype(np.float32)
-    surroundings = context.Surroundings(np, pyramid, padded, scales, whole=True)
-    for place in context.places(pyramid):
+    known: Latents | None,
+    side: LatentSide,
+    pyramid: Pyramid,
+    network: ContextNetwork,
+    exchange: Exchange,
+    *,
+    arrays: Arrays = NUMPY,
+) -> list[Array]:
+    components = side.scales.shape[1]
+    # Those after the last that is coded anywhere would change no feature of those before.
+    rank = int(np.flatnonzero((side.scales > 0).any(axis=0)).max(initial=-1)) + 1
+    borders = [(subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
+    latents = [arrays.zeros((components, *border), "int32") for border in borders]
+    padded = [arrays.zeros((rank, *border), "float32") for border in borders]
+    scales = np.stack([side.scales[scale_row(index), :rank] for index in range(len(borders))]).astype(np.float32)
+    surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(scales), whole=True)
+    component_offsets = arrays.put((side.offsets[:rank] / OFFSET_UNIT).astype(np.float32)[:, None])
+    scale_indices = ScaleIndices(network, arrays)
+    groups = context.groups(rank)
+    chosen_of = [[_chosen(row > 0, *group) for group in groups] for row in side.scales]
+    places = context.places(pyramid)
+    room = arrays.zeros((context.FEATURES * rank * max(place.rows * place.columns for place in places),), "float32")
+    for place in places:
         subband = pyramid.subbands[place.subband]
-        active = side.scales[scale_row(place.subband)] > 0
-        if not active.any():
+        if not (side.scales[scale_row(place.subband)] > 0).any():
             continue
-        features = surroundings.of_pass(place)
+        size = (place.rows, place.columns)
+        points = math.prod(size)
+        features = room[: context.FEATURES * rank * points].reshape(context.FEATURES, rank, points)
+        surroundings.of_pass(place, out=features[: context.PASS_FEATURES].reshape(-1, rank, *size))
         weights = mean_class(subband.orientation, subband.level)
-        means = (
-            np.zeros(features.shape[1:], np.int32)
-            if weights is None
-            else _means(place, latents[place.subband], side.mean_weights[weights])
-        )
-        sums = network.first_sums(
-            features.reshape(len(features), -1),
-            slice(0, len(features)),
-            (place.number, subband.orientation, subband.level),
-        ).reshape(-1, *features.shape[1:])
-        given = None if known is None else known[place.subband][(slice(None), *_lattice(place))]
+        means = np.zeros((rank, points), np.int32)
+        if weights is not None:
+            found = _means(place, latents[place.subband][:rank], side.mean_weights[weights], arrays.xp)
+            means = arrays.get(found.reshape(rank, points))
+        given = None
+        if known is not None:
+            given = known[place.subband][(slice(rank), *_lattice(place))].reshape(rank, points)
         target, target_magnitudes = place.of(latents[place.subband]), place.of(padded[place.subband])
-        before = np.zeros(features.shape[2:], np.float32)
-        last, last_size = before, 1
-        for start, stop in context.groups(rank):
-            chosen = start + np.flatnonzero(active[start:stop])
-            if len(chosen):
-                of_groups = context.of_groups(np, before, last, last_size, whole=True)
-                extra = network.first_sums(
-                    of_groups.reshape(len(of_groups), -1), slice(len(features), context.FEATURES), None
-                ).reshape(-1, 1, *before.shape)
-                offsets = np.repeat(side.offsets[chosen], before.size)
-                index = network.scale_indices((sums[:, chosen] + extra).reshape(len(sums), -1), offsets)
-                values = exchange(
-                    None if given is None else given[chosen].ravel(), index, means[chosen].ravel()
-                ).reshape(len(chosen), *before.shape)
-                target[chosen] = values
-                target_magnitudes[chosen] = context.magnitudes(values)
-            last, last_size = target_magnitudes[start:stop].sum(0), stop - start
+        biases = place.number, subband.orientation, subband.level
+        offsets = arrays.xp.broadcast_to(component_offsets, (rank, points))
+        nothing = arrays.zeros((points,), "float32")
+        before, last, last_size = nothing, nothing, 1
+        for (start, stop), chosen in zip(groups, chosen_of[scale_row(place.subband)], strict=True):
+            last_magnitudes = nothing
+            if chosen is not None:
+                of_groups = context.whole_of_groups(arrays, before, last, last_size)
+                for row, feature in zip(features[context.PASS_FEATURES :], of_groups, strict=True):
+                    row[start:stop] = feature
+                index = scale_indices(
+                    features[:, chosen].reshape(context.FEATURES, -1), biases, offsets[chosen].reshape(-1)
+                )
+                values = arrays.put(
+                    exchange(None if given is None else given[chosen].ravel(), arrays.get(index), means[chosen].ravel())
+                ).reshape(-1, points)
+                magnitudes = context.magnitudes(values, arrays)
+                target[chosen] = values.reshape(-1, *size)
+                target_magnitudes[chosen] = magnitudes.reshape(-1, *size)
+                last_magnitudes = magnitudes[0] if len(magnitudes) == 1 else magnitudes.sum(0)
+            last, last_size = last_magnitudes, stop - start
             before = before + last
     return [part[:, 1:-1, 1:-1] for part in latents]
+
+
+def _chosen(active: NDArray[np.bool_], start: int, stop: int) -> slice | NDArray[np.intp] | None:
+    """Return which components of a group are coded: a slice where they adjoin, which copies nothing; or None."""
+    found = start + np.flatnonzero(active[start:stop])
+    if not len(found):
+        return None
+    first, last = int(found[0]), int(found[-1])
+    return slice(first, last + 1) if last - first + 1 == len(found) else found
 
 
 def _lattice(place: context.Place) -> tuple[slice, slice]:
@@ -160,14 +192,15 @@ def _lattice(place: context.Place) -> tuple[slice, slice]:
     return slice(row, None, 2), slice(column, None, 2)
 
 
-def _means(place: context.Place, padded: Integers, weights: NDArray[np.int32]) -> Integers:
+def _means(place: context.Place, padded: Array, weights: NDArray[np.int32], xp: types.ModuleType) -> Array:
     """Return the means of a pass's laws, in eighths: a weighted sum of the neighbours it knows."""
     first = sum(len(pairs) for pairs in context.KNOWN[: place.number])
-    shape = place.of(padded).shape
-    total = np.zeros(shape, np.int32)
+    total = xp.zeros_like(place.of(padded))
     for number, offsets in enumerate(context.KNOWN[place.number]):
-        if weights[first + number]:
-            around = sum(place.of(padded, *offset) for offset in offsets)
-            total += weights[first + number] * np.clip(around, -_LARGEST_NEIGHBOUR, _LARGEST_NEIGHBOUR)
-    eighths: Integers = (total + context.MEAN_UNIT // 16) >> 3
-    return eighths
+        weight = int(weights[first + number])
+        if weight:
+            around = functools.reduce(operator.add, (place.of(padded, *offset) for offset in offsets))
+            total += weight * xp.clip(around, -_LARGEST_NEIGHBOUR, _LARGEST_NEIGHBOUR)
+    total += context.MEAN_UNIT // 16
+    total >>= 3
+    return total

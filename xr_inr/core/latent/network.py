@@ -1,4 +1,4 @@
-"""The context network: features of a latent in, the index of its law's scale out, all on integers.
+"""The context network as it is stored: features of a latent in, the index of its law's scale out, all on integers.
 
 Two hidden layers with clipped rectifiers. Features and activations are whole numbers up to 127 and 255, weights up to
 127, so that every sum stays below 2**24 and float32 holds it exactly, whatever the order of summation.
@@ -7,7 +7,7 @@ Two hidden layers with clipped rectifiers. Features and activations are whole nu
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.latent.context import FEATURES
-from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.wavelet import MOST_LEVELS
 from xr_inr.exceptions import PayloadError
 
@@ -88,10 +87,6 @@ class ContextNetwork:
         """What names this network in a payload: the first bytes of a SHA-256 over its parameters."""
         return hashlib.sha256(self.to_bytes()).digest()[:IDENTITY_BYTES]
 
-    @cached_property
-    def _floats(self) -> dict[str, NDArray[np.float32]]:
-        return {known.name: getattr(self, known.name).astype(np.float32) for known in fields(self)}
-
     def to_bytes(self) -> bytes:
         """Return the parameters as little-endian int32, in the order of `SHAPES`."""
         return b"".join(getattr(self, name).astype("<i4").tobytes() for name in SHAPES)
@@ -118,53 +113,6 @@ class ContextNetwork:
             found[name] = values
             start += 4 * count
         return cls(**found)
-
-    def first_sums(
-        self, features: NDArray[np.float32], columns: slice, place: tuple[int, int, int] | None
-    ) -> NDArray[np.float32]:
-        """Return the first layer's sums over some features, (hidden, points).
-
-        Parameters
-        ----------
-        features
-            (features, points) whole numbers.
-        columns
-            Which of the first layer's inputs they are.
-        place
-            (pass, orientation, level) whose biases to add; none if None.
-        """
-        weights = self._floats["first"]
-        sums: NDArray[np.float32] = weights[:, columns] @ features
-        if place is not None:
-            number, orientation, level = place
-            bias = self.of_pass[number] + self.of_orientation[orientation] + self.of_level[level]
-            sums += bias.astype(np.float32)[:, None]
-        return sums
-
-    def scale_indices(self, sums: NDArray[np.float32], offsets: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the index of each law's scale, (points,).
-
-        Parameters
-        ----------
-        sums
-            (hidden, points) of the first layer.
-        offsets
-            (points,) what to add to each index, in units of 1 / `OFFSET_UNIT`.
-        """
-        hidden = self._floats["second"] @ _rectified(sums)
-        hidden += self._floats["second_bias"][:, None]
-        out = self._floats["third"] @ _rectified(hidden)
-        out += self._floats["third_bias"][:, None] + np.float32(WEIGHT_UNIT * VALUE_UNIT / 2)
-        out += offsets.astype(np.float32) * np.float32(WEIGHT_UNIT * VALUE_UNIT / OFFSET_UNIT)
-        out *= np.float32(1.0 / (WEIGHT_UNIT * VALUE_UNIT))
-        indices: NDArray[np.int32] = np.clip(np.floor(out[0]), 0, SCALES - 1).astype(np.int32)
-        return indices
-
-
-def _rectified(sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    values = sums * np.float32(1.0 / WEIGHT_UNIT)
-    np.floor(values, out=values)
-    return np.clip(values, 0, LARGEST_VALUE, out=values)
 
 
 def shipped() -> ContextNetwork:

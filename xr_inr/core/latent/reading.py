@@ -1,12 +1,15 @@
-"""The sections of a latent payload, and samples from them with numpy alone."""
+"""The sections of a latent payload, and samples from them with numpy alone, or with torch where that is asked for."""
 
 from __future__ import annotations
 
+import math
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter, Section
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
@@ -15,7 +18,7 @@ from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.synthesis import SineSynthesis
-from xr_inr.core.latent.wavelet import Planes, Pyramid, synthesise
+from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
 from xr_inr.exceptions import PayloadError
 
 _LARGEST_MEAN_WEIGHT = 127
@@ -25,8 +28,8 @@ def write_side(side: LatentSide, network: ContextNetwork) -> bytes:
     """Return the stored form of what predicts the latents."""
     writer = ByteWriter()
     writer.raw(network.identity)
-    sets = [_steps(side.scales), side.mean_weights.ravel(), side.offsets]
-    writer.raw(write_parameters([part.astype(np.int64) for part in sets]))
+    weights, offsets = side.mean_weights.ravel().astype(np.int64), side.offsets.astype(np.int64)
+    writer.raw(write_parameters([_steps(side.scales), weights, offsets]))
     return writer.getvalue()
 
 
@@ -55,8 +58,59 @@ def _steps(scales: NDArray[np.int32]) -> NDArray[np.int64]:
     return (finer[:, 1:] - finer[:, :-1]).ravel()
 
 
+@dataclass(frozen=True)
+class PlaneWindow:
+    """The planes of a part of a scene, which give its samples."""
+
+    rows: Span
+    """(start, stop) in the scene."""
+
+    columns: Span
+    """(start, stop) in the scene."""
+
+    planes: Array
+    """(rank, rows, columns) whole numbers, in 2**-6 steps."""
+
+    basis: LatentBasis
+    """What makes spectra of them."""
+
+    arrays: Arrays
+    """What kind of array `planes` is."""
+
+    def covers(self, rows: Span, columns: Span) -> bool:
+        """Return whether a part of the scene lies in this one."""
+        (top, bottom), (left, right) = self.rows, self.columns
+        return top <= rows[0] and rows[1] <= bottom and left <= columns[0] and columns[1] <= right
+
+    def __call__(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return samples on the [0, 1] scale of the scene.
+
+        Parameters
+        ----------
+        rows, columns
+            Positions in the scene, all in this part of it: indices that broadcast together.
+        bands
+            Which of the fitted bands. Each is made of all components: fewer bands spare products, not planes.
+
+        Returns
+        -------
+        ndarray
+            (bands, ...), the shape of the positions.
+        """
+        shape = np.broadcast_shapes(rows.shape, columns.shape)
+        points = _taken(self.planes, rows - self.rows[0], columns - self.columns[0], self.arrays)
+        samples = self.basis.spectra(points.reshape(len(points), math.prod(shape)), bands, self.arrays)
+        return self.arrays.get(samples).reshape(len(bands), *shape)
+
+
 class LatentReader:
-    """Gives samples of a latent payload. Latents are decoded when samples are first asked for, and planes kept.
+    """Gives samples of a latent payload.
+
+    All latents are decoded when samples are first asked for, since each depends on others before it. Planes are made
+    of them as they are asked for, a window at a time; once windows have cost as much as whole planes, these are made
+    instead, and the latents let go.
 
     Parameters
     ----------
@@ -66,6 +120,8 @@ class LatentReader:
         How many bands are fitted.
     size
         (height, width) of the scene.
+    arrays
+        Where to decode.
 
     Raises
     ------
@@ -73,14 +129,18 @@ class LatentReader:
         When a section is missing or out of range.
     """
 
-    def __init__(self, sections: dict[Section, bytes], bands: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, sections: dict[Section, bytes], bands: int, size: tuple[int, int], arrays: Arrays = NUMPY
+    ) -> None:
         if Section.LATENT_BASIS not in sections:
             raise PayloadError("the payload has no spectral basis")
         self.basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], bands)
         self.synthesis: SineSynthesis | None = None
+        self._arrays = arrays
         self._pyramid = Pyramid.of(size)
-        self._size = size
-        self._planes: Planes | None = None
+        self._latents: list[Array] | None = None
+        self._kept: PlaneWindow | None = None
+        self._spent = 0
         self._lock = threading.Lock()
         if self.basis.rank:
             if Section.LATENT_SIDE not in sections or Section.LATENT_STREAM not in sections:
@@ -90,26 +150,70 @@ class LatentReader:
             if Section.LATENT_SYNTHESIS in sections:
                 self.synthesis = SineSynthesis.from_bytes(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
 
-    def __call__(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """Return samples on the [0, 1] scale of the scene, (bands, points), at the points (rows[i], columns[i])."""
-        if not self.basis.rank:
-            return self.basis.spectra(np.zeros((0, len(rows)), np.float32), bands)
-        return self.basis.spectra(with_synthesis(self.wavelet_planes()[:, rows, columns], self.synthesis), bands)
+    def within(self, rows: Span, columns: Span) -> PlaneWindow:
+        """Return the planes of a part of the scene, or of a larger one around it.
 
-    def wavelet_planes(self) -> Planes:
-        """Return what the latents alone give, (rank, height, width) in 2**-6 steps."""
+        Parameters
+        ----------
+        rows, columns
+            (start, stop) in the scene, not empty.
+
+        Raises
+        ------
+        PayloadError
+            When the latents are out of range.
+        """
         with self._lock:
-            if self._planes is None:
-                latents = decode_latents(self._stream, self._side, self._pyramid, self._network)
-                self._planes = synthesise(latents, self._pyramid)
-            return self._planes
+            if self._kept is None or not self._kept.covers(rows, columns):
+                self._kept = PlaneWindow(*self._made((rows, columns)), self.basis, self._arrays)
+            return self._kept
+
+    def _made(self, window: Window) -> tuple[Span, Span, Array]:
+        """Return a window, or the whole scene where that is due, and its planes."""
+        if not self.basis.rank:
+            return *self._pyramid.whole, self._arrays.zeros((0, *self._pyramid.size), "float32")
+        if self._latents is None:
+            self._latents = decode_latents(self._stream, self._side, self._pyramid, self._network, self._arrays)
+        self._spent += self._pyramid.cost(window)
+        if self._spent < self._pyramid.cost(self._pyramid.whole):
+            return *window, self._planes(self._latents, window)
+        planes = self._planes(self._latents, self._pyramid.whole)
+        self._latents = None
+        return *self._pyramid.whole, planes
+
+    def _planes(self, latents: list[Array], window: Window) -> Array:
+        height, width = (stop - start for start, stop in window)
+        active = np.flatnonzero((self._side.scales > 0).any(axis=0))
+        if len(active) == self.basis.rank:
+            planes = synthesise(latents, self._pyramid, window, self._arrays)
+        else:
+            # Where all latents are zero, so is the plane.
+            planes = self._arrays.zeros((self.basis.rank, height, width), "float32")
+            chosen = self._arrays.put(active)
+            planes[chosen] = synthesise([part[chosen] for part in latents], self._pyramid, window, self._arrays)
+        points = with_synthesis(planes.reshape(self.basis.rank, height * width), self.synthesis, self._arrays)
+        return points.reshape(self.basis.rank, height, width)
 
 
-def with_synthesis(points: NDArray[np.float32], synthesis: SineSynthesis | None) -> NDArray[np.float32]:
+def with_synthesis(points: Array, synthesis: SineSynthesis | None, arrays: Arrays = NUMPY) -> Array:
     """Add to the later components, (rank, points), what the network foretells of them from the first."""
-    if synthesis is not None:
-        points = points.copy()
-        points[synthesis.inputs :] += synthesis(points[: synthesis.inputs])
-    return points
+    if synthesis is None:
+        return points
+    first, later = points[: synthesis.inputs], points[synthesis.inputs :]
+    return arrays.xp.concatenate([first, later + synthesis(first, arrays)])
+
+
+def _taken(planes: Array, rows: NDArray[np.intp], columns: NDArray[np.intp], arrays: Arrays) -> Array:
+    """Return planes at indices that broadcast together; a window of them is not copied."""
+    if rows.ndim == columns.ndim == 2 and rows.shape[1] == columns.shape[0] == 1:
+        spans = [_span(index.ravel()) for index in (rows, columns)]
+        if None not in spans:
+            return planes[:, *spans]
+    return planes[:, arrays.put(rows), arrays.put(columns)]
+
+
+def _span(index: NDArray[np.intp]) -> slice | None:
+    """Return the slice that an index is; None where it is none."""
+    if not len(index) or (np.diff(index) != 1).any():
+        return None
+    return slice(int(index[0]), int(index[-1]) + 1)

@@ -12,7 +12,7 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, TABLED_SCALES, probabilities
+from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, SCALES, TABLED_SCALES, probabilities
 from xr_inr.exceptions import PayloadError
 
 LARGEST_INTEGER = 2**26
@@ -20,7 +20,7 @@ LARGEST_INTEGER = 2**26
 
 _MOST_ESCAPE_BITS = 24
 _ESCAPE_ORDER = 2
-_AT_ONCE = 2**16
+_AT_ONCE = 2**12
 """Integers whose tables are laid out at a time: memory does not grow with an array."""
 
 _TOO_LARGE = f"a coded integer must lie within +-{LARGEST_INTEGER}"
@@ -28,6 +28,10 @@ _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
 _HALF = FRACTIONS // 2
+_SHIFTS = np.maximum(-(-(np.arange(SCALES) - (TABLED_SCALES - 1)) // PER_OCTAVE), 0).astype(np.int32)
+"""How many low bits are uniform under a law of each scale."""
+
+_POWERS = 1 << np.arange(_MOST_ESCAPE_BITS + _ESCAPE_ORDER, -1, -1, dtype=np.int32)
 
 Integers = NDArray[np.int32]
 
@@ -125,21 +129,21 @@ class SymbolDecoder:
         if not len(scales):
             return np.zeros(0, np.int32)
         rows, base, shifts = _laws(scales, means)
-        column = np.concatenate(
-            [
-                self._decoded(_categorical, probabilities()[rows[start : start + _AT_ONCE]])
-                for start in range(0, len(rows), _AT_ONCE)
-            ]
-        )
+        parts = [
+            self._decoded(_categorical, probabilities().take(rows[start : start + _AT_ONCE], axis=0))
+            for start in range(0, len(rows), _AT_ONCE)
+        ]
+        column = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        escapes = column.max() > 2 * REACH
         relative = column - REACH
         low = None
         if shifts is not None:
             low = np.zeros(len(column), np.int32)
-            for count in np.unique(shifts[shifts > 0]):
-                found = shifts == count
-                low[found] = self._bits(int(found.sum()), int(count))
-        outside = column > 2 * REACH
-        if outside.any():
+            for count, number in enumerate(np.bincount(shifts).tolist()):
+                if count and number:
+                    low[shifts == count] = self._bits(number, count)
+        if escapes:
+            outside = column > 2 * REACH
             magnitudes = self._escape(int(outside.sum())) + REACH + 1
             # Before they are shifted, which an int32 must survive.
             if (magnitudes > (2 * LARGEST_INTEGER >> (0 if shifts is None else shifts[outside]))).any():
@@ -147,7 +151,8 @@ class SymbolDecoder:
             relative[outside] = np.where(column[outside] == _UP, magnitudes, -magnitudes)
         if shifts is not None and low is not None:
             relative = (relative << shifts) + low - _centre(shifts)
-        return (relative + base).astype(np.int32)
+        relative += base
+        return relative.astype(np.int32, copy=False)
 
     def finish(self) -> None:
         """Refuse a stream that goes on after the last integer taken; raises `PayloadError`."""
@@ -162,9 +167,8 @@ class SymbolDecoder:
         return decoded
 
     def _bits(self, number: int, count: int) -> Integers:
-        values = np.zeros(number, np.int32)
-        for _ in range(count):
-            values = (values << 1) | self._decoded(_coin, number)
+        bits = self._decoded(_coin, number * count).reshape(count, number)
+        values: Integers = _POWERS[len(_POWERS) - count :] @ bits
         return values
 
     def _escape(self, number: int) -> Integers:
@@ -178,10 +182,10 @@ class SymbolDecoder:
         else:
             raise PayloadError(_TOO_LARGE)
         values = np.zeros(number, np.int32)
-        for length in np.unique(lengths):
-            count = int(length) + _ESCAPE_ORDER
-            found = lengths == length
-            values[found] = self._bits(int(found.sum()), count) + (1 << count) - (1 << _ESCAPE_ORDER)
+        for length, found in enumerate(np.bincount(lengths).tolist()):
+            if found:
+                count = length + _ESCAPE_ORDER
+                values[lengths == length] = self._bits(found, count) + (1 << count) - (1 << _ESCAPE_ORDER)
         return values
 
 
@@ -189,15 +193,14 @@ def _laws(
     scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.intp], Integers, Integers | None]:
     """Return the table rows, the integers the laws are centred on, and the low bits that are uniform (or None)."""
-    base = (means + _HALF) >> 3
-    fractions = means + _HALF - (base << 3)
-    beyond = scales - (TABLED_SCALES - 1)
-    if (beyond > 0).any():
-        shifts = np.maximum(-(-beyond // PER_OCTAVE), 0).astype(np.int32)
-        scales = scales - PER_OCTAVE * shifts
-        fractions = np.where(shifts > 0, _HALF, fractions)
-        return (scales * FRACTIONS + fractions).astype(np.intp), base.astype(np.int32), shifts
-    return (scales * FRACTIONS + fractions).astype(np.intp), base.astype(np.int32), None
+    above = means + _HALF
+    base = above >> 3
+    above &= FRACTIONS - 1
+    if scales.max() < TABLED_SCALES:
+        return (scales * FRACTIONS + above).astype(np.intp), base.astype(np.int32, copy=False), None
+    shifts = _SHIFTS[scales]
+    rows = (scales - PER_OCTAVE * shifts) * FRACTIONS + np.where(shifts > 0, _HALF, above)
+    return rows.astype(np.intp), base.astype(np.int32, copy=False), shifts
 
 
 def _centre(shifts: Integers) -> Integers:

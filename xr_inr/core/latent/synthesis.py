@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import fixed_point
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.wavelet import LARGEST_PLANE, PLANE_BITS
@@ -33,6 +34,8 @@ _LAYERS = 3
 _UNIT_BYTES = 4
 _SMALLEST_UNIT = 1e-12
 _WEIGHT_ONE = 2.0**fixed_point.WEIGHT_BITS
+_PIXELS_AT_ONCE = 4096
+"""What so many pixels take stays in a cache."""
 
 
 @dataclass(frozen=True)
@@ -125,33 +128,43 @@ class SineSynthesis:
             layers.append((matrix[:, :-1], matrix[:, -1]))
         return cls(unit, input_octaves, output_octaves, bits, tuple(layers))
 
-    def __call__(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def __call__(self, planes: Array, arrays: Arrays = NUMPY) -> Array:
         """Return what is foretold at some pixels.
 
         Parameters
         ----------
         planes
             (inputs, pixels) in steps of 2**-6 quantiser steps.
+        arrays
+            What kind of array `planes` is.
 
         Returns
         -------
-        ndarray
+        ndarray or Tensor
             (outputs, pixels) float32 whole numbers up to `wavelet.LARGEST_PLANE`, in the same unit.
         """
+        xp, pixels = arrays.xp, planes.shape[1]
         limit = LARGEST_INPUT * 2.0**fixed_point.VALUE_BITS
-        scale = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - self.input_octaves) / float(self.unit)
-        values = np.clip(np.rint(planes.T.astype(np.float64) * scale), -limit, limit)
-        values /= LARGEST_INPUT
-        for index, (weights, biases) in enumerate(self._exact_layers):
-            products = values @ weights
-            products += biases * 2.0**fixed_point.VALUE_BITS
-            if index < len(self.layers) - 1:
-                values = fixed_point.sine_of_products(products, OMEGA_0)
-            else:
-                values = fixed_point.products_to_values(products)
-        scale = float(self.unit) * _powers_of_two(self.output_octaves + PLANE_BITS - fixed_point.VALUE_BITS)
-        foretold = np.clip(np.rint(values * scale), -LARGEST_PLANE, LARGEST_PLANE)
-        return np.ascontiguousarray(foretold.T, np.float32)
+        gains = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - self.input_octaves) / float(self.unit)
+        scale = arrays.put(gains[:, None])
+        layers = [(arrays.put(weights.T), arrays.put(biases[:, None])) for weights, biases in self._exact_layers]
+        gains = float(self.unit) * _powers_of_two(self.output_octaves + PLANE_BITS - fixed_point.VALUE_BITS)
+        last_scale = arrays.put(gains[:, None])
+        foretold = arrays.zeros((self.outputs, pixels), "float32")
+        step = arrays.at_once(_PIXELS_AT_ONCE)
+        for start in range(0, pixels, step):
+            values = xp.round(arrays.cast(planes[:, start : start + step], "float64") * scale)
+            values = xp.clip(values, -limit, limit) / LARGEST_INPUT
+            for index, (weights, biases) in enumerate(layers):
+                products = weights @ values
+                products += biases * 2.0**fixed_point.VALUE_BITS
+                if index < len(layers) - 1:
+                    values = fixed_point.sine_of_products(products, OMEGA_0, xp)
+                else:
+                    values = fixed_point.products_to_values(products, xp)
+            values = xp.clip(xp.round(values * last_scale), -LARGEST_PLANE, LARGEST_PLANE)
+            foretold[:, start : start + step] = values
+        return foretold
 
 
 def _powers_of_two(exponents: NDArray[np.int64]) -> NDArray[np.float64]:

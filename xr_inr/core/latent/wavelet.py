@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY, Array, Arrays
+
 PLANE_BITS = 6
 """Fraction bits of a synthesised plane, in quantiser steps."""
 
@@ -30,14 +32,20 @@ MOST_LEVELS = 6
 _SMALLEST_SIDE = 6
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _GAIN = 1.149604398860241
+_REACH = len(_LIFTING)
+"""Latents on either side that a sample depends on in one level: each lifting step adds one pair of neighbours."""
+
 DIAGONAL, APPROXIMATION = 2, 3
 """Orientation of the coarsest, low-pass subband; details have 0 (along x), 1 (along y), 2 (both)."""
 
 Planes = NDArray[np.float32]
 """(rank, height, width)."""
 
-Array = Any
-"""A numpy array or a torch tensor of floats."""
+Span = tuple[int, int]
+"""(start, stop) along an axis."""
+
+Window = tuple[Span, Span]
+"""Rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,36 @@ class Pyramid:
                 Subband(level, 2, (height // 2, width // 2)),
             ]
         return found
+
+    @property
+    def whole(self) -> Window:
+        """The window of all rows and columns."""
+        return (0, self.size[0]), (0, self.size[1])
+
+    def windows(self, window: Window) -> list[Window]:
+        """Return what of the low-pass planes after 0, 1, ... `levels` halvings a window of the plane depends on."""
+        found = [window]
+        for size in self.sizes[:-1]:
+            rows, columns = (
+                (max(start // 2 - _REACH, 0), min((stop + 1) // 2 + _REACH, (length + 1) // 2))
+                for (start, stop), length in zip(found[-1], size, strict=True)
+            )
+            found.append((rows, columns))
+        return found
+
+    def reads(self, window: Window) -> list[Window]:
+        """Return what of each subband a window of the plane depends on."""
+        windows = self.windows(window)
+        found = []
+        for subband in self.subbands:
+            rows, columns = windows[min(subband.level + 1, self.levels)]
+            high, wide = subband.shape
+            found.append(((rows[0], min(rows[1], high)), (columns[0], min(columns[1], wide))))
+        return found
+
+    def cost(self, window: Window) -> int:
+        """Return how many latents of a component a window of the plane depends on."""
+        return sum((bottom - top) * (right - left) for (top, bottom), (left, right) in self.reads(window))
 
     def gain(self, subband: Subband) -> float:
         """Return what a latent of the orthonormalised subband is worth in the lifting's own scale."""
@@ -169,8 +207,8 @@ def analyse(planes: Array, pyramid: Pyramid, xp: types.ModuleType = np) -> list[
     return [part / pyramid.gain(subband) for part, subband in zip(flat, pyramid.subbands, strict=True)]
 
 
-def synthesise(latents: list[NDArray[np.int32]], pyramid: Pyramid) -> Planes:
-    """Return the planes of integer latents.
+def synthesise(latents: list[Array], pyramid: Pyramid, window: Window | None = None, arrays: Arrays = NUMPY) -> Array:
+    """Return the planes of integer latents, or a window of them.
 
     Parameters
     ----------
@@ -178,18 +216,24 @@ def synthesise(latents: list[NDArray[np.int32]], pyramid: Pyramid) -> Planes:
         One array a subband, (rank, height, width), magnitudes up to `LARGEST_LATENT`.
     pyramid
         What they are subbands of.
+    window
+        The rows and columns to synthesise, not empty; only latents that these depend on are read. All if None.
+    arrays
+        What kind of array the latents are.
 
     Returns
     -------
-    ndarray
-        float32 integers that count steps of 2**-6, shape (rank, height, width).
+    ndarray or Tensor
+        float32 integers that count steps of 2**-6, shape (rank, height, width) or those of the window: the same bits
+        as the slice of the whole planes.
     """
-    scaled = [
-        np.rint(part.astype(np.float32) * np.float32(pyramid.gain(subband) * 2**PLANE_BITS))
-        for part, subband in zip(latents, pyramid.subbands, strict=True)
-    ]
-    planes: Planes = _joined(scaled, pyramid, np, np.rint)
-    return planes
+    window = pyramid.whole if window is None else window
+    scaled = []
+    for part, subband, (rows, columns) in zip(latents, pyramid.subbands, pyramid.reads(window), strict=True):
+        # Rounded to float32 by hand, so that a product has one rounding wherever it is made.
+        gain = float(np.float32(pyramid.gain(subband) * 2**PLANE_BITS))
+        scaled.append(arrays.xp.round(arrays.cast(part[:, slice(*rows), slice(*columns)], "float32") * gain))
+    return _joined(scaled, pyramid, arrays.xp, arrays.xp.round, window)
 
 
 def synthesise_unrounded(latents: list[Array], pyramid: Pyramid, xp: types.ModuleType) -> Array:
@@ -198,13 +242,25 @@ def synthesise_unrounded(latents: list[Array], pyramid: Pyramid, xp: types.Modul
     return _joined(scaled, pyramid, xp, _unrounded)
 
 
-def _joined(scaled: list[Array], pyramid: Pyramid, xp: types.ModuleType, rounded: Callable[[Array], Array]) -> Array:
+def _joined(
+    scaled: list[Array],
+    pyramid: Pyramid,
+    xp: types.ModuleType,
+    rounded: Callable[[Array], Array],
+    window: Window | None = None,
+) -> Array:
+    windows = pyramid.windows(pyramid.whole if window is None else window)
     low = scaled[0]
     for index in range(pyramid.levels):
-        along_x, along_y, both = (part.swapaxes(-1, -2) for part in scaled[1 + 3 * index : 4 + 3 * index])
-        low_x = _merge(low.swapaxes(-1, -2), along_y, xp, rounded).swapaxes(-1, -2)
-        high_x = _merge(along_x, both, xp, rounded).swapaxes(-1, -2)
-        low = _merge(low_x, high_x, xp, rounded)
+        along_x, along_y, both = scaled[1 + 3 * index : 4 + 3 * index]
+        low_x, high_x = _merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2)
+        merged = _merge(low_x, high_x, xp, rounded)
+        # What was read begins with an even row and column, and reaches beyond what is asked for.
+        read, asked = windows[pyramid.levels - index], windows[pyramid.levels - index - 1]
+        rows, columns = (
+            slice(start - 2 * first, stop - 2 * first) for (first, _), (start, stop) in zip(read, asked, strict=True)
+        )
+        low = merged[..., rows, columns]
     return low
 
 
@@ -221,29 +277,39 @@ def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
     return even, odd
 
 
-def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array]) -> Array:
-    """Undo `_split`, each lifting step rounded as told."""
-    if not odd.shape[-1]:
+def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array], axis: int = -1) -> Array:
+    """Undo `_split`, along the last axis or the last but one (-2), each lifting step rounded as told."""
+    count = odd.shape[axis]
+    if not count:
         return even
     for index, coefficient in reversed(list(enumerate(_LIFTING))):
         # A Python float times float32 is rounded once, to float32.
         if index % 2 == 0:
-            odd = odd - rounded(coefficient * _beside_odd(even, odd.shape[-1], xp))
+            odd = odd - rounded(coefficient * _beside_odd(even, count, xp, axis))
         else:
-            even = even - rounded(coefficient * _beside_even(odd, even.shape[-1], xp))
-    count = odd.shape[-1]
-    merged = xp.stack([even[..., :count], odd], -1).reshape(*even.shape[:-1], 2 * count)
-    return xp.concatenate([merged, even[..., count:]], -1)
+            even = even - rounded(coefficient * _beside_even(odd, even.shape[axis], xp, axis))
+    first, rest = even[_part(axis, 0, count)], even[_part(axis, count)]
+    paired = xp.stack([first, odd], axis)
+    shape = list(odd.shape)
+    shape[axis] = 2 * count
+    return xp.concatenate([paired.reshape(shape), rest], axis)
 
 
-def _beside_odd(even: Array, count: int, xp: types.ModuleType) -> Array:
+def _beside_odd(even: Array, count: int, xp: types.ModuleType, axis: int = -1) -> Array:
     """Sum of the two even samples beside each odd one, mirrored at the end."""
-    after = xp.concatenate([even[..., 1:], even[..., -1:]], -1)
-    return even[..., :count] + after[..., :count]
+    after = even[_part(axis, 1)]
+    if after.shape[axis] < count:
+        after = xp.concatenate([after, even[_part(axis, -1)]], axis)
+    return even[_part(axis, 0, count)] + after
 
 
-def _beside_even(odd: Array, count: int, xp: types.ModuleType) -> Array:
+def _beside_even(odd: Array, count: int, xp: types.ModuleType, axis: int = -1) -> Array:
     """Sum of the two odd samples beside each even one, mirrored at both ends."""
-    before = xp.concatenate([odd[..., :1], odd], -1)
-    after = xp.concatenate([odd, odd[..., -1:]], -1)
-    return before[..., :count] + after[..., :count]
+    before = xp.concatenate([odd[_part(axis, 0, 1)], odd], axis)
+    after = odd if odd.shape[axis] == count else xp.concatenate([odd, odd[_part(axis, -1)]], axis)
+    return before[_part(axis, 0, count)] + after
+
+
+def _part(axis: int, start: int, stop: int | None = None) -> tuple[Any, ...]:
+    """Return the index of a part along the last axis or the last but one."""
+    return (..., slice(start, stop)) if axis == -1 else (..., slice(start, stop), slice(None))

@@ -1,4 +1,4 @@
-"""Evaluating a stored network at grid positions with numpy alone, to the same bits everywhere."""
+"""Evaluating a stored network at grid positions, to the same bits everywhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import fixed_point
+from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.siren.storage import StoredNetwork
 from xr_inr.exceptions import PayloadError
 
@@ -21,6 +22,8 @@ class Evaluator:
         The stored network.
     size
         (height, width) of the grid it was fitted on.
+    arrays
+        Where to evaluate.
 
     Raises
     ------
@@ -28,42 +31,43 @@ class Evaluator:
         When weights are not finite or so large that sums would not be exact.
     """
 
-    def __init__(self, network: StoredNetwork, size: tuple[int, int]) -> None:
+    def __init__(self, network: StoredNetwork, size: tuple[int, int], arrays: Arrays = NUMPY) -> None:
         self._omega_0 = network.omega_0
         self._size = size
-        self._layers = [
+        self._arrays = arrays
+        layers = [
             (fixed_point.to_weights(weights), fixed_point.to_weights(biases)) for weights, biases in network.layers
         ]
         limit = fixed_point.MAX_ROW_SUM * 2.0**fixed_point.WEIGHT_BITS
-        for weights, biases in self._layers:
+        for weights, biases in layers:
             sums = np.abs(weights).sum(axis=1) + np.abs(biases)
             if not (sums < limit).all():
                 raise PayloadError(
                     f"the weights of a unit must be finite and sum to less than {fixed_point.MAX_ROW_SUM}"
                 )
+        self._layers = [(arrays.put(weights), arrays.put(biases)) for weights, biases in layers]
 
-    def __call__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    def __call__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
         """Return the outputs at the points (rows[i], columns[i]): (points, outputs) in steps of 2**-20."""
-        outputs = np.empty((len(rows), len(self._layers[-1][1])))
-        for start in range(0, len(rows), _POINTS_AT_ONCE):
-            part = slice(start, start + _POINTS_AT_ONCE)
+        outputs = self._arrays.zeros((len(rows), len(self._layers[-1][1])), "float64")
+        step = self._arrays.at_once(_POINTS_AT_ONCE)
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
             outputs[part] = self._evaluate(rows[part], columns[part])
         return outputs
 
-    def _evaluate(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    def _evaluate(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
         height, width = self._size
-        values = np.stack(
-            [fixed_point.grid_positions(columns, width), fixed_point.grid_positions(rows, height)], axis=1
+        values = self._arrays.put(
+            np.stack([fixed_point.grid_positions(columns, width), fixed_point.grid_positions(rows, height)], axis=1)
         )
         for weights, biases in self._layers[:-1]:
-            values = fixed_point.sine_of_products(_products(values, weights, biases), self._omega_0)
+            values = fixed_point.sine_of_products(_products(values, weights, biases), self._omega_0, self._arrays.xp)
         weights, biases = self._layers[-1]
-        return fixed_point.products_to_values(_products(values, weights, biases))
+        return fixed_point.products_to_values(_products(values, weights, biases), self._arrays.xp)
 
 
-def _products(
-    values: NDArray[np.float64], weights: NDArray[np.float64], biases: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    products: NDArray[np.float64] = values @ weights.T
+def _products(values: Array, weights: Array, biases: Array) -> Array:
+    products = values @ weights.T
     products += biases * 2.0**fixed_point.VALUE_BITS
     return products

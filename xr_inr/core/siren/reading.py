@@ -1,4 +1,4 @@
-"""The sections of a siren payload, and samples from them with numpy alone."""
+"""The sections of a siren payload, and samples from them with numpy alone, or with torch where that is asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import fixed_point
+from xr_inr.core.arrays import NUMPY, Arrays
 from xr_inr.core.bitstream import Section
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.storage import StoredNetwork, read_quantised, read_table_i
@@ -24,6 +25,8 @@ class SirenReader:
         How many bands are fitted.
     size
         (height, width) of the scene.
+    arrays
+        Where to evaluate.
 
     Raises
     ------
@@ -31,7 +34,10 @@ class SirenReader:
         When a section is out of range, or the sections do not belong together.
     """
 
-    def __init__(self, sections: dict[Section, bytes], bands: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, sections: dict[Section, bytes], bands: int, size: tuple[int, int], arrays: Arrays = NUMPY
+    ) -> None:
+        self._arrays = arrays
         self.network = _read_network(sections, size)
         self.basis: SpectralBasis | None = None
         if Section.SPECTRAL in sections:
@@ -40,17 +46,41 @@ class SirenReader:
         outputs = 0 if self.network is None else self.network.architecture.outputs
         if outputs != expected:
             raise PayloadError(f"the network must have {expected} outputs. Got {outputs}.")
-        self._evaluate = None if self.network is None else Evaluator(self.network, size)
+        self._evaluate = None if self.network is None else Evaluator(self.network, size, arrays)
+
+    def within(self, _rows: tuple[int, int], _columns: tuple[int, int]) -> SirenReader:
+        """Return what gives the samples of a part of the scene: this reader, which needs no preparation."""
+        return self
 
     def __call__(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        """Return samples on the [0, 1] scale of the scene, (bands, points), at the points (rows[i], columns[i])."""
-        outputs = np.zeros((len(rows), 0)) if self._evaluate is None else self._evaluate(rows, columns)
-        if self.basis is not None:
-            return self.basis.spectra(outputs, bands)
-        values: NDArray[np.float64] = outputs.T[bands] / 2.0**fixed_point.VALUE_BITS
-        return values
+        """Return samples on the [0, 1] scale of the scene.
+
+        Parameters
+        ----------
+        rows, columns
+            Positions in the scene: indices that broadcast together.
+        bands
+            Which of the fitted bands.
+
+        Returns
+        -------
+        ndarray
+            (bands, ...), the shape of the positions.
+        """
+        rows, columns = np.broadcast_arrays(rows, columns)
+        shape = rows.shape
+        arrays = self._arrays
+        if self._evaluate is None:
+            outputs = arrays.zeros((rows.size, 0), "float64")
+        else:
+            outputs = self._evaluate(rows.ravel(), columns.ravel())
+        if self.basis is None:
+            values = outputs.T[arrays.put(bands)] / 2.0**fixed_point.VALUE_BITS
+        else:
+            values = self.basis.spectra(outputs, bands, arrays)
+        return arrays.get(values).reshape(len(bands), *shape)
 
 
 def _read_network(sections: dict[Section, bytes], size: tuple[int, int]) -> StoredNetwork | None:

@@ -1,0 +1,57 @@
+"""All studies by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.ingredients.studies.coarser import from_coarser
+from benchmarks.ingredients.studies.dependent import dependent
+from benchmarks.ingredients.studies.packets import packets
+from benchmarks.ingredients.studies.planes import StudyPlanes
+from benchmarks.ingredients.studies.reconstruction import reconstruction
+
+
+@dataclass(frozen=True)
+class Study:
+    """Something that was tried outside the codec."""
+
+    name: str
+    """What the command line and the table call it."""
+
+    what: str
+    """A sentence or two on what it does, and what its percentages are of."""
+
+    measure: Callable[[StudyPlanes], Mapping[str, float]]
+    """Takes the planes of a scene and returns percentages by the names of cases."""
+
+
+STUDIES = {
+    study.name: study
+    for study in (
+        Study(
+            "dependent quantisation",
+            "Four states and a trellis in place of rounding each latent by itself, both rate-distortion optimised, "
+            "laws known from surroundings: bits of the details at equal error.",
+            dependent,
+        ),
+        Study(
+            "wavelet packets",
+            "The finest details along x, and those along y, halved once more: what all subbands cost, bits and error.",
+            packets,
+        ),
+        Study(
+            "details from the coarser plane",
+            "The share of the energy of held-out details that 5 x 5 samples of the low-pass plane of their level "
+            "foretell, by ridge regression or a network of 24 units; leading three components, level 1 the finest.",
+            from_coarser,
+        ),
+        Study(
+            "reconstruction points",
+            "Latents stand for the mean of what was rounded to them, in cells of what the decoder knows, in place of "
+            "themselves: squared error, at most.",
+            reconstruction,
+        ),
+    )
+}
+"""In the order of the table."""

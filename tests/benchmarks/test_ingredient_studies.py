@@ -1,0 +1,203 @@
+"""What was tried outside the codec: each study on planes whose answer is known, rows, the table, the command."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import __main__ as command
+from benchmarks import results, scenes
+from benchmarks.ingredients.studies import RATE, TABLE, coarser, dependent, packets, reconstruction
+from benchmarks.ingredients.studies import run as runs
+from benchmarks.ingredients.studies import tables as study_tables
+from benchmarks.ingredients.studies.planes import StudyPlanes
+from benchmarks.ingredients.studies.studies import STUDIES, Study
+from benchmarks.runner import JobError
+from xr_inr.core.latent.wavelet import Pyramid
+
+JASPER, PAVIA = "jasper_ridge_198", "pavia_centre_crop"
+WEIGHT = 0.1
+
+
+def noise(*shape, spread=1.0, seed=0):
+    return spread * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def planes_of(height=32, width=104):
+    """Return three planes of smooth fields and noise."""
+    rows, columns = torch.meshgrid(torch.arange(height) / 5.0, torch.arange(width) / 5.0, indexing="ij")
+    fields = torch.stack([torch.sin(rows + columns), torch.cos(2 * rows), torch.sin(columns) * rows / 4])
+    return StudyPlanes((8.0 * fields + noise(3, height, width)).contiguous(), Pyramid.of((height, width)))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_gives_percentages(name):
+    found = STUDIES[name].measure(planes_of())
+    assert found
+    assert all(math.isfinite(percent) and abs(percent) < 100 for percent in found.values())
+
+
+@pytest.mark.parametrize("grid", [0, 1])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 8.0])
+def test_cells_of_a_grid_part_all_there_is(grid, scale):
+    levels = torch.arange(400.0)
+    _, bits = dependent._on_grid(grid, levels, levels, torch.full_like(levels, scale)).double()
+    shares = torch.exp2(-bits)
+    # What is rarer than the rarest that a law tells apart counts as that.
+    certain = shares > 2.0**-14.9
+    assert shares[0] + 2 * shares[1:][certain[1:]].sum() == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_trellis_finds_the_cheapest_of_all_ways(seed):
+    following = ((0, 2), (2, 0), (1, 3), (3, 1))
+    target, scale = noise(1, 3, spread=2.0, seed=seed), torch.full((1, 3), 1.2)
+    costs = []
+    for levels in itertools.product(range(8), repeat=3):
+        state, cost = 0, 0.0
+        for level, value in zip(levels, target[0], strict=True):
+            error, bits = dependent._on_grid(state // 2, torch.tensor(float(level)), value.abs(), scale[0, 0])
+            cost += float(error + WEIGHT * bits)
+            state = following[state][level % 2]
+        costs.append(cost)
+    error, bits = dependent.trellis(target, scale, WEIGHT).tolist()
+    assert error + WEIGHT * bits == pytest.approx(min(costs), rel=1e-5)
+
+
+def test_scalar_rounding_costs_least_of_all_whole_numbers():
+    targets, scales = noise(50, 1, spread=2.0), torch.full((50, 1), 1.2)
+    tried = [dependent._on_grid(0, torch.full((50, 1), float(level)), targets.abs(), scales) for level in range(9)]
+    least = torch.stack([error + WEIGHT * bits for error, bits in tried]).amin(0).sum()
+    error, bits = dependent.scalar(targets, scales, WEIGHT).tolist()
+    assert error + WEIGHT * bits == pytest.approx(float(least), rel=1e-4)
+
+
+def test_chain_holds_the_details_of_a_place_pass_by_pass():
+    shape = (1, 16, 16)
+    numbers = torch.arange(256.0).reshape(shape)
+    found = dependent.chains([torch.zeros(shape), numbers, 1000 + numbers, 2000 + numbers])
+    places = [0, 17, 1, 16]
+    assert found.shape == (64, 12)
+    assert found[0].tolist() == [base + place for base in (0, 1000, 2000) for place in places]
+
+
+def test_law_follows_from_what_is_around_a_latent_and_not_from_itself():
+    part = torch.full((1, 9, 9), 1.386)
+    part[0, 4, 4] = 100.0
+    scales = dependent.local_scales([part])[0][0]
+    assert scales[4, 4] == pytest.approx(1.0)
+    assert scales[4, 5] > 2.0
+    assert scales[0, 0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("length", [32, 33])
+def test_halves_of_a_constant_are_low_pass_alone(length):
+    low, high = packets.halves(torch.ones(length))
+    assert (len(low), len(high)) == ((length + 1) // 2, length // 2)
+    torch.testing.assert_close(high, torch.zeros_like(high), atol=1e-5, rtol=0)
+    torch.testing.assert_close(low, torch.full_like(low, math.sqrt(2.0)), atol=1e-3, rtol=0)
+
+
+def test_halves_keep_about_the_energy_of_noise():
+    values = noise(20, 500)
+    kept = sum(part.square().sum() for part in packets.halves(values))
+    assert kept / values.square().sum() == pytest.approx(1.0, abs=0.03)
+
+
+def test_packets_halve_each_kind_of_details_on_the_axes_named():
+    shapes = [tuple(part.shape[1:]) for part in packets.halved_on(noise(1, 24, 40), (-1, -2))]
+    assert shapes == [(12, 20)] * 4
+    assert [tuple(part.shape[1:]) for part in packets.halved_on(noise(1, 24, 40), (-2,))] == [(12, 40)] * 2
+
+
+@pytest.mark.parametrize("foretell", [coarser.ridge, coarser.small_network])
+def test_details_that_follow_from_the_plane_are_explained_and_noise_is_not(foretell):
+    low = noise(1, 40, 60).numpy()
+    around = coarser.patches(low)
+    following = around[..., 3] - 0.5 * around[..., 8]
+    assert coarser.explained(low, [following, 2.0 * following], foretell) > 0.8
+    assert coarser.explained(low, [noise(1, 40, 60, seed=1).numpy()] * 2, foretell) < 0.05
+
+
+def test_patches_are_the_samples_around_less_the_middle():
+    low = np.arange(35.0).reshape(1, 5, 7)
+    found = coarser.patches(low)
+    assert found.shape == (1, 5, 7, 25)
+    np.testing.assert_array_equal(found[0, 2, 3].reshape(5, 5), low[0, :, 1:6] - low[0, 2, 3])
+
+
+def test_mean_of_each_cell_is_what_other_points_take_away():
+    left = torch.tensor([1.0, 3.0, -1.0, 1.0])
+    assert reconstruction.removed(left, torch.tensor([0, 0, 2, 2])) == pytest.approx(2 * 2.0**2)
+
+
+def test_planes_are_those_that_are_worth_their_bits(make_scene):
+    found = StudyPlanes.of(make_scene((8, 24, 26)), 2.0)
+    assert found.planes.shape[1:] == (24, 26)
+    assert 1 <= len(found.planes) <= 8
+    assert [part.shape[1:] for part in found.rounded.latents] == [part.shape for part in found.pyramid.subbands]
+
+
+def test_rate_without_components_is_named(make_scene):
+    with pytest.raises(JobError, match=r"at 1e-05 bpppb no component is worth any"):
+        StudyPlanes.of(make_scene((8, 24, 26)), 1e-5)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """A function that runs a study that gives the percentages it is told."""
+    monkeypatch.setattr(scenes, "load", lambda _: np.zeros((1, 1, 1)))
+    monkeypatch.setattr(StudyPlanes, "of", classmethod(lambda *_: None))
+
+    def run(name, found, scene=JASPER):
+        monkeypatch.setitem(STUDIES, name, Study(name, "What.", lambda _: found))
+        runs.run([scene], [name], say=lambda _: None)
+
+    return run
+
+
+def recorded():
+    return [(row["study"], row["case"], row["scene"], row["percent"]) for row in results.read(TABLE)]
+
+
+def test_rows_of_a_study_and_scene_give_way_to_later_ones_and_others_stay(run):
+    run("wavelet packets", {"one": 1.0, "two": 2.0}, PAVIA)
+    run("wavelet packets", {"one": 3.0})
+    run("dependent quantisation", {"short": -1.0})
+    run("wavelet packets", {"three": 4.5}, PAVIA)
+    assert recorded() == [
+        ("dependent quantisation", "short", JASPER, "-1.000"),
+        ("wavelet packets", "one", JASPER, "3.000"),
+        ("wavelet packets", "three", PAVIA, "4.500"),
+    ]
+
+
+def test_table_has_a_line_for_each_case_and_a_column_for_each_scene(run):
+    run("wavelet packets", {"one": 1.26, "two": -0.04})
+    run("wavelet packets", {"one": 3.0}, PAVIA)
+    introduction, table = study_tables.studies().split("\n\n")
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert f"{RATE:g} bits per pixel per band" in introduction
+    assert [line[0] for line in lines[2:]] == ["wavelet packets", ""]
+    assert [line[2:] for line in lines[2:]] == [["one", "+1.3 %", "+3.0 %"], ["two", "+0.0 %", "-"]]
+
+
+def test_table_is_there_before_anything_is_measured():
+    assert study_tables.studies().endswith("| --- | --- | --- |")
+
+
+def test_command_line_takes_scenes(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "run", asked.append)
+    for words in ([], ["--scenes", PAVIA]):
+        monkeypatch.setattr("sys.argv", ["benchmarks", "studies", *words])
+        command.main()
+    assert asked == [scenes.MAIN, [PAVIA]]
