@@ -118,7 +118,7 @@ TAKEN_AWAY = (
         "no offsets",
         "The context network speaks alike for all components; none has an offset of its laws' scales.",
         kept=YES,
-        replaces={"quantise.Rounder._reconsider_offsets": constant(lambda *_: None)},
+        replaces={"quantise._better_offsets": constant(lambda offsets, _bits: offsets)},
     ),
     *(
         Variant(
