@@ -13,11 +13,13 @@ import numpy as np
 import xarray as xr
 
 from xr_inr._version import __version__
+from xr_inr.chunk_figures import ChunkFigures
 from xr_inr.core.request import MODELS
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 
 _LINES = 12
+_MOST_NETWORKS = 16
 ATTRIBUTE = "xr_inr"
 """The attribute of a stored array that holds its report, as JSON."""
 
@@ -71,6 +73,9 @@ class Report:
     chunks: int = 1
     """How many payloads there are."""
 
+    chunk_figures: ChunkFigures | None = field(default=None, repr=False)
+    """What each of several chunks cost and kept; None of one chunk, and when read from a store with more than 1,024."""
+
     seconds: float = math.nan
     """Wall time of encoding."""
 
@@ -106,6 +111,7 @@ class Report:
             request=fitted.config.request.to_dict(),
             networks=tuple(chunk.architecture for chunk in chunks if chunk.architecture is not None),
             chunks=len(fitted.encoded),
+            chunk_figures=ChunkFigures.of(fitted) if len(fitted.encoded) > 1 else None,
             seconds=sum(chunk.seconds for chunk in chunks),
             band_psnr=tuple(figures.band_psnr.tolist()),
             band_max_error=tuple(figures.max_errors.tolist()),
@@ -117,8 +123,14 @@ class Report:
         return asdict(self)
 
     def to_attribute(self) -> str:
-        """Return the JSON text that is stored with the array; what is not finite stands as null."""
+        """Return the JSON text that is stored with the array; what is not finite stands as null.
+
+        It stays small, some 30 kB, however many chunks there are: networks stand there once each, `_MOST_NETWORKS` at
+        most, and the figures of chunks if there are no more than `xr_inr.chunk_figures.MOST_STORED`.
+        """
         kept = {name: value for name, value in self.to_dict().items() if name != "search"}
+        kept["networks"] = list(dict.fromkeys(self.networks))[:_MOST_NETWORKS]
+        kept["chunk_figures"] = None if self.chunk_figures is None else self.chunk_figures.to_stored()
         kept |= {name: _rounded(kept[name]) for name in ("band_psnr", "band_max_error")}
         return json.dumps(json_safe(kept), separators=(",", ":"))
 
@@ -144,6 +156,8 @@ class Report:
                 math.inf if math.isnan(psnr) and error == 0 else psnr
                 for psnr, error in zip(known["band_psnr"], known["band_max_error"], strict=True)
             )
+            if known.get("chunk_figures") is not None:
+                known["chunk_figures"] = ChunkFigures.from_stored(known["chunk_figures"], known["shape"])
             return cls(**known)
         except (TypeError, KeyError, ValueError) as error:
             raise RequestError(f"the attribute {ATTRIBUTE!r} does not hold a report: {error}") from error
@@ -165,6 +179,10 @@ class Report:
         if len(bands):
             low, middle, high = np.percentile(bands, [0, 50, 100], method="nearest")
             rows.append(("band PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
+        if self.chunk_figures is not None:
+            chunks = np.array([value for value in self.chunk_figures.psnr if not math.isnan(value)])
+            low, middle, high = np.percentile(chunks, [0, 50, 100], method="nearest")
+            rows.append(("chunk PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
         if self.networks:
             shapes = dict.fromkeys(self.networks)
             model = self.request.get("model", MODELS[0])

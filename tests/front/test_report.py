@@ -1,5 +1,6 @@
 """What a report says, and what of it stands in a store."""
 
+import dataclasses
 import json
 import math
 
@@ -95,7 +96,7 @@ def test_table_says_what_was_fitted(scene, model):
 
 
 def test_notebook_shows_a_table_in_which_names_are_text(report):
-    table = Report(**{**report.to_dict(), "name": "<b>&"})._repr_html_()
+    table = dataclasses.replace(report, name="<b>&")._repr_html_()
 
     assert "<b>&lt;b&gt;&amp;</b>" in table
     assert "PSNR" in table
