@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xr_inr.core.metrics import psnr
 from xr_inr.lazy import Fitted
@@ -63,6 +64,28 @@ class ChunkFigures:
 
     def __len__(self) -> int:
         return len(self.bytes)
+
+    def map_of(self, name: str, axes: tuple[int, int]) -> NDArray[np.float64]:
+        """Return one of the figures over y and x, (rows, columns) of chunks; NaN where it is not finite.
+
+        Of chunks along other axes: the sum of bytes, the largest of errors, the mean of everything else.
+
+        Parameters
+        ----------
+        name
+            A field: 'bytes', 'bpppb', 'psnr', 'sam' or 'max_error'.
+        axes
+            The axes y and x of the variable.
+        """
+        values = np.moveaxis(np.array(getattr(self, name), np.float64).reshape(self.grid), axes, (-2, -1))
+        values = values.reshape(-1, *values.shape[-2:])
+        finite = np.isfinite(values)
+        if name == "max_error":
+            reduced = np.where(finite, values, -np.inf).max(axis=0)
+        else:
+            reduced = np.where(finite, values, 0.0).sum(axis=0)
+            reduced /= 1 if name == "bytes" else np.maximum(1, finite.sum(axis=0))
+        return np.where(finite.any(axis=0), reduced, np.nan)
 
     def to_stored(self) -> dict[str, Any] | None:
         """Return what is stored with the array, to 4 digits; None of more than `MOST_STORED` chunks."""
