@@ -49,8 +49,10 @@ class Original:
         if data is None:
             return None
         dims, attrs, encoding = self._rest
-        variable = xr.Variable(dims, data, attrs, encoding, fastpath=True)
-        return xr.DataArray(variable, coords=self._coords, name=self._name)
+        variable = xr.Variable(dims, data, attrs, fastpath=True)
+        scene = xr.DataArray(variable, coords=self._coords, name=self._name)
+        scene.encoding = encoding
+        return scene
 
     def __reduce__(self) -> tuple[Callable[[], Gone], tuple[()]]:
         # Neither a reference to memory nor an open file travels to another process.

@@ -93,8 +93,10 @@ def same_form(original: xr.DataArray, decoded: xr.DataArray) -> xr.DataArray:
         raise RequestError(f"both scenes must have the same shape. Got {original.shape} and {decoded.shape}.")
     if decoded.dims == original.dims:
         return decoded
-    variable = xr.Variable(original.dims, decoded.variable._data, decoded.attrs, decoded.encoding)  # noqa: SLF001
-    return xr.DataArray(variable, coords=original.coords, name=decoded.name)
+    variable = xr.Variable(original.dims, decoded.variable._data, decoded.attrs)  # noqa: SLF001 - stays lazy
+    renamed = xr.DataArray(variable, coords=original.coords, name=decoded.name)
+    renamed.encoding = decoded.encoding
+    return renamed
 
 
 def check_masks(start: int, valid: NDArray[np.bool_], also: NDArray[np.bool_]) -> None:

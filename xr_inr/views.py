@@ -33,7 +33,7 @@ class Errors:
     """(height', width') mean spectral angle, in degrees; NaN where there is none."""
 
     worst: dict[str, tuple[int, int]]
-    """(row, column) of the pixel with the largest 'rmse' and of the one with the largest 'angle'."""
+    """(row, column) of the pixel with the largest 'rmse' and of the one with the largest 'angle', if above 0."""
 
     figures: Figures
     """The error over all samples."""
@@ -117,11 +117,9 @@ def measure(
         parts["rmse"].append(_Sums(_boxes(squares, factor), _boxes(counts, factor)))
         parts["angle"].append(_pooled(angles, ~np.isnan(angles), factor))
         for name, errors in (("rmse", ratio(squares, counts)), ("angle", angles)):
-            if np.isfinite(errors).any():
-                at = int(np.nanargmax(errors))
-                worst[name] = max(
-                    worst.get(name, (-1.0, (0, 0))), (float(errors.flat[at]), (start + at // width, at % width))
-                )
+            largest, at = _largest(errors)
+            if largest > worst.get(name, (0.0, (0, 0)))[0]:
+                worst[name] = (largest, (start + at // width, at % width))
     joined = {name: _joined(sums) for name, sums in parts.items() if sums}
     stretch = _stretch(joined["decoded" if original is None else "original"])
     found = None
@@ -165,10 +163,19 @@ def _pixel_errors(
     before, after = (np.where(valid, scene, 0).astype(np.float64).reshape(len(valid), -1) for scene in (first, second))
     squares = np.square(before - after).sum(axis=0)
     measured = np.asarray(before.any(axis=0)) & after.any(axis=0)
-    angles = np.full(squares.shape, np.nan)
+    angles = np.where(measured, 0.0, np.nan)
+    # The angle between equal spectra would be a rounding error.
+    measured &= squares > 0
     angles[measured] = spectral_angles(before[:, measured], after[:, measured])
     form = valid.shape[1:]
     return squares.reshape(form), valid.sum(axis=0), angles.reshape(form)
+
+
+def _largest(errors: NDArray[np.float64]) -> tuple[float, int]:
+    """Return the largest error and where in C order it is; 0 where there is none."""
+    known = np.nan_to_num(errors)
+    at = int(known.argmax())
+    return float(known.flat[at]), at
 
 
 def _pooled(samples: NDArray[Any], valid: NDArray[np.bool_], factor: int) -> _Sums:

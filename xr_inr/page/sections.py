@@ -103,6 +103,7 @@ def bands(content: Content) -> str:
     said = "Each band against its own largest value."
     if exact:
         said += f" {exact:,} band{'s are' if exact > 1 else ' is'} exact and not drawn."
+    curve = '<div class="chart" id="band-psnr"></div>' if np.isfinite(content.band_psnr).any() else ""
     unit = content.unit or "data units"
     named = content.axis.name != "band"
     heads = ["band", *([content.axis.label] if named else []), "PSNR (dB)", f"largest error ({unit})"]
@@ -116,7 +117,7 @@ def bands(content: Content) -> str:
 <section id="bands">
 <h2>Band by band</h2>
 <div class="pairs">
-<figure><h3>PSNR of each band</h3><div class="chart" id="band-psnr"></div><figcaption>{said}</figcaption></figure>
+<figure><h3>PSNR of each band</h3>{curve}<figcaption>{said}</figcaption></figure>
 <figure><h3>Largest error in each band</h3><div class="chart" id="band-error"></div></figure>
 </div>
 <details><summary>The same as a table</summary>{_table(heads, lines)}</details>

@@ -2,16 +2,25 @@
 
 function startBands(data) {
   const colour = "var(--series-0)";
-  const psnr = new Chart(document.getElementById("band-psnr"), data.axis, "PSNR (dB)", {
-    told: (place) => [[colour, `${figure(data.bandPsnr[place], 4)} dB`]],
+  const charts = [];
+  const add = (id, label, values, options, look) => {
+    const host = document.getElementById(id);
+    if (host === null) return;
+    const chart = new Chart(host, data.axis, label, options);
+    chart.show([{ values, colour, ...look }]);
+    charts.push(chart);
+  };
+  const decibels = (place) => {
+    if (data.bandPsnr[place] === null && data.bandError[place] === 0) return "exact";
+    return `${figure(data.bandPsnr[place], 4)} dB`;
+  };
+  add("band-psnr", "PSNR (dB)", data.bandPsnr, {
+    told: (place) => [[colour, decibels(place)]],
     hint: "Point at the curves, or use the arrow keys, to read values.",
   });
-  const error = new Chart(document.getElementById("band-error"), data.axis, `largest error (${data.unit})`, {
+  add("band-error", `largest error (${data.unit})`, data.bandError, {
     fromZero: true,
     told: (place) => [[colour, `${figure(data.bandError[place])} ${data.unit}`]],
-  });
-  psnr.linked = [error];
-  error.linked = [psnr];
-  psnr.show([{ values: data.bandPsnr, colour }]);
-  error.show([{ values: data.bandError, colour, area: true }]);
+  }, { area: true });
+  for (const chart of charts) chart.linked = charts.filter((other) => other !== chart);
 }
