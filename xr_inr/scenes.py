@@ -10,6 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.band_axis import BandAxis
+from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
+from xr_inr.codecs.zarr import InrCodec
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 from xr_inr.original import Gone, Original
@@ -68,7 +70,14 @@ class Scenes:
             band_dim = next((dim for dim, size in variable.sizes.items() if size == bands), variable.dims[0])
         chunks = variable.encoding.get("chunks") or variable.shape
         y = [axis for axis, dim in enumerate(variable.dims) if dim != band_dim][-2:][0]
-        return cls(variable, Gone(), band_dim=band_dim, nodata=None, block_rows=int(chunks[y]), stored_dtype=dtype)
+        return cls(
+            variable,
+            Gone(),
+            band_dim=band_dim,
+            nodata=_nodata_of_codec(variable),
+            block_rows=int(chunks[y]),
+            stored_dtype=dtype,
+        )
 
     @classmethod
     def of_pair(cls, original: xr.DataArray, decoded: xr.DataArray) -> Scenes:
@@ -143,3 +152,15 @@ class Scenes:
 
     def _reader(self, scene: xr.DataArray, band_dim: Hashable) -> SceneReader:
         return SceneReader(scene, band_dim=band_dim, nodata=self.nodata, stored_dtype=self.stored_dtype)
+
+
+def _nodata_of_codec(variable: xr.DataArray) -> float | None:
+    """Return the value that marks missing samples as the codec of a variable from a store knows it; None without."""
+    said = variable.encoding
+    for codec in (said.get("serializer"), *(said.get("compressors") or ())):
+        if isinstance(codec, InrCodec):
+            return codec.config.nodata
+        if isinstance(codec, NumcodecsCodec):
+            nodata: float | None = codec.get_config().get("nodata")
+            return nodata
+    return None

@@ -160,6 +160,19 @@ def test_original_may_be_masked_and_scaled_too(stored, tmp_path):
         assert report.scenes.views().errors.figures.mse == pytest.approx(report.mse)
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_nodata_that_only_the_codec_knows_is_no_error(tmp_path, zarr_format):
+    scene = make_scene()
+    scene[:, :2, :3] = -999
+    scene.inr.compress(bpppb=8.0, nodata=-999, device="cpu").inr.to_zarr(
+        tmp_path / "scene.zarr", zarr_format=zarr_format
+    )
+    opened = xr.open_zarr(tmp_path / "scene.zarr", mask_and_scale=False, consolidated=False)["reflectance"]
+    report = opened.inr.report.with_original(scene)
+
+    assert report.scenes.views().errors.figures.mse == pytest.approx(report.mse)
+
+
 def test_wavelengths_are_found_again_without_a_crs(tmp_path):
     scene = make_scene().drop_vars("spatial_ref").drop_attrs()
     scene.wavelength.attrs["units"] = "nm"
