@@ -8,13 +8,14 @@ from typing import Any, Self
 
 import numpy as np
 import xarray as xr
+from xarray.core import indexing
 
 
 class Original:
     """Finds the scene that was compressed for as long as it exists.
 
-    Samples in memory are referred to weakly: a compressed variable, or a report, must not keep alive what it replaces.
-    Those in a file or behind a dask graph take no memory and are kept.
+    Samples in memory, and dask graphs, which may hold some, are referred to weakly: a compressed variable, or a report,
+    must not keep alive what it replaces. Samples that are still in a file take no memory: the way to them is kept.
 
     Parameters
     ----------
@@ -23,14 +24,14 @@ class Original:
     """
 
     def __init__(self, scene: xr.DataArray) -> None:
-        data: Any = scene.variable._data  # noqa: SLF001 - what the array really holds, without loading it
+        data = _unwrapped(scene.variable)
         self._data: Callable[[], Any]
-        if isinstance(data, np.ndarray):
-            self._data = weakref.ref(data)
-        else:
+        if isinstance(data, indexing.ExplicitlyIndexed):
             # A copy has a cache of its own: loading the original later does not fill this one.
             kept = scene.variable.copy(deep=False)._data  # noqa: SLF001
             self._data = lambda: kept
+        else:
+            self._data = weakref.ref(data)
         self._rest = (scene.dims, scene.attrs, scene.encoding)
         self._coords = dict(scene.coords)
         self._name = scene.name
@@ -64,3 +65,12 @@ class Gone:
 
     def get(self) -> None:
         """Return None."""
+
+
+def _unwrapped(variable: xr.Variable) -> Any:
+    """Return what a variable really holds, without loading it: its samples where they are in memory."""
+    outer: Any = variable._data  # noqa: SLF001
+    data = outer
+    while isinstance(data, indexing.MemoryCachedArray | indexing.CopyOnWriteArray | indexing.NumpyIndexingAdapter):
+        data = data.array
+    return data if isinstance(data, np.ndarray) else outer

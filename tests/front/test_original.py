@@ -51,11 +51,28 @@ def test_scene_in_a_file_is_kept_without_its_samples(tmp_path):
         np.testing.assert_array_equal(way.get(), loaded)
 
 
-def test_scene_behind_a_dask_graph_is_kept():
-    way = Original(make_scene().copy(data=dask.array.from_array(make_scene().to_numpy())))
-    gc.collect()
+def test_scene_in_a_file_that_has_been_looked_at_is_found_as_long_as_it_is_there(tmp_path):
+    make_scene().drop_attrs().to_dataset().to_zarr(tmp_path / "plain.zarr", consolidated=False)
+    ds = xr.open_dataset(tmp_path / "plain.zarr", engine="zarr", consolidated=False)
+    scene = ds["reflectance"]
+    scene.to_numpy()
+    way = Original(scene)
 
     np.testing.assert_array_equal(way.get(), make_scene())
+    ds.close()
+    del ds, scene
+    gc.collect()
+    assert way.get() is None
+
+
+def test_scene_behind_a_dask_graph_is_found_as_long_as_it_is_there():
+    scene = make_scene().copy(data=dask.array.from_array(make_scene().to_numpy()))
+    way = Original(scene)
+
+    np.testing.assert_array_equal(way.get(), make_scene())
+    del scene
+    gc.collect()
+    assert way.get() is None
 
 
 def test_scene_that_is_given_is_kept():

@@ -185,6 +185,8 @@ def _colours_said(content: Content, views: Views) -> str:
         of = f" ({', '.join(places)} {content.axis.unit})"
     if views.factor > 1:
         side = f" A pixel of the pictures is {views.factor} x {views.factor} pixels of the scene."
+    if (views.decoded[..., 3] == 0).any():
+        side += " Chequered: without samples."
     return f"Red, green and blue are bands {numbers}{of}, stretched from their 2nd to their 98th percentile.{side}"
 
 
