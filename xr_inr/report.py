@@ -250,6 +250,7 @@ class Report:
         """Return the lines of the table: a label and what stands there."""
         target = ", ".join(f"{key}={value}" for key, value in self.request.items())
         bands = np.array([value for value in self.band_psnr if not math.isnan(value)])
+        unit = f" {self.unit}" if self.unit else ""
         rows = [
             ("shape", " x ".join(map(str, self.shape)) + f" {self.dtype}"),
             ("asked for", target),
@@ -258,8 +259,8 @@ class Report:
             ("ratio", f"{self.ratio:.1f} : 1"),
             ("PSNR", f"{self.psnr:.2f} dB (peak {self.peak:g})"),
             ("SAM", f"{self.sam:.3f} degrees"),
-            ("max error", f"{self.max_error:g}"),
-            ("RMSE", f"{math.sqrt(self.mse):.4g}" if self.mse >= 0 else "nan"),
+            ("max error", f"{self.max_error:g}{unit}"),
+            ("RMSE", f"{math.sqrt(self.mse):.4g}{unit}" if self.mse >= 0 else "nan"),
         ]
         if len(bands):
             low, middle, high = np.percentile(bands, [0, 50, 100], method="nearest")

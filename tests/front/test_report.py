@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -85,6 +86,13 @@ def test_table_names_every_figure(report):
     labels = ("shape", "asked for", "payload", "bpppb", "ratio", "PSNR", "SAM", "max error", "RMSE", "band PSNR")
     for label in (*labels, "model", "encoded in"):
         assert any(line.split("  ")[1] == label for line in lines[1:]), label
+
+
+def test_table_gives_errors_in_the_unit_of_the_samples(scene):
+    table = str(scene.assign_attrs(units="DN").inr.compress(bpppb=5.0, device="cpu").inr.report)
+
+    for label in ("max error", "RMSE"):
+        assert re.search(rf"^  {label} .* DN$", table, re.MULTILINE)
 
 
 @pytest.mark.parametrize("model", ["latent", "siren"])

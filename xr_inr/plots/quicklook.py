@@ -72,6 +72,11 @@ def quicklook(
 
 def spread(views: Views) -> list[tuple[int, int]]:
     """Return up to three pixels (row, column), spread over those where there is something to see."""
-    rows, columns = np.nonzero(views.decoded[..., 3])
-    wanted = [int(share * (len(rows) - 1)) for share in (0.2, 0.5, 0.8)] if len(rows) else []
-    return list(dict.fromkeys((int(rows[at]) * views.factor, int(columns[at]) * views.factor) for at in wanted))
+    seen = views.decoded[..., 3] > 0
+    rows = np.flatnonzero(seen.any(axis=1))
+    found = []
+    for share in (0.2, 0.5, 0.8) if len(rows) else ():
+        row = rows[int(share * (len(rows) - 1))]
+        columns = np.flatnonzero(seen[row])
+        found.append((int(row) * views.factor, int(columns[int(share * (len(columns) - 1))]) * views.factor))
+    return list(dict.fromkeys(found))
