@@ -328,7 +328,7 @@ def stored_report(variable: xr.DataArray) -> Report | None:
     """
     text = variable.attrs.get(ATTRIBUTE)
     found = None if text is None else Report.from_attribute(text)
-    if found is None or found.shape != variable.shape:
+    if found is None or found.shape != variable.shape or variable.ndim < 3:
         return None
     return replace(found, scenes=Scenes.of_stored(variable, found.dtype, len(found.band_psnr)))
 

@@ -68,7 +68,8 @@ class Scenes:
             band_dim = find_axes(variable).band
         except RequestError:
             band_dim = next((dim for dim, size in variable.sizes.items() if size == bands), variable.dims[0])
-        chunks = variable.encoding.get("chunks") or variable.shape
+        chunks = variable.encoding.get("chunks") or ()
+        chunks = chunks if len(chunks) == variable.ndim else variable.shape
         y = [axis for axis, dim in enumerate(variable.dims) if dim != band_dim][-2:][0]
         return cls(
             variable,

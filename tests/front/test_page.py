@@ -175,6 +175,13 @@ def test_report_without_samples_makes_a_page(small):
     assert "The samples are not at hand" in found.text
 
 
+def test_report_without_figures_of_bands_makes_a_page(small):
+    text = dataclasses.replace(small.inr.report, band_psnr=(), band_max_error=()).to_html()
+
+    assert "maps" in Page(text).ids
+    assert data_of(text)["bandPsnr"] == [None] * 5
+
+
 def test_scenes_of_several_times_make_a_page_without_pictures(scene):
     times = xr.concat([scene, scene + 1], "time", coords="minimal", compat="override", join="override")
     found = Page(times.inr.compress(bpppb=24.0, device="cpu").inr.report.to_html())

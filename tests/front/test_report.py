@@ -161,6 +161,12 @@ def test_variable_without_the_attribute_has_no_report(scene):
     assert stored_report(scene) is None
 
 
+def test_report_in_a_variable_that_is_no_scene_is_none(report):
+    claimed = dataclasses.replace(report, shape=(5,)).to_attribute()
+
+    assert stored_report(xr.DataArray(np.arange(5), dims="band", attrs={"xr_inr": claimed})) is None
+
+
 # Several
 
 

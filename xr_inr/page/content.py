@@ -75,6 +75,12 @@ def of_report(report: Report) -> Content:
     notes: list[str] = []
     views, samples = _look(report, notes)
     y, x = report.spatial_axes
+    band_psnr, band_error = (
+        np.array(values)
+        if len(values) == len(report.band_axis.values)
+        else np.full(len(report.band_axis.values), np.nan)
+        for values in (report.band_psnr, report.band_max_error)
+    )
     form = " x ".join(f"{size:,}" for size in report.shape)
     before = in_bytes(math.prod(report.shape) * np.dtype(report.dtype).itemsize)
     if report.chunks > 1 and report.chunk_figures is None:
@@ -91,8 +97,8 @@ def of_report(report: Report) -> Content:
         rows=report.rows(),
         notes=notes,
         axis=report.band_axis,
-        band_psnr=np.array(report.band_psnr),
-        band_error=_measured(np.array(report.band_max_error), np.array(report.band_psnr)),
+        band_psnr=band_psnr,
+        band_error=_measured(band_error, band_psnr),
         unit=report.unit,
         views=views,
         samples=samples,
