@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import xarray as xr
 
-from xr_inr import api
+from xr_inr import api, page
 from xr_inr._version import __version__
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
@@ -28,6 +29,7 @@ from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
 
 _VARIABLE_HELP = "Which variable, if a store holds several scenes."
+_HTML_HELP = "Write the report as a page too, one file with pictures, maps and spectra."
 _PRESETS_HELP = "; ".join(f"{', '.join(presets)} ({model})" for model, presets in PRESETS_OF.items())
 
 
@@ -75,6 +77,7 @@ def main() -> None:
 @click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
 @click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
+@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
 def compress(
     source: str,
@@ -86,12 +89,15 @@ def compress(
     zarr_format: int,
     allow_labels: bool,
     overwrite: bool,
+    page_path: str | None,
     quiet: bool,
     **request: Any,
 ) -> None:
     """Compress SOURCE, anything that GDAL reads or a Zarr store, into the Zarr store TARGET."""
     mode = "w" if overwrite else "w-"
     check_target(target, mode, zarr_format)
+    if page_path is not None:
+        page.check_path(page_path)
     if Path(target).resolve() == Path(source).resolve():
         raise RequestError(f"the target must be another place than the source. Got {target}.")
     scene = open_scene(source, variable)
@@ -104,6 +110,8 @@ def compress(
         **request,
     )
     api.write(small, target, mode="w" if overwrite else "w-", zarr_format=2 if zarr_format == 2 else 3)
+    if page_path is not None:
+        small.inr.report.to_html(page_path, original=scene)
     if not quiet:
         click.echo(api.report(small))
 
@@ -160,9 +168,17 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
 @click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--bands", is_flag=True, help="Print the figures of every band.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures of every band.")
-def compare(original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool) -> None:
+@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
+def compare(
+    original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool, page_path: str | None
+) -> None:
     """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
-    figures = figures_dict(compare_scenes(open_scene(original, variable), open_scene(decoded, variable)))
+    if page_path is not None:
+        page.check_path(page_path)
+    first, second = open_scene(original, variable), open_scene(decoded, variable)
+    figures = figures_dict(compare_scenes(first, second))
+    if page_path is not None:
+        page.write_page(page_path, page.assemble(_told_of(first, second)))
     if as_json:
         click.echo(json.dumps(json_safe(figures), indent=2))
         return
@@ -175,6 +191,11 @@ def compare(original: str, decoded: str, *, variable: str | None, bands: bool, a
         click.echo(f"\n{'band':>5}  {'PSNR dB':>9}  {'MSE':>12}  {'max error':>12}")
         for band in figures["bands"]:
             click.echo(f"{band['band']:>5}  {band['psnr']:>9.3f}  {band['mse']:>12.6g}  {band['max_error']:>12.6g}")
+
+
+def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:
+    report = stored_report(decoded)
+    return page.of_pair(original, decoded) if report is None else page.of_report(report.with_original(original))
 
 
 def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
