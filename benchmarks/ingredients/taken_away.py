@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.ingredients.basis_variants import BASIS, YES
-from benchmarks.ingredients.contexts import networks, scale_alone, without
+from benchmarks.ingredients.contexts import networks, without
 from benchmarks.ingredients.variant import Variant, constant
+from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.latent.quantise import Rounder, first_latents
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded

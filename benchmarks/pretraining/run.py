@@ -1,4 +1,4 @@
-"""The run: examples, the network fitted to all of them, networks fitted without each scene, and the table of both."""
+"""The run: rounds of examples and a network fitted to them, networks fitted without each scene, and the table."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 
 from benchmarks import results
-from benchmarks.pretraining import OUTPUT, STEPS, TABLE
+from benchmarks.pretraining import EARLIER_SHARE, OUTPUT, ROUNDS, STEPS, TABLE
 from benchmarks.pretraining.contexts import contexts_of
 from benchmarks.pretraining.examples import SCENES, VIEWS, Example, View, examples_of
 from benchmarks.pretraining.fit import FitSettings, Lesson, fit_network
+from benchmarks.pretraining.start import scale_alone
 from benchmarks.results import Row
-from xr_inr.core.latent.network import ContextNetwork, shipped
+from xr_inr.core.latent.network import ContextNetwork
 
 COLUMNS = (
     "scene",
@@ -92,7 +93,7 @@ def run(
     Returns
     -------
     ContextNetwork
-        What was written; the same bytes for the same arguments, scenes and shipped network.
+        What was written; the same bytes for the same arguments and scenes.
 
     Raises
     ------
@@ -108,10 +109,13 @@ def run(
     # More threads would sum in another order.
     torch.set_num_threads(1)
     try:
-        rounding = shipped()
-        examples = list(_told(examples_of(scenes, rounding, views), say))
-        lessons = [Lesson(one.scene, contexts_of(one, rounding), one.bits(rounding)) for one in examples]
-        network = fit_network(lessons, settings, say)
+        network = scale_alone()
+        for number in range(1, ROUNDS + 1):
+            rounding = network
+            say(f"round {number} of {ROUNDS}: latents are rounded with {rounding.identity.hex()}")
+            examples = list(_told(examples_of(scenes, rounding, views), say))
+            lessons = [Lesson(one.scene, contexts_of(one, rounding), one.bits(rounding)) for one in examples]
+            network = fit_network(lessons, settings if number == ROUNDS else _shorter(settings, EARLIER_SHARE), say)
         output.write_bytes(network.to_bytes())
         say(f"{output}: context network {network.identity.hex()}, rounded with {rounding.identity.hex()}")
         others = _others(lessons, scenes, settings, say) if leave_one_out else {}
@@ -153,7 +157,7 @@ def _others(
     lessons: Sequence[Lesson], scenes: Sequence[str], settings: FitSettings, say: Callable[[str], None]
 ) -> dict[str, ContextNetwork]:
     """Fit a network for each scene to all others."""
-    shorter = _shorter(settings)
+    shorter = _shorter(settings, _LEFT_OUT_SHARE)
     found = {}
     for scene in scenes:
         found[scene] = fit_network([lesson for lesson in lessons if lesson.scene != scene], shorter)
@@ -161,13 +165,13 @@ def _others(
     return found
 
 
-def _shorter(settings: FitSettings) -> FitSettings:
-    return replace(settings, steps=max(1, round(_LEFT_OUT_SHARE * settings.steps)))
+def _shorter(settings: FitSettings, share: float) -> FitSettings:
+    return replace(settings, steps=max(1, round(share * settings.steps)))
 
 
 def _described(settings: FitSettings, leave_one_out: bool) -> str:
-    text = f"{settings.steps} steps, seed {settings.seed}"
-    return f"{text}; left out: {_shorter(settings).steps} steps" if leave_one_out else text
+    text = f"{ROUNDS} rounds, {settings.steps} steps, seed {settings.seed}"
+    return f"{text}; left out: {_shorter(settings, _LEFT_OUT_SHARE).steps} steps" if leave_one_out else text
 
 
 def _row(one: Measured) -> Row:

@@ -11,6 +11,7 @@ from benchmarks.ingredients import UNCHANGED, basis_variants, contexts, own_netw
 from benchmarks.ingredients.variant import Task, VanishedNameError, Variant, constant, replaced
 from benchmarks.ingredients.variants import VARIANTS
 from benchmarks.pretraining.fit import FitSettings
+from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
@@ -198,7 +199,7 @@ def test_every_feature_is_in_one_group():
 
 
 def test_network_of_the_scale_alone_gives_what_is_stored_less_two_whatever_else_is_known():
-    network = contexts.scale_alone()
+    network = scale_alone()
     features = np.random.default_rng(0).integers(0, 128, (context.FEATURES, 40)).astype(np.float32)
     stored = np.arange(40)
     features[contexts.COLUMNS["stored scale"]] = 2 * stored
