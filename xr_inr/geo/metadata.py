@@ -35,7 +35,9 @@ class RasterMetadata:
     """Attributes of a rasterio dataset with one value per band."""
 
 
-def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hashable | None) -> RasterMetadata:
+def collect_metadata(
+    da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hashable | None, *, imagery: bool = False
+) -> RasterMetadata:
     """Collect a raster's metadata from an array's attributes and coordinates.
 
     Parameters
@@ -46,6 +48,8 @@ def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hasha
         The attributes `xr_inr.geo.open_raster` describes, or any others: those become dataset tags.
     band_dim : hashable or None
         The dimension of bands; None for one band without.
+    imagery : bool, optional
+        Whether wavelengths are to stand in the IMAGERY domain also where other metadata says them.
 
     Returns
     -------
@@ -64,7 +68,8 @@ def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hasha
         domains.setdefault(domain, {}).update({tag: _text(text) for tag, text in tags.items()})
 
     columns = {"": _mapping(attrs, BAND_TAGS), **_mapping(gdal_domains, "band")}
-    _add_spectral_tags(columns, da, band_dim, set(envi_lists(domains.get("ENVI", {}), count)))
+    header = set(envi_lists(domains.get("ENVI", {}), count))
+    _add_spectral_tags(columns, da, band_dim, header, imagery=imagery)
     bands: list[dict[str, dict[str, str]]] = [{} for _ in range(count)]
     for domain in columns:
         for tag, column in _mapping(columns, domain).items():
@@ -125,24 +130,27 @@ def _positions(da: xr.DataArray, band_dim: Hashable | None) -> list[int] | None:
     return [int(number) - 1 for number in numbers] if numbers.min() >= 1 else None
 
 
-def _add_spectral_tags(columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str]) -> None:
+def _add_spectral_tags(
+    columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str], *, imagery: bool
+) -> None:
     """Add tags of the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` that no metadata says yet."""
-    tags, imagery = _mapping(columns, ""), _mapping(columns, "IMAGERY")
-    said = {str(tag).lower() for tag in (*tags, *imagery)} | header
+    tags, domain = _mapping(columns, ""), _mapping(columns, "IMAGERY")
+    said = {str(tag).lower() for tag in (*tags, *domain)} | header
     for name, imagery_tag in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
         values = _along_bands(da, name, band_dim)
-        if values is None or {name, imagery_tag.lower()} & said:
+        new = not {name, imagery_tag.lower()} & said
+        if values is None or not (new or (imagery and imagery_tag.lower() not in said)):
             continue
         unit = str(da.coords[name].attrs.get("units", ""))
         # One tag holds the unit of both; a quantity in another unit is left to IMAGERY, which has its own.
-        if not unit or tags.setdefault("wavelength_units", unit) == unit:
+        if new and (not unit or tags.setdefault("wavelength_units", unit) == unit):
             tags[name] = [None if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
         if (scale := _MICROMETRES.get(unit.lower())) is not None:
-            imagery[imagery_tag] = [None if np.isnan(v) else f"{v * scale:.9g}" for v in values]
+            domain[imagery_tag] = [None if np.isnan(v) else f"{v * scale:.9g}" for v in values]
     good = _along_bands(da, "good_bands", band_dim)
     if good is not None and "bbl" not in said:
         tags["bbl"] = [str(int(value)) for value in good]
-    columns |= {"": tags, "IMAGERY": imagery}
+    columns |= {"": tags, "IMAGERY": domain}
 
 
 def _along_bands(da: xr.DataArray, name: str, band_dim: Hashable | None) -> np.ndarray[Any, Any] | None:

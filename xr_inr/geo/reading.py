@@ -20,7 +20,7 @@ from xr_inr.exceptions import RequestError
 from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 
 # What a driver says about this file rather than about the scene.
-_FILE_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS"})
+_FILE_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "LocationInfo"})
 
 # Warnings of rioxarray's own code on what is repaired or meant here: (category, message).
 _EXPECTED_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
