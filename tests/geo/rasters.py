@@ -12,12 +12,11 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
+from benchmarks.roundtrip.rasters import NORTH_UP, ROTATED, make_raster
 from xr_inr.geo import attach_georeference
 
-NORTH_UP = Affine(30.0, 0.0, 364095.0, 0.0, -30.0, 5809965.0)
-ROTATED = Affine(
-    0.2847009496127728, 1.0625184089179753, 724440.117, 1.0625184089179753, -0.2847009496127728, 4077192.168
-)
+__all__ = ["NORTH_UP", "ROTATED", "make_raster"]
+
 LOCAL_CRS = "+proj=laea +lat_0=10 +lon_0=-81 +ellps=WGS84 +units=m"
 GCPS = [
     GroundControlPoint(row=0, col=0, x=12.1, y=52.5, z=31.25, id="1", info=""),
@@ -32,30 +31,6 @@ RPC = {
     "ERR_RAND": "-1",
 }
 WAVELENGTHS = [{"wavelength": f"{450.25 + 10 * i}", "wavelength_units": "nm", "fwhm": f"{6.5 + i}"} for i in range(4)]
-
-
-def make_raster(path, *, dtype="int16", count=4, shape=(5, 6), **content):
-    """Write a GeoTIFF with rasterio alone: creation options, and metadata by the name rasterio gives it."""
-    metadata = {
-        key: content.pop(key)
-        for key in ("gcps", "descriptions", "units", "scales", "offsets", "colorinterp", "tags", "band_tags")
-        if key in content
-    }
-    values = np.arange(count * shape[0] * shape[1]).reshape(count, *shape).astype(dtype)
-    profile = {"photometric": "minisblack", "count": count, "height": shape[0], "width": shape[1], "dtype": dtype}
-    with (
-        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
-        rasterio.open(path, "w", driver="GTiff", **profile, **content) as sink,
-    ):
-        for domain, tags in metadata.pop("tags", {}).items():
-            sink.update_tags(ns=domain or None, **tags)
-        for domain, bands in metadata.pop("band_tags", {}).items():
-            for i, tags in enumerate(bands, 1):
-                sink.update_tags(i, ns=domain or None, **tags)
-        for name, value in metadata.items():
-            setattr(sink, name, value)
-        sink.write(values)
-    return path
 
 
 def describe(path):

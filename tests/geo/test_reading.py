@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from xr_inr.exceptions import RequestError
 from xr_inr.geo import open_raster
@@ -70,6 +71,14 @@ class TestOpenRaster:
             assert (da.coords[name].dims, da.coords[name].dtype) == (("band",), np.float64)
             assert da.coords[name].attrs["units"] == units
         assert da.wavelength.attrs["standard_name"] == "radiation_wavelength"
+
+    def test_wavelengths_of_a_netcdf_dimension_are_a_coordinate(self, tmp_path):
+        values = np.zeros((2, 3, 4), np.int16)
+        coords = {"wavelength": ("wavelength", [450.5, 460.0], {"units": "nm"}), "y": [3.0, 2, 1], "x": [1.0, 2, 3, 4]}
+        da = xr.DataArray(values, coords, ("wavelength", "y", "x"), name="reflectance")
+        da.to_netcdf(tmp_path / "source.nc", engine="scipy")
+        found = open_raster(tmp_path / "source.nc").coords["wavelength"]
+        assert (found.to_numpy().tolist(), found.attrs["units"]) == ([450.5, 460.0], "nm")
 
     @pytest.mark.parametrize(
         ("tags", "expected"), [("10", [1, 0]), ("1?", None), ("12", None)], ids=["all", "some", "other"]

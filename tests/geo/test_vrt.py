@@ -12,7 +12,7 @@ from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo import open_raster
 from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 
-from .rasters import RASTERS, WAVELENGTHS, describe, make_raster, through_zarr
+from .rasters import RASTERS, WAVELENGTHS, describe, make_raster, scenes, through_zarr
 
 PLACELESS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -46,6 +46,14 @@ def test_says_what_the_raster_says(tmp_path, content):
 
     with rasterio.Env(**GDAL_SETTINGS):
         found, expected = as_vrt_says(describe(path)), as_vrt_says(describe(source))
+    assert found == expected
+
+
+@pytest.mark.parametrize("source", scenes(), ids=lambda path: path.name)
+def test_says_what_a_real_scene_says(tmp_path, source):
+    through_zarr(open_raster(source), tmp_path / "scene.zarr", 3)
+    with rasterio.Env(**GDAL_SETTINGS):
+        found, expected = as_vrt_says(describe(write_vrt(tmp_path / "scene.zarr"))), as_vrt_says(describe(source))
     assert found == expected
 
 

@@ -70,6 +70,17 @@ class TestWriteRaster:
         write_raster(da, tmp_path / "target.tif", y_dim="downtrack", x_dim="crosstrack")
         assert describe(tmp_path / "target.tif") == describe(tmp_path / "scene.tif")
 
+    def test_takes_the_dimensions_that_compression_takes(self, tmp_path, scene):
+        da = scene.rename(y="downtrack", x="crosstrack", band="bands").transpose("downtrack", "crosstrack", "bands")
+        write_raster(da, tmp_path / "target.tif")
+        assert describe(tmp_path / "target.tif") == describe(tmp_path / "scene.tif")
+
+    @pytest.mark.parametrize("name", ["good_bands", "good_wavelengths"])
+    def test_bad_bands_become_tags(self, tmp_path, name):
+        coords = {name: ("band", np.int8([1, 0]))}
+        write_raster(xr.DataArray(np.zeros((2, 3, 3), np.int16), coords, ("band", "y", "x")), tmp_path / "target.tif")
+        assert [tags[""] for tags in describe(tmp_path / "target.tif")["band_tags"]] == [{"bbl": "1"}, {"bbl": "0"}]
+
     def test_takes_creation_options(self, tmp_path, scene):
         write_raster(scene, tmp_path / "target.tif", compress="deflate", tiled=True, blockxsize=16, blockysize=16)
         with rasterio.open(tmp_path / "target.tif") as raster:
@@ -157,7 +168,7 @@ class TestWriteRaster:
     @pytest.mark.parametrize(
         ("change", "options", "message"),
         [
-            (lambda da: da.rename(y="a", x="b"), {}, "no spatial dimensions"),
+            (lambda da: da.isel(band=0).rename(y="a", x="b"), {}, "no spatial dimensions"),
             (lambda da: da, {"y_dim": "row"}, "must be among"),
             (lambda da: da.expand_dims("time"), {}, "at most one dimension besides"),
             (lambda da: da.isel(x=slice(0)), {}, "no empty dimension"),

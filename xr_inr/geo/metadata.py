@@ -16,6 +16,9 @@ from xr_inr.exceptions import RequestError
 from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 from xr_inr.geo.reading import envi_lists
 
+GOOD_BANDS = ("good_bands", "good_wavelengths")
+"""Names of the coordinate along bands that is 0 for bad ones: that of `open_raster`, and that of EMIT's files."""
+
 _MICROMETRES = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
     **dict.fromkeys(("um", "µm", "μm", "micrometer", "micrometers", "micrometre", "micrometres"), 1.0),
@@ -133,7 +136,7 @@ def _positions(da: xr.DataArray, band_dim: Hashable | None) -> list[int] | None:
 def _add_spectral_tags(
     columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str], *, imagery: bool
 ) -> None:
-    """Add tags of the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` that no metadata says yet."""
+    """Add tags of the coordinates ``wavelength``, ``fwhm`` and `GOOD_BANDS` that no metadata says yet."""
     tags, domain = _mapping(columns, ""), _mapping(columns, "IMAGERY")
     said = {str(tag).lower() for tag in (*tags, *domain)} | header
     for name, imagery_tag in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
@@ -147,9 +150,10 @@ def _add_spectral_tags(
             tags[name] = [None if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
         if (scale := _MICROMETRES.get(unit.lower())) is not None:
             domain[imagery_tag] = [None if np.isnan(v) else f"{v * scale:.9g}" for v in values]
-    good = _along_bands(da, "good_bands", band_dim)
-    if good is not None and "bbl" not in said:
-        tags["bbl"] = [str(int(value)) for value in good]
+    for name in GOOD_BANDS:
+        good = _along_bands(da, name, band_dim)
+        if good is not None and "bbl" not in {str(tag).lower() for tag in tags} | header:
+            tags["bbl"] = [str(int(value)) for value in good]
     columns |= {"": tags, "IMAGERY": domain}
 
 

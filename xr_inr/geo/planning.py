@@ -24,6 +24,7 @@ from rioxarray.exceptions import RioXarrayError
 from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo.conventions import read_crs, read_transform
 from xr_inr.geo.metadata import RasterMetadata, collect_metadata, write_metadata
+from xr_inr.variables import find_axes
 
 _DTYPES = (
     *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
@@ -107,7 +108,7 @@ def plan_raster(
     da : xarray.DataArray
         Shape (band, y, x) in any order of dimensions, or (y, x); no sample beyond its first row is read.
     y_dim, x_dim : hashable, optional
-        The spatial dimensions where rioxarray does not find them.
+        The spatial dimensions where neither rioxarray nor `xr_inr.compress` would find them.
     imagery : bool, optional
         Whether wavelengths are to stand in the IMAGERY domain also where other metadata says them.
 
@@ -179,10 +180,9 @@ def written_beside(target: Path) -> Iterator[Path]:
 def _dimensions(
     da: xr.DataArray, y_dim: Hashable | None, x_dim: Hashable | None
 ) -> tuple[Hashable, Hashable, Hashable | None]:
-    try:
-        y_dim, x_dim = y_dim or da.rio.y_dim, x_dim or da.rio.x_dim
-    except RioXarrayError as error:
-        raise RequestError(f"no spatial dimensions among {da.dims}; name them by y_dim= and x_dim=") from error
+    if y_dim is None or x_dim is None:
+        found = _spatial_dimensions(da)
+        y_dim, x_dim = y_dim or found[0], x_dim or found[1]
     if not {y_dim, x_dim} <= set(da.dims):
         raise RequestError(f"y_dim and x_dim must be among {da.dims}; got {y_dim!r} and {x_dim!r}")
     others = [dim for dim in da.dims if dim not in (y_dim, x_dim)]
@@ -191,6 +191,18 @@ def _dimensions(
     if 0 in da.shape:
         raise RequestError(f"a GeoTIFF has no empty dimension; got sizes {dict(da.sizes)}")
     return y_dim, x_dim, others[0] if others else None
+
+
+def _spatial_dimensions(da: xr.DataArray) -> tuple[Hashable, Hashable]:
+    """Return the dimensions of rows and columns: as rioxarray finds them, or beside bands as for compression."""
+    try:
+        return da.rio.y_dim, da.rio.x_dim
+    except RioXarrayError as error:
+        try:
+            axes = find_axes(da)
+        except RequestError:
+            raise RequestError(f"no spatial dimensions among {da.dims}; name them by y_dim= and x_dim=") from error
+        return axes.y, axes.x
 
 
 def _sample_type(da: xr.DataArray) -> np.dtype[Any]:

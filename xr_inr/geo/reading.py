@@ -50,7 +50,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
         Shape (band, y, x), in the file's dtype, unscaled. Coordinates, where the file has them:
 
         - ``wavelength``, ``fwhm``: float64 along ``band``, ``units`` as in the file, NaN for a band
-          without. From band tags, else an ENVI header, else the IMAGERY domain;
+          without. From band tags, else an ENVI header, else the IMAGERY domain, else the NetCDF dimension;
         - ``good_bands``: int8 along ``band``, from ``bbl``;
         - ``y``, ``x``, or ``yc``, ``xc`` of shape (y, x) on a rotated grid, and ``spatial_ref``.
 
@@ -169,6 +169,9 @@ def _band_coordinates(source: Any) -> dict[str, tuple[npt.NDArray[Any], dict[str
         from_tags, from_header = [tag.get(name) for tag in tags], header.get(name, [])
         candidates: list[tuple[Sequence[str | None], set[str]]]
         candidates = [(from_tags, units), (from_header, units), ([tag.get(imagery_tag) for tag in imagery], {"um"})]
+        # A NetCDF variable along a dimension of this name.
+        axis, axis_unit = f"netcdf_dim_{name}", source.tags().get(f"{name}#units", "")
+        candidates.append(([tag.get(axis) for tag in tags], {axis_unit}))
         for texts, unit in candidates:
             values = np.array([_number(text) for text in texts], np.float64)
             # Bands in different units share no axis; IMAGERY has one unit for all.

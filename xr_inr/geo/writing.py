@@ -46,7 +46,7 @@ def write_raster(
     blocks : int, optional
         Rows to compute at once; by default some 64 MiB, in whole chunks of the array if they fit.
     y_dim, x_dim : hashable, optional
-        The spatial dimensions where rioxarray does not find them.
+        The spatial dimensions where neither rioxarray nor `xr_inr.compress` would find them.
     **profile
         Creation options for rasterio, e.g. ``compress="deflate"``.
 
