@@ -98,6 +98,13 @@ def open_stored(store: str, variable: str, band_axis: int) -> StoredScene:
     return _open(str(Path(store).resolve()), variable, band_axis, (found.st_ino, found.st_mtime_ns))
 
 
+def nearest(start: int, length: int, count: int) -> Index:
+    """Return the indices of the `count` pixels that stand for the `length` of them from `start` on."""
+    if count == length:
+        return slice(start, start + length)
+    return np.asarray(start + (np.arange(count) + 0.5) * length / count, np.intp)
+
+
 @lru_cache(maxsize=_KEPT_SCENES)
 def _open(store: str, variable: str, band_axis: int, _identity: tuple[int, int] | None) -> StoredScene:
     group = zarr.open_group(store, mode="r", use_consolidated=False)

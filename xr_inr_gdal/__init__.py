@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr import stored_scene as _stored_scene
@@ -67,11 +66,5 @@ def read_window(
     place = _stored_scene.find_store(store.decode(), folder.decode())
     scene = _stored_scene.open_stored(place, variable.decode(), int(axis))
     rows, columns = target.shape
-    target[:] = scene.read(int(band), _nearest(row, height, rows), _nearest(column, width, columns))
-
-
-def _nearest(start: int, length: int, count: int) -> slice | NDArray[np.intp]:
-    """Return the indices of the `count` pixels that stand for `length` of them."""
-    if count == length:
-        return slice(start, start + length)
-    return np.asarray(start + (np.arange(count) + 0.5) * length / count, np.intp)
+    nearest = _stored_scene.nearest
+    target[:] = scene.read(int(band), nearest(row, height, rows), nearest(column, width, columns))

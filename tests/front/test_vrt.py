@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from click.testing import CliRunner
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
 import xr_inr
 from xr_inr import stored_scene
+from xr_inr.cli import main
 
 ROOT = Path(__file__).parents[2]
 WINDOWS = {
@@ -171,7 +173,7 @@ def test_what_gdal_may_call_is_one_function():
     import xr_inr_gdal
 
     callables = {name for name, value in vars(xr_inr_gdal).items() if isinstance(value, types.FunctionType)}
-    assert callables == {"read_window", "_nearest"}
+    assert callables == {"read_window"}
 
 
 def test_a_process_of_gdal_loads_no_second_gdal():
@@ -239,6 +241,20 @@ def test_gdal_translate_says_which_setting_is_missing(small, tmp_path):
     assert found.returncode != 0
     assert "xr_inr_gdal" in found.stderr
     assert "GDAL_VRT_PYTHON_TRUSTED_MODULES" in found.stderr
+
+
+def test_the_command_has_options(scene, tmp_path):
+    xr.Dataset({"first": scene, "second": scene}).to_zarr(tmp_path / "scene.zarr", consolidated=False)
+
+    def vrt(*options):
+        return CliRunner().invoke(main, ["vrt", str(tmp_path / "scene.zarr"), *options])
+
+    assert "must hold one scene, or one must be named" in vrt().output
+    assert "GDAL_VRT_ENABLE_PYTHON=TRUSTED_MODULES" in vrt("--variable", "second").output
+    assert 'variable="second"' in (tmp_path / "scene.vrt").read_text()
+    assert "pass overwrite=True" in vrt("--variable", "first").output
+    assert vrt("--variable", "first", "--overwrite", "--quiet").output == ""
+    assert 'variable="first"' in (tmp_path / "scene.vrt").read_text()
 
 
 @reads
