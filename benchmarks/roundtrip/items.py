@@ -187,6 +187,7 @@ ITEMS: tuple[Item, ...] = (
     _tiff("no transform stays none", _transform, crs="EPSG:32633"),
     _tiff("ground control points", _points, gcps=(_GCPS, CRS.from_epsg(4326))),
     _tiff("rational polynomials (RPC)", _tags("RPC"), tags={"RPC": _RPC}),
+    _tiff("CRS and transform beside RPC", lambda r: (r.crs, r.transform), tags={"RPC": _RPC}, **_UTM),
     _tiff("pixel is area", _tags("", "AREA_OR_POINT"), **_UTM),
     _tiff("pixel is point", _tags("", "AREA_OR_POINT"), tags={"": {"AREA_OR_POINT": "Point"}}, **_UTM),
     _tiff("sample type", _property("dtypes"), nodata=-7, scales=[0.1] * 4),

@@ -74,6 +74,7 @@ RASTERS = {
     "a CRS without code": {"crs": LOCAL_CRS, "transform": NORTH_UP},
     "ground control points": {"gcps": (GCPS, rasterio.CRS.from_epsg(4326))},
     "rational polynomials": {"tags": {"RPC": RPC}},
+    "rational polynomials beside a place": {"tags": {"RPC": RPC}, "crs": "EPSG:32633", "transform": NORTH_UP},
     "pixel is point": {"crs": "EPSG:32633", "transform": NORTH_UP, "tags": {"": {"AREA_OR_POINT": "Point"}}},
     "nodata": {"nodata": -32768},
     "nodata out of float32's decimals": {"nodata": -3.4e38, "dtype": "float32"},

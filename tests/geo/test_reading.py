@@ -9,7 +9,7 @@ import xarray as xr
 from xr_inr.exceptions import RequestError
 from xr_inr.geo import open_raster
 
-from .rasters import RASTERS, make_raster
+from .rasters import NORTH_UP, RASTERS, RPC, make_raster
 
 # rioxarray's own arithmetic on transforms, with affine 3.
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -32,6 +32,14 @@ class TestOpenRaster:
         da = open_raster(make_raster(tmp_path / "source.tif", count=2, band_tags={"": bands}))
         assert da.attrs["band_tags"] == {"unit": "nm", "wavelength": ["1.50", None]}
         assert "wavelength" not in da.attrs
+
+    def test_rational_polynomials_leave_the_place_as_it_is(self, tmp_path):
+        content = {"crs": "EPSG:32633", "transform": NORTH_UP}
+        plain = open_raster(make_raster(tmp_path / "plain.tif", **content))
+        da = open_raster(make_raster(tmp_path / "source.tif", tags={"RPC": RPC}, **content))
+        assert da.rio.crs == plain.rio.crs
+        for dim in ("x", "y"):
+            np.testing.assert_array_equal(da[dim], plain[dim])
 
     def test_neutral_scale_and_offset_are_no_attributes(self, tmp_path):
         attrs = open_raster(make_raster(tmp_path / "source.tif")).attrs

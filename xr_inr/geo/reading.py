@@ -12,7 +12,9 @@ import numpy.typing as npt
 import rasterio
 import rioxarray
 import xarray as xr
+from affine import Affine
 from pyproj.exceptions import ProjError
+from rasterio.crs import CRS
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rioxarray.exceptions import RioXarrayError
 
@@ -73,6 +75,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
                 parts = source.subdatasets
                 attrs = _attributes(source)
                 coords = _band_coordinates(source)
+                crs, transform = source.crs, source.transform
             da = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
         except (RasterioError, RioXarrayError, CRSError, ProjError) as error:
             raise RequestError(f"cannot open {name} as a raster: {error}") from error
@@ -80,6 +83,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     if not isinstance(da, xr.DataArray):
         raise RequestError(f"{name} holds {len(parts)} rasters; open one of them: {', '.join(parts[:3])}, ...")
 
+    da = _placed_as_the_file_says(da, crs, transform)
     band = da.dims[0]
     for key in ("wavelength", "fwhm"):
         if key in da.coords:
@@ -95,6 +99,18 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
             variable.encoding["_FillValue"] = None
     _tie_to_grid(da)
     return da
+
+
+def _placed_as_the_file_says(da: xr.DataArray, crs: CRS | None, transform: Affine) -> xr.DataArray:
+    """Undo what rioxarray since 0.21 does where there are RPCs: no coordinates, and the CRS of the RPCs."""
+    mapping = da.coords[da.rio.grid_mapping]
+    if "rpcs" not in mapping.attrs:
+        return da
+    mapping.attrs = {name: value for name, value in mapping.attrs.items() if name == "GeoTransform"}
+    if transform.is_rectilinear and transform != Affine.identity():
+        x, y = (np.arange(da.sizes[dim]) + 0.5 for dim in ("x", "y"))
+        da = da.assign_coords(x=transform.c + transform.a * x, y=transform.f + transform.e * y)
+    return da if crs is None else da.rio.write_crs(crs)
 
 
 def _tie_to_grid(da: xr.DataArray) -> None:
