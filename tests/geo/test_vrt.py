@@ -90,6 +90,22 @@ def test_any_name_of_a_variable_is_written_safely(tmp_path, variable):
 
 
 @PLACELESS
+def test_dimensions_may_be_named_as_in_products_of_emit(tmp_path):
+    samples = np.arange(5 * 6 * 4, dtype="f4").reshape(5, 6, 4)
+    wavelengths = ("bands", [450.25, 460.25, 470.25, 480.25], {"units": "nm"})
+    coords = {"wavelengths": wavelengths, "good_wavelengths": ("bands", np.int8([1, 0, 1, 1]))}
+    ds = xr.Dataset({"reflectance": (("downtrack", "crosstrack", "bands"), samples)}, coords)
+    ds.to_zarr(tmp_path / "scene.zarr", consolidated=False)
+
+    with rasterio.Env(**GDAL_SETTINGS), rasterio.open(write_vrt(tmp_path / "scene.zarr")) as raster:
+        np.testing.assert_array_equal(raster.read(), samples.transpose(2, 0, 1))
+        assert [raster.tags(i)["bbl"] for i in raster.indexes] == list("1011")
+        assert [raster.tags(i, ns="IMAGERY")["CENTRAL_WAVELENGTH_UM"] for i in raster.indexes] == [
+            band["CENTRAL_WAVELENGTH_UM"] for band in IMAGERY
+        ]
+
+
+@PLACELESS
 def test_takes_one_of_several_scenes(tmp_path):
     da = open_raster(make_raster(tmp_path / "source.tif"))
     xr.Dataset({"first": da, "second": da + 1}).to_zarr(tmp_path / "scene.zarr", consolidated=False)

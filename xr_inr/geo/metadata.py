@@ -19,6 +19,8 @@ from xr_inr.geo.reading import envi_lists
 GOOD_BANDS = ("good_bands", "good_wavelengths")
 """Names of the coordinate along bands that is 0 for bad ones: that of `open_raster`, and that of EMIT's files."""
 
+_WAVELENGTH = ("wavelength", "wavelengths")  # the second is EMIT's
+
 _MICROMETRES = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
     **dict.fromkeys(("um", "µm", "μm", "micrometer", "micrometers", "micrometre", "micrometres"), 1.0),
@@ -136,15 +138,17 @@ def _positions(da: xr.DataArray, band_dim: Hashable | None) -> list[int] | None:
 def _add_spectral_tags(
     columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str], *, imagery: bool
 ) -> None:
-    """Add tags of the coordinates ``wavelength``, ``fwhm`` and `GOOD_BANDS` that no metadata says yet."""
+    """Add tags of the coordinates of wavelengths, widths and `GOOD_BANDS` that no metadata says yet."""
     tags, domain = _mapping(columns, ""), _mapping(columns, "IMAGERY")
     said = {str(tag).lower() for tag in (*tags, *domain)} | header
-    for name, imagery_tag in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
-        values = _along_bands(da, name, band_dim)
+    for names, imagery_tag in (_WAVELENGTH, "CENTRAL_WAVELENGTH_UM"), (("fwhm",), "FWHM_UM"):
+        name = names[0]
+        found = {one: values for one in names if (values := _along_bands(da, one, band_dim)) is not None}
         new = not {name, imagery_tag.lower()} & said
-        if values is None or not (new or (imagery and imagery_tag.lower() not in said)):
+        if not found or not (new or (imagery and imagery_tag.lower() not in said)):
             continue
-        unit = str(da.coords[name].attrs.get("units", ""))
+        coordinate, values = next(iter(found.items()))
+        unit = str(da.coords[coordinate].attrs.get("units", ""))
         # One tag holds the unit of both; a quantity in another unit is left to IMAGERY, which has its own.
         if new and (not unit or tags.setdefault("wavelength_units", unit) == unit):
             tags[name] = [None if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
