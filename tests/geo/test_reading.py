@@ -96,6 +96,11 @@ class TestOpenRaster:
         coords = open_raster(make_raster(tmp_path / "source.tif", count=2, band_tags={"": bands})).coords
         assert (coords["good_bands"].to_numpy().tolist() if "good_bands" in coords else None) == expected
 
+    def test_says_that_a_mask_band_is_not_kept(self, tmp_path):
+        source = make_raster(tmp_path / "source.tif", mask=np.eye(5, 6) > 0)
+        with pytest.warns(UserWarning, match=r"the mask band of .*source\.tif is not kept"):
+            open_raster(source)
+
     @pytest.mark.parametrize("name", ["absent.tif", "text.tif", "crs.tif"])
     def test_refuses_what_is_no_raster(self, tmp_path, name):
         (tmp_path / "text.tif").write_text("no raster")

@@ -15,6 +15,7 @@ import xarray as xr
 from affine import Affine
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
+from rasterio.enums import MaskFlags
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rioxarray.exceptions import RioXarrayError
 
@@ -65,6 +66,11 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     ------
     RequestError
         If the path cannot be opened, or holds several rasters.
+
+    Warns
+    -----
+    UserWarning
+        If the file has a mask band: what it masks is read as samples like any others.
     """
     name = fspath(path)
     with warnings.catch_warnings():
@@ -76,18 +82,20 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
                 attrs = _attributes(source)
                 coords = _band_coordinates(source)
                 crs, transform = source.crs, source.transform
+                masked = _has_mask_band(source)
             da = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
         except (RasterioError, RioXarrayError, CRSError, ProjError) as error:
             raise RequestError(f"cannot open {name} as a raster: {error}") from error
 
+    if masked:
+        message = f"the mask band of {name} is not kept: give masked samples a value, and name it as nodata"
+        warnings.warn(message, UserWarning, stacklevel=2)
     if not isinstance(da, xr.DataArray):
         raise RequestError(f"{name} holds {len(parts)} rasters; open one of them: {', '.join(parts[:3])}, ...")
 
     da = _placed_as_the_file_says(da, crs, transform)
     band = da.dims[0]
-    for key in ("wavelength", "fwhm"):
-        if key in da.coords:
-            del da.coords[key]
+    da = da.drop_vars(["wavelength", "fwhm"], errors="ignore")
     for key, (values, coord_attrs) in coords.items():
         da.coords[key] = (band, values, coord_attrs)
     if "_FillValue" in da.attrs:
@@ -99,6 +107,10 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
             variable.encoding["_FillValue"] = None
     _tie_to_grid(da)
     return da
+
+
+def _has_mask_band(source: Any) -> bool:
+    return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in source.mask_flag_enums)
 
 
 def _placed_as_the_file_says(da: xr.DataArray, crs: CRS | None, transform: Affine) -> xr.DataArray:
