@@ -98,7 +98,9 @@ def main(folder: Path) -> None:
     figure, _ = quicklook(original, small, pixels=[(30, 30), (72, 72), (110, 60)], title=title)
     picture = folder / "indian_pines.png"
     figure.savefig(picture, dpi=110)
-    print(f"picture: {picture}")
+    page = folder / "indian_pines.html"
+    report.to_html(page)
+    print(f"picture: {picture}\npage:    {page}")
 
 
 if __name__ == "__main__":

@@ -289,7 +289,7 @@ def report(obj: xr.DataArray | xr.Dataset) -> Reports:
     reports = {}
     for name, variable in _as_dataset(obj).data_vars.items():
         fitted = fitted_of(variable)
-        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted)
+        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted, variable)
         if found is not None:
             reports[str(name)] = found
     if not reports:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import xarray as xr
 
-from xr_inr import api
+from xr_inr import api, page
 from xr_inr._version import __version__
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
@@ -30,6 +31,7 @@ from xr_inr.variables import Chunks, SceneAxes, find_axes
 from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 
 _VARIABLE_HELP = "Which variable, if a store holds several scenes."
+_HTML_HELP = "Write the report as a page too, one file with pictures, maps and spectra."
 _PRESETS_HELP = "; ".join(f"{', '.join(presets)} ({model})" for model, presets in PRESETS_OF.items())
 
 
@@ -79,6 +81,7 @@ def main() -> None:
 @click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
 @click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
+@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
 def compress(
     source: str,
@@ -90,12 +93,15 @@ def compress(
     zarr_format: int,
     allow_labels: bool,
     overwrite: bool,
+    page_path: str | None,
     quiet: bool,
     **request: Any,
 ) -> None:
     """Compress SOURCE, anything that GDAL reads or a Zarr store, into the Zarr store TARGET."""
     mode = "w" if overwrite else "w-"
     check_target(target, mode, zarr_format)
+    if page_path is not None:
+        page.check_path(page_path)
     if Path(target).resolve() == Path(source).resolve():
         raise RequestError(f"the target must be another place than the source. Got {target}.")
     scene = open_scene(source, variable)
@@ -108,6 +114,8 @@ def compress(
         **request,
     )
     api.write(small, target, mode="w" if overwrite else "w-", zarr_format=2 if zarr_format == 2 else 3)
+    if page_path is not None:
+        small.inr.report.to_html(page_path, original=scene)
     if not quiet:
         click.echo(api.report(small))
 
@@ -164,9 +172,17 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
 @click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--bands", is_flag=True, help="Print the figures of every band.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures of every band.")
-def compare(original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool) -> None:
+@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
+def compare(
+    original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool, page_path: str | None
+) -> None:
     """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
-    figures = figures_dict(compare_scenes(open_scene(original, variable), open_scene(decoded, variable)))
+    if page_path is not None:
+        page.check_path(page_path)
+    first, second = open_scene(original, variable), open_scene(decoded, variable)
+    figures = figures_dict(compare_scenes(first, second))
+    if page_path is not None:
+        page.write_page(page_path, page.assemble(_told_of(first, second)))
     if as_json:
         click.echo(json.dumps(json_safe(figures), indent=2))
         return
@@ -208,6 +224,11 @@ inr = _Commands(
     help="Store hyperspectral scenes as implicit neural representations; the commands of xr-inr.",
 )
 """The same commands, as a plugin of rio."""
+
+
+def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:
+    report = stored_report(decoded)
+    return page.of_pair(original, decoded) if report is None else page.of_report(report.with_original(original))
 
 
 def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:

@@ -6,13 +6,10 @@ import functools
 import operator
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from xr_inr.core.metrics import Figures, compare
-from xr_inr.exceptions import RequestError
-from xr_inr.variables import find_axes, nodata_of
+from xr_inr.scene_reader import SceneReader, check_masks, same_form
 
 _SAMPLES_AT_ONCE = 2**24
 
@@ -39,25 +36,15 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
     RequestError
         When the shapes differ, or the masks.
     """
-    axes = find_axes(original)
-    if set(decoded.dims) == set(original.dims):
-        decoded = decoded.transpose(*original.dims)
-    if original.shape != decoded.shape:
-        raise RequestError(f"both scenes must have the same shape. Got {original.shape} and {decoded.shape}.")
-    if len(axes.dims) != 3:
-        raise RequestError(f"a scene to compare must have 3 dimensions. Got {axes.dims}.")
-    order = [axes.dims.index(dim) for dim in (axes.band, axes.y, axes.x)]
-    row_axis = axes.dims.index(axes.y)
-    step = max(1, _SAMPLES_AT_ONCE * original.shape[row_axis] // original.size)
+    first = SceneReader(original)
+    second = SceneReader(same_form(original, decoded))
+    height = first.shape[1]
+    step = max(1, _SAMPLES_AT_ONCE * height // original.size)
     parts = []
-    for start in range(0, original.shape[row_axis], step):
-        rows = tuple(slice(start, start + step) if axis == row_axis else slice(None) for axis in range(original.ndim))
-        first, second = (scene.variable[rows].to_numpy().transpose(order) for scene in (original, decoded))
-        valid, also = valid_samples(first, original), valid_samples(second, decoded)
-        if not np.array_equal(valid, also):
-            count = int((valid != also).sum())
-            raise RequestError(f"both scenes must mask the same samples. {count:,} from row {start} on differ.")
-        parts.append(compare(first, second, valid))
+    for start in range(0, height, step):
+        (samples, valid), (others, also) = (reader.rows(start, start + step) for reader in (first, second))
+        check_masks(start, valid, also)
+        parts.append(compare(samples, others, valid))
     return functools.reduce(operator.add, parts)
 
 
@@ -77,12 +64,3 @@ def figures_dict(figures: Figures) -> dict[str, Any]:
             )
         ],
     }
-
-
-def valid_samples(block: NDArray[Any], scene: xr.DataArray) -> NDArray[np.bool_]:
-    """Return which samples of a block of `scene` are neither NaN nor what its attributes call nodata."""
-    nodata = nodata_of(scene)
-    valid = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, bool)
-    if nodata is not None and not np.isnan(nodata):
-        valid &= block != np.asarray(nodata).astype(block.dtype)
-    return valid

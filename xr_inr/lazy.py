@@ -21,6 +21,7 @@ from xr_inr.codecs.config import CodecConfig
 from xr_inr.codecs.zarr import InrCodec
 from xr_inr.core.encode import Encoded
 from xr_inr.core.metrics import Figures
+from xr_inr.original import Gone, Original
 
 ChunkIndex = tuple[int, ...]
 
@@ -43,6 +44,9 @@ class Fitted:
 
     encoded: dict[ChunkIndex, Encoded] = field(default_factory=dict)
     """What was fitted to each chunk."""
+
+    original: Original | Gone = field(default_factory=Gone)
+    """The way back to the samples it was fitted to."""
 
     @property
     def nbytes(self) -> int:

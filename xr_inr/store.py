@@ -137,6 +137,11 @@ def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: 
     for variable in template.variables.values():
         # What the source's format said of codecs and chunks is of no use here, and wrong in the other format.
         variable.encoding = {key: value for key, value in variable.encoding.items() if key in _CF_ENCODING}
+    for name in fitted:
+        # The scenes are written without their coordinates, after these: what belongs to them has to be named.
+        auxiliary = sorted(str(coord) for coord in template[name].coords if coord not in template.dims)
+        if named := " ".join(coord for coord in auxiliary if " " not in coord):
+            template.variables[name].encoding.setdefault("coordinates", named)
     template.drop_vars(list(fitted)).to_zarr(store, mode=mode, zarr_format=zarr_format, consolidated=False)
     scenes = template.drop_vars([name for name in template.variables if name not in fitted])
     encoding = {name: array_encoding(payloads, zarr_format) for name, payloads in fitted.items()}

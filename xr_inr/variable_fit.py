@@ -16,6 +16,7 @@ from xr_inr.core.encode import encode_arrays, foresee
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.exceptions import BatchError, BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
+from xr_inr.original import Original
 from xr_inr.progress import FitDisplay
 from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of, refuse_labels
 
@@ -67,7 +68,8 @@ class VariableFit:
         shape = chunk_shape(axes, variable.shape, options.chunks)
         config.check_array(shape, variable.dtype)
         watch = None if options.allow_labels else LabelWatch(name)
-        return cls(name, variable, axes, Fitted(variable.shape, variable.dtype, shape, config), watch)
+        fitted = Fitted(variable.shape, variable.dtype, shape, config, original=Original(variable))
+        return cls(name, variable, axes, fitted, watch)
 
     @property
     def batches(self) -> list[list[ChunkIndex]]:

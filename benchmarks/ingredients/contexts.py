@@ -17,10 +17,13 @@ COLUMNS: Mapping[str, tuple[int, ...]] = {
     "next component": (5, 6),
     "siblings": (7,),
     "stored scale": (8,),
-    "earlier groups": (9, 10),
+    "coarser scale": (9,),
+    "component number": (10,),
+    "earlier groups": (11, 12),
 }
 """Which of the network's inputs tell of what: decoded neighbours, the coarser subband of the same orientation,
-components before and after, other orientations of the level, the stored scale, all components of earlier groups."""
+components before and after, other orientations of the level, the scale stored for the component and level and that
+for the next coarser level, which component it is, all components of earlier groups."""
 
 _SCALE_STEPS = 2
 """Units of its input that one step of a stored scale is."""

@@ -134,6 +134,8 @@ TAKEN_AWAY = (
             "next component": "the components before and after",
             "siblings": "the other orientations of the level",
             "stored scale": "the scale stored for the component and level",
+            "coarser scale": "the scale stored for the component and the next coarser level",
+            "component number": "which component it is, the strongest being the first",
             "earlier groups": "the magnitudes of all components of earlier groups at the place",
         }.items()
     ),

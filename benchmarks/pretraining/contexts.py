@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.pretraining.examples import Example
 from xr_inr.core.latent import context
-from xr_inr.core.latent.latents import scale_row
+from xr_inr.core.latent.latents import scale_row, told_of_subbands
 from xr_inr.core.latent.laws import FRACTIONS
 from xr_inr.core.latent.network import ContextNetwork
 from xr_inr.core.latent.soft import SoftCoder, bordered
@@ -68,7 +68,8 @@ def _features(example: Example) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Walk through the latents as a decoder does."""
     padded = [np.pad(context.magnitudes(part), ((0, 0), (1, 1), (1, 1))) for part in example.latents]
     scales = np.stack([example.side.scales[scale_row(index)] for index in range(len(padded))])
-    surroundings = context.Surroundings(np, example.pyramid, padded, scales.astype(np.float32), whole=True)
+    stored = told_of_subbands(example.side.scales, example.pyramid)
+    surroundings = context.Surroundings(np, example.pyramid, padded, stored, whole=True)
     features, places = [], []
     for place in context.places(example.pyramid):
         active = scales[place.subband] > 0

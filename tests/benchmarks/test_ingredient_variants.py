@@ -162,7 +162,7 @@ def altered(what):
     """Return known magnitudes of three components with some of them changed, and scales."""
     pyramid = Pyramid.of((32, 32))
     padded = [np.zeros((3, *(side + 2 for side in subband.shape)), np.float32) for subband in pyramid.subbands]
-    scales = np.zeros((len(padded), 3), np.float32)
+    stored = np.zeros((len(padded), 3, 3), np.float32)
     component = slice(1, 2)
     if what == "neighbours":
         padded[6][component] = 64
@@ -173,8 +173,12 @@ def altered(what):
     elif what == "siblings":
         padded[4:6] = [part + 64 for part in padded[4:6]]
     elif what == "stored scale":
-        scales[6] = 5
-    return context.Surroundings(np, pyramid, padded, scales, whole=True).of_pass(PLACE)[:, component]
+        stored[6, 0] = 5
+    elif what == "coarser scale":
+        stored[6, 1] = 5
+    elif what == "component number":
+        stored[6, 2] = 5
+    return context.Surroundings(np, pyramid, padded, stored, whole=True).of_pass(PLACE)[:, component]
 
 
 @pytest.mark.parametrize("group", [group for group in contexts.COLUMNS if group != "earlier groups"])

@@ -6,7 +6,18 @@ import torch
 
 from tests.core.latent_examples import drawn
 from xr_inr.core.latent import context
-from xr_inr.core.latent.context import LARGEST_FEATURE, PASSES, Surroundings, groups, magnitudes, of_groups, places
+from xr_inr.core.latent.context import (
+    LARGEST_FEATURE,
+    PASSES,
+    STORED_FEATURES,
+    Surroundings,
+    component_numbers,
+    groups,
+    magnitudes,
+    of_groups,
+    places,
+    stored_features,
+)
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 
@@ -26,15 +37,16 @@ def some_magnitudes(size, seed=0):
     ]
 
 
-def some_scales(size):
-    return drawn(0, SCALES - 1, (len(Pyramid.of(size).subbands), RANK)).astype(np.float32)
+def some_stored(size):
+    shape = (len(Pyramid.of(size).subbands), STORED_FEATURES, RANK)
+    return drawn(0, LARGEST_FEATURE, shape).astype(np.float32)
 
 
 def features_of(size, planes, place, *, xp=np):
-    padded, scales = bordered(planes), some_scales(size)
+    padded, stored = bordered(planes), some_stored(size)
     if xp is torch:
-        padded, scales = [torch.tensor(part) for part in padded], torch.tensor(scales)
-    return np.asarray(Surroundings(xp, Pyramid.of(size), padded, scales, whole=xp is np).of_pass(place))
+        padded, stored = [torch.tensor(part) for part in padded], torch.tensor(stored)
+    return np.asarray(Surroundings(xp, Pyramid.of(size), padded, stored, whole=xp is np).of_pass(place))
 
 
 @pytest.mark.parametrize("rank", range(1, 256))
@@ -109,7 +121,7 @@ def test_features_do_not_depend_on_what_is_not_decoded_yet(size, xp):
 
 @every_size
 def test_features_depend_on_what_is_decoded(size):
-    """The first eight; the ninth follows from the side information alone."""
+    """All but the last three, which follow from the side information alone."""
     pyramid = Pyramid.of(size)
     real, other = some_magnitudes(size), some_magnitudes(size, seed=500)
     for place in places(pyramid)[1:]:
@@ -117,8 +129,8 @@ def test_features_depend_on_what_is_decoded(size):
         altered = [np.where(part, wrong, right) for part, wrong, right in zip(known, other, real, strict=True)]
         same = features_of(size, altered, place) == features_of(size, real, place)
         if place.number:
-            assert not same[:8].all()
-        assert same[8].all()
+            assert not same[:-STORED_FEATURES].all()
+        assert same[-STORED_FEATURES:].all()
 
 
 @every_size
@@ -132,13 +144,13 @@ def test_whole_features_are_what_torch_says_rounded_down(size):
 
 @every_size
 def test_features_are_those_of_the_definition(size):
-    pyramid, planes, scales = Pyramid.of(size), some_magnitudes(size), some_scales(size)
+    pyramid, planes, stored = Pyramid.of(size), some_magnitudes(size), some_stored(size)
     for place in places(pyramid):
         found = features_of(size, planes, place)
         first_row, first_column = PASSES[place.number]
         for component, i, j in np.ndindex(RANK, place.rows, place.columns):
             position = component, first_row + 2 * i, first_column + 2 * j
-            expected = definition(pyramid, planes, scales, place, position)
+            expected = definition(pyramid, planes, stored, place, position)
             assert found[:, component, i, j].tolist() == expected
 
 
@@ -146,8 +158,8 @@ ACROSS, DOWN = [(0, -1), (0, 1)], [(-1, 0), (1, 0)]
 DIAGONAL = [(-1, -1), (1, 1), (-1, 1), (1, -1)]
 
 
-def definition(pyramid, planes, scales, place, position):
-    """Return the nine features of the latent at (component, row, column), one value at a time."""
+def definition(pyramid, planes, stored, place, position):
+    """Return the features of the latent at (component, row, column), one value at a time."""
     component, row, column = position
 
     def total(subband, k, around, offsets):
@@ -183,18 +195,37 @@ def definition(pyramid, planes, scales, place, position):
         total(own, component - 1, here, every) // count,
         total(own, component + 1, here, every) // count,
         sum(total(index, component, here, [(0, 0)]) for index in siblings) // max(len(siblings), 1),
-        2 * int(scales[own, component]),
+        *stored[own, :, component].astype(int).tolist(),
     ]
 
 
 @every_size
 def test_no_feature_exceeds_127(size):
     planes = [np.full_like(part, LARGEST_FEATURE) for part in some_magnitudes(size)]
-    scales = np.full((len(planes), RANK), SCALES - 1, np.float32)
-    surroundings = Surroundings(np, Pyramid.of(size), bordered(planes), scales, whole=True)
+    stored = np.full((len(planes), STORED_FEATURES, RANK), LARGEST_FEATURE, np.float32)
+    surroundings = Surroundings(np, Pyramid.of(size), bordered(planes), stored, whole=True)
     for place in places(Pyramid.of(size)):
         features = surroundings.of_pass(place)
         assert 0 <= features.min() <= features.max() <= LARGEST_FEATURE
+
+
+def test_side_information_tells_the_scale_of_the_level_that_of_the_coarser_one_and_which_component_it_is():
+    scales = np.array([[40, 7], [30, 0], [20, 3]])
+    found = stored_features(scales, np.array([0, 16], np.float32))
+    assert found.tolist() == [[[80, 14], [80, 14], [0, 16]], [[60, 0], [80, 14], [0, 16]], [[40, 6], [60, 0], [0, 16]]]
+
+
+def test_component_numbers_are_sixteen_for_each_doubling_and_at_most_127():
+    assert component_numbers(8)[[0, 1, 3, 7]].tolist() == [0, 16, 32, 48]
+    numbers = component_numbers(255)
+    assert (np.diff(numbers) >= 0).all()
+    assert numbers[-1] == LARGEST_FEATURE
+
+
+def test_stored_features_are_whole_and_within_127():
+    found = stored_features(np.full((3, 255), SCALES - 1), component_numbers(255))
+    np.testing.assert_array_equal(found, np.rint(found))
+    assert found.max() <= LARGEST_FEATURE
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_python_blocks_run_in_order(workplace):
     assert names["small"].inr.report.bpppb <= 0.1
     assert names["ds"]["reflectance"].shape == (40, 64, 64)
     assert names["window"].shape == (2, 8, 8)
+    assert (workplace / "report.html").is_file()
     assert (workplace / "scene.zarr").is_dir()
     assert (workplace / "direct.zarr").is_dir()
 
@@ -57,3 +58,4 @@ def test_commands_run_in_order(workplace):
         assert result.exit_code == 0, result.output
     assert (workplace / "scene_again.tif").is_file()
     assert (workplace / "scene.vrt").is_file()
+    assert (workplace / "report.html").is_file()

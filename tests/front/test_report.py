@@ -1,7 +1,9 @@
 """What a report says, and what of it stands in a store."""
 
+import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -86,6 +88,13 @@ def test_table_names_every_figure(report):
         assert any(line.split("  ")[1] == label for line in lines[1:]), label
 
 
+def test_table_gives_errors_in_the_unit_of_the_samples(scene):
+    table = str(scene.assign_attrs(units="DN").inr.compress(bpppb=5.0, device="cpu").inr.report)
+
+    for label in ("max error", "RMSE"):
+        assert re.search(rf"^  {label} .* DN$", table, re.MULTILINE)
+
+
 @pytest.mark.parametrize("model", ["latent", "siren"])
 def test_table_says_what_was_fitted(scene, model):
     report = scene.inr.compress(bpppb=16.0, model=model, device="cpu").inr.report
@@ -95,7 +104,7 @@ def test_table_says_what_was_fitted(scene, model):
 
 
 def test_notebook_shows_a_table_in_which_names_are_text(report):
-    table = Report(**{**report.to_dict(), "name": "<b>&"})._repr_html_()
+    table = dataclasses.replace(report, name="<b>&")._repr_html_()
 
     assert "<b>&lt;b&gt;&amp;</b>" in table
     assert "PSNR" in table
@@ -150,6 +159,12 @@ def test_attribute_that_holds_no_report_is_refused(text):
 
 def test_variable_without_the_attribute_has_no_report(scene):
     assert stored_report(scene) is None
+
+
+def test_report_in_a_variable_that_is_no_scene_is_none(report):
+    claimed = dataclasses.replace(report, shape=(5,)).to_attribute()
+
+    assert stored_report(xr.DataArray(np.arange(5), dims="band", attrs={"xr_inr": claimed})) is None
 
 
 # Several

@@ -13,8 +13,10 @@ import operator
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
@@ -22,10 +24,16 @@ from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
 PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
 """First row and column of each pass; it takes every second of both."""
 
-FEATURES = 11
-"""Nine that a pass knows of all components, then two that follow from the groups before."""
+FEATURES = 13
+"""Eleven that a pass knows of all components, then two that follow from the groups before."""
 
-PASS_FEATURES = 9
+PASS_FEATURES = 11
+STORED_FEATURES = 3
+"""The last of a pass's features, which the side information alone tells."""
+
+_OF_A_SCALE = 2
+"""Feature units of a stored scale's index."""
+
 LARGEST_FEATURE = 127
 _OCTAVE = 16
 """Of a magnitude's logarithm, in feature units."""
@@ -56,6 +64,28 @@ def groups(rank: int) -> list[tuple[int, int]]:
 
 # None of these logarithms is near a half: every machine rounds them alike.
 _LOGARITHMS = np.minimum(np.rint(_OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
+
+
+def component_numbers(count: int) -> NDArray[np.float32]:
+    """Return the feature that tells components apart, (count,): the first is 0, then 16 for each doubling."""
+    numbers: NDArray[np.float32] = _LOGARITHMS.take(np.arange(count), mode="clip")
+    return numbers
+
+
+def stored_features(scales: NDArray[np.integer[Any]], numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the side information tells of the components of each level, (levels, 3, components).
+
+    Parameters
+    ----------
+    scales
+        (levels, components) index of each one's scale, coarse to fine.
+    numbers
+        (components,) their `component_numbers`.
+    """
+    coarser = np.concatenate([scales[:1], scales[:-1]])
+    return np.stack([_OF_A_SCALE * scales, _OF_A_SCALE * coarser, np.broadcast_to(numbers, scales.shape)], 1).astype(
+        np.float32
+    )
 
 
 def magnitudes(latents: Array, arrays: Arrays = NUMPY) -> Array:
@@ -112,19 +142,19 @@ class Surroundings:
     padded
         One array a subband, (rank, height + 2, width + 2), magnitudes with a border of zeros. Those not known yet are
         not read.
-    scales
-        (subbands, rank) index of each one's scale.
+    stored
+        (subbands, `STORED_FEATURES`, rank) what the side information tells of the components in each.
     whole
         Whether features are rounded down to whole numbers, as the decoder needs them.
     """
 
     def __init__(
-        self, xp: types.ModuleType, pyramid: Pyramid, padded: Sequence[Array], scales: Array, *, whole: bool
+        self, xp: types.ModuleType, pyramid: Pyramid, padded: Sequence[Array], stored: Array, *, whole: bool
     ) -> None:
         self._xp = xp
         self._pyramid = pyramid
         self._padded = padded
-        self._scales = scales
+        self._stored = stored
         self._whole = whole
         self._rings: dict[int, Array] = {}
 
@@ -150,7 +180,7 @@ class Surroundings:
             xp.concatenate([zero, around[:-1]]),
             xp.concatenate([around[1:], zero]),
             self._siblings(place, nothing),
-            nothing + 2.0 * self._scales[place.subband][:, None, None],
+            *(nothing + told[:, None, None] for told in self._stored[place.subband]),
         ]
         if out is None:
             found = xp.stack(features)

@@ -64,6 +64,26 @@ def scale_row(subband: int) -> int:
     return 0 if subband == 0 else (subband + 2) // 3
 
 
+def told_of_subbands(
+    scales: NDArray[np.int32], pyramid: Pyramid, numbers: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return the `context.stored_features` of each subband, (subbands, features, components).
+
+    Parameters
+    ----------
+    scales
+        `LatentSide.scales`.
+    pyramid
+        The subbands.
+    numbers
+        (components,) their `context.component_numbers`; by default those of the components of one scene.
+    """
+    if numbers is None:
+        numbers = context.component_numbers(scales.shape[1])
+    features = context.stored_features(scales, numbers)
+    return features[[scale_row(index) for index in range(len(pyramid.subbands))]]
+
+
 def mean_class(orientation: int, level: int) -> int | None:
     """Return which row of `LatentSide.mean_weights` a subband uses; None for approximations."""
     return None if orientation == APPROXIMATION else 3 * min(level, 2) + orientation
@@ -128,8 +148,8 @@ def _walk(
     borders = [(subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
     latents = [arrays.zeros((components, *border), "int32") for border in borders]
     padded = [arrays.zeros((rank, *border), "float32") for border in borders]
-    scales = np.stack([side.scales[scale_row(index), :rank] for index in range(len(borders))]).astype(np.float32)
-    surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(scales), whole=True)
+    stored = told_of_subbands(side.scales[:, :rank], pyramid)
+    surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(stored), whole=True)
     component_offsets = arrays.put((side.offsets[:rank] / OFFSET_UNIT).astype(np.float32)[:, None])
     scale_indices = ScaleIndices(network, arrays)
     groups = context.groups(rank)

@@ -31,7 +31,7 @@ COLUMNS = 2 * REACH + 3
 """-REACH to REACH, then beyond them upwards, then downwards."""
 
 _ONE = 2**15
-TAIL_SHARE, TAIL_WIDTH = 0.12, 2.2
+TAIL_SHARE, TAIL_WIDTH = 0.04, 2.0
 """Share and relative scale of the second logistic density: tails are heavier than one such density has."""
 _LN2 = 0.6931471805599453
 _EXP_TERMS = 18

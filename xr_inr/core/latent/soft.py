@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from xr_inr.core.latent import context
-from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row
+from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row, told_of_subbands
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
 from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout
@@ -62,6 +62,7 @@ class SoftCoder:
             name: torch.tensor(getattr(network, name), dtype=torch.float32, device=device) for name in SHAPES
         }
         starts, previous, firsts = np.zeros((3, self.layout.rank), np.int64)
+        self._numbers = np.zeros(self.layout.rank, np.float32)
         for part in self.layout.parts:
             last = 0
             for start, stop in context.groups(part.stop - part.start):
@@ -69,6 +70,7 @@ class SoftCoder:
                 starts[members], previous[members] = part.start + start, part.start + last
                 last = start
             firsts[part] = part.start
+            self._numbers[part] = context.component_numbers(part.stop - part.start)
         self._starts = torch.tensor(starts, device=device)
         self._previous = torch.tensor(previous, device=device)
         self._firsts = torch.tensor(firsts, device=device)
@@ -94,9 +96,8 @@ class SoftCoder:
 
     def features(self, padded: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
         """Return the features of all coded latents, (features, latents), in the order of `visits`."""
-        rows = np.stack([side.scales[scale_row(index)] for index in range(len(padded))])
-        scales = torch.tensor(rows, dtype=torch.float32, device=self.device)
-        surroundings = context.Surroundings(torch, self.pyramid, padded, scales, whole=False)
+        stored = torch.tensor(told_of_subbands(side.scales, self.pyramid, self._numbers), device=self.device)
+        surroundings = context.Surroundings(torch, self.pyramid, padded, stored, whole=False)
         found = []
         for visit in visits:
             of_pass = surroundings.of_pass(visit.place)

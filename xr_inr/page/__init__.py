@@ -1,0 +1,7 @@
+"""A report as a page: one file that shows everything and loads nothing."""
+
+from xr_inr.page.assemble import assemble
+from xr_inr.page.content import Content, of_pair, of_report
+from xr_inr.page.writing import check_path, write_page
+
+__all__ = ["Content", "assemble", "check_path", "of_pair", "of_report", "write_page"]
