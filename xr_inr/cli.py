@@ -80,6 +80,7 @@ def main() -> None:
 @click.option("--nodata", type=float, help="The value of samples without measurement, if the file does not say.")
 @click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
 @click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
+@click.option("--all-bands", is_flag=True, help="Fit also the bands that the source marks as bad.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
 @click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
@@ -92,6 +93,7 @@ def compress(
     nodata: float | None,
     zarr_format: int,
     allow_labels: bool,
+    all_bands: bool,
     overwrite: bool,
     page_path: str | None,
     quiet: bool,
@@ -110,6 +112,7 @@ def compress(
         chunks=_parse_chunks(chunks, find_axes(scene)),
         nodata=nodata,
         allow_labels=allow_labels,
+        bad_bands=() if all_bands else None,
         progress=False if quiet else None,
         **request,
     )

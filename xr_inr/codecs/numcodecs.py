@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -26,6 +27,8 @@ class InrCodec(Codec):  # type: ignore[misc]
         Index of the band axis of the array.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     order
         Memory order of the arrays, 'C' or 'F', as the Zarr array has it.
     shape, dtype
@@ -48,12 +51,13 @@ class InrCodec(Codec):  # type: ignore[misc]
         *,
         band_axis: int = 0,
         nodata: float | None = None,
+        bad_bands: Sequence[int] = (),
         order: Literal["C", "F"] = "C",
         shape: tuple[int, ...] | None = None,
         dtype: str | None = None,
         **request: Any,
     ) -> None:
-        self._config = CodecConfig(FitRequest(**request), band_axis, nodata)
+        self._config = CodecConfig(FitRequest(**request), band_axis, nodata, tuple(bad_bands))
         if order not in ("C", "F"):
             raise RequestError(f"order must be 'C' or 'F'. Got {order!r}.")
         if dtype is not None and shape is None:
@@ -66,6 +70,11 @@ class InrCodec(Codec):  # type: ignore[misc]
             raise RequestError(f"dtype must name a numpy dtype. Got {dtype!r}.") from error
         if self._shape is not None:
             ChunkAxes(band_axis, len(self._shape)).check_shape(self._shape)
+
+    @property
+    def config(self) -> CodecConfig:
+        """How chunks are encoded."""
+        return self._config
 
     def get_config(self) -> dict[str, Any]:
         """Return what stands in the array's metadata."""
