@@ -10,12 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.band_axis import BandAxis
-from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
-from xr_inr.codecs.zarr import InrCodec
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 from xr_inr.original import Gone, Original
 from xr_inr.scene_reader import SceneReader, same_form
+from xr_inr.stored import codec_of
 from xr_inr.variables import find_axes
 from xr_inr.views import Errors, Views, measure
 
@@ -157,11 +156,5 @@ class Scenes:
 
 def _nodata_of_codec(variable: xr.DataArray) -> float | None:
     """Return the value that marks missing samples as the codec of a variable from a store knows it; None without."""
-    said = variable.encoding
-    for codec in (said.get("serializer"), *(said.get("compressors") or ())):
-        if isinstance(codec, InrCodec):
-            return codec.config.nodata
-        if isinstance(codec, NumcodecsCodec):
-            nodata: float | None = codec.get_config().get("nodata")
-            return nodata
-    return None
+    codec = codec_of(variable)
+    return None if codec is None else codec.config.nodata

@@ -14,8 +14,10 @@ from typing import Any, Literal
 import dask.array
 import xarray as xr
 import zarr
+from zarr.core.sync import sync
 from zarr.errors import ZarrUserWarning
 from zarr.storage import LocalStore
+from zarr.storage._common import make_store_path
 
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec
@@ -23,6 +25,7 @@ from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo import attach_georeference
 from xr_inr.lazy import Fitted
 from xr_inr.report import ATTRIBUTE, Report
+from xr_inr.stored import Stored
 
 Mode = Literal["w-", "w"]
 ZarrFormat = Literal[2, 3]
@@ -40,10 +43,15 @@ _CF_ENCODING = frozenset(
         "units",
     }
 )
+_PACKING = frozenset({"_FillValue", "_Unsigned", "add_offset", "dtype", "missing_value", "scale_factor"})
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
-def array_encoding(fitted: Fitted, zarr_format: ZarrFormat) -> dict[str, Any]:
+Payloads = Fitted | Stored
+"""What a variable can be written from without a fit."""
+
+
+def array_encoding(fitted: Payloads, zarr_format: ZarrFormat) -> dict[str, Any]:
     """Return xarray's encoding of a variable stored with this codec, without the fitting.
 
     Parameters
@@ -102,7 +110,7 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
 
 
 def write_store(
-    ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, *, mode: Mode, zarr_format: ZarrFormat
+    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, *, mode: Mode, zarr_format: ZarrFormat
 ) -> None:
     """Write a Dataset whose variables named in `fitted` have payloads.
 
@@ -112,6 +120,9 @@ def write_store(
     check_target(store, mode, zarr_format)
     path = local_path(store)
     if path is None:
+        target = f"{sync(make_store_path(store))}/"
+        if any(isinstance(payloads, Stored) and payloads.lies_in(target) for payloads in fitted.values()):
+            raise RequestError(f"a store in place cannot be written from itself; choose another target. Got {store}.")
         _write(ds, fitted, store, mode, zarr_format)
         return
     with _replacing(path) as beside:
@@ -127,12 +138,23 @@ def local_path(store: Any) -> Path | None:
     return Path(store).resolve() if isinstance(store, str) and "://" not in store else None
 
 
-def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
+def _template(name: Hashable, variable: xr.DataArray, payloads: Payloads) -> xr.DataArray:
+    """Return a variable as it is stored, without its samples."""
+    empty = dask.array.zeros(payloads.shape, dtype=payloads.dtype, chunks=payloads.chunk_shape)
+    found = variable.copy(data=empty)
+    if isinstance(payloads, Stored):
+        found.encoding = {key: value for key, value in variable.encoding.items() if key not in _PACKING}
+        report = payloads.array.attrs.get(ATTRIBUTE)
+        return found.assign_attrs(payloads.attrs if report is None else {**payloads.attrs, ATTRIBUTE: report})
+    return found.assign_attrs({ATTRIBUTE: Report.of(str(name), payloads).to_attribute()})
+
+
+def _write(
+    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, mode: Mode, zarr_format: ZarrFormat
+) -> None:
     template = ds.copy()
     for name, payloads in fitted.items():
-        empty = dask.array.zeros(payloads.shape, dtype=payloads.dtype, chunks=payloads.chunk_shape)
-        attrs = ds[name].attrs | {ATTRIBUTE: Report.of(str(name), payloads).to_attribute()}
-        template[name] = ds[name].copy(data=empty).assign_attrs(attrs)
+        template[name] = _template(name, ds[name], payloads)
     template = attach_georeference(template, list(fitted))
     for variable in template.variables.values():
         # What the source's format said of codecs and chunks is of no use here, and wrong in the other format.
