@@ -1,4 +1,4 @@
-"""The command line: ``xr-inr compress | decompress | info | compare``."""
+"""The command line: ``xr-inr compress | decompress | info | compare | doctor``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import xarray as xr
 
 from xr_inr import api, page
 from xr_inr._version import __version__
+from xr_inr.cli_doctor import doctor
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
@@ -191,6 +192,9 @@ def compare(
         click.echo(f"\n{'band':>5}  {'PSNR dB':>9}  {'MSE':>12}  {'max error':>12}")
         for band in figures["bands"]:
             click.echo(f"{band['band']:>5}  {band['psnr']:>9.3f}  {band['mse']:>12.6g}  {band['max_error']:>12.6g}")
+
+
+main.add_command(doctor)
 
 
 def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:
