@@ -255,7 +255,7 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
     obj
         What `compress` returned, or what was opened from a store of it, whole.
     store
-        A path, a URL or a Zarr store.
+        A path, a URL or a Zarr store. A path that ends in ``.zarr.zip`` becomes one file.
     mode
         'w-' refuses a store that exists, 'w' replaces it: one on the local disk only when everything has been
         written.
