@@ -17,6 +17,7 @@ from xr_inr.lazy import as_variable, fitted_of
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
 from xr_inr.store import Mode, ZarrFormat, array_encoding, check_format, write_store
+from xr_inr.stored import stored_of
 from xr_inr.variable_fit import FitOptions, VariableFit
 from xr_inr.variables import Chunks, is_scene
 
@@ -262,14 +263,14 @@ def encoding(
 
 
 def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
-    """Write a compressed object to a Zarr store; nothing is fitted again.
+    """Write a compressed object to a Zarr store; nothing is fitted again, payloads are copied.
 
     Parameters
     ----------
     obj
-        What `compress` returned, whole.
+        What `compress` returned, or what was opened from a store of it, whole.
     store
-        A path, a URL or a Zarr store.
+        A path, a URL or a Zarr store. A path that ends in ``.zarr.zip`` becomes one file.
     mode
         'w-' refuses a store that exists, 'w' replaces it: one on the local disk only when everything has been
         written.
@@ -284,10 +285,12 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
         When the store exists and may not be replaced.
     """
     ds = _as_dataset(obj)
-    fitted = {name: found for name, variable in ds.data_vars.items() if (found := fitted_of(variable)) is not None}
+    known = {name: fitted_of(variable) or stored_of(variable) for name, variable in ds.data_vars.items()}
+    fitted = {name: payloads for name, payloads in known.items() if payloads is not None}
     if not fitted:
         raise RequestError(
-            "only what compress() returned can be written, whole: not a selection of it, nor after load() or a change. "
+            "only what compress() returned, or a store of it holds, can be written, whole: "
+            "not a selection of it, nor after load() or a change. "
             "Compress first; to_zarr(encoding=ds.inr.encoding(...)) fits and writes in one call."
         )
     write_store(ds, fitted, store, mode=mode, zarr_format=zarr_format)

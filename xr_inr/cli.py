@@ -1,4 +1,4 @@
-"""The command line: ``xr-inr compress | decompress | info | compare | vrt``, and ``rio inr`` with the same commands."""
+"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` with the same commands."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import xarray as xr
 
 from xr_inr import api, page
 from xr_inr._version import __version__
+from xr_inr.cli_doctor import doctor
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
@@ -218,6 +219,8 @@ def vrt(source: str, target: str | None, variable: str | None, *, overwrite: boo
         for name, value in GDAL_SETTINGS.items():
             click.echo(f"  {name}={value}")
 
+
+main.add_command(doctor)
 
 inr = _Commands(
     "inr",

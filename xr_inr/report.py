@@ -31,6 +31,9 @@ _MOST_NETWORKS = 16
 ATTRIBUTE = "xr_inr"
 """The attribute of a stored array that holds its report, as JSON."""
 
+HINT = "The samples are decoded by the codec xr_inr: pip install xr-inr"
+"""Stands first in that attribute, for whoever opens an array and is told of an unknown codec."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -216,7 +219,7 @@ class Report:
         It stays small, some 30 kB, however many chunks there are: networks stand there once each, `_MOST_NETWORKS` at
         most, and the figures of chunks if there are no more than `xr_inr.chunk_figures.MOST_STORED`.
         """
-        kept = {name: value for name, value in self.to_dict().items() if name != "search"}
+        kept = {"hint": HINT} | {name: value for name, value in self.to_dict().items() if name != "search"}
         kept["networks"] = list(dict.fromkeys(self.networks))[:_MOST_NETWORKS]
         kept["chunk_figures"] = None if self.chunk_figures is None else self.chunk_figures.to_stored()
         kept |= {name: _rounded(kept[name]) for name in ("band_psnr", "band_max_error")}

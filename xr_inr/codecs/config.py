@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.codecs.chunks import ChunkAxes, without_padding
+from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.encode import encode_array
 from xr_inr.core.request import FitRequest, real_number, whole_number
 from xr_inr.core.scene import check_form, check_nodata, good_bands
@@ -84,10 +85,29 @@ class CodecConfig:
         good_bands(self.bad_bands, chunk_shape[self.band_axis])
         check_nodata(self.nodata, dtype)
 
-    def encode(self, chunk: NDArray[Any], fill: Any) -> bytes:
-        """Return the payload of a chunk whose padding, if any, is `fill` (None: it has none)."""
+    def encode(self, chunk: NDArray[Any], fill: Any, origin: str | None = None) -> bytes:
+        """Return the payload of a chunk.
+
+        Parameters
+        ----------
+        chunk
+            With the axes of the array.
+        fill
+            The value of its padding; None if it has none.
+        origin
+            Of a codec that was read from a store, which copies payloads rather than fitting to what they decode to.
+
+        Raises
+        ------
+        RequestError
+            When the chunk breaks a rule, before any fitting.
+        """
         self.check_array(chunk.shape, chunk.dtype)
         scene = ChunkAxes(self.band_axis, chunk.ndim).to_scene(chunk)
+        # Where a codec is not told the fill value, it decodes with zeros around.
+        known = PROVENANCE.payload_of(origin, scene, 0 if fill is None else fill)
+        if known is not None:
+            return known
         if fill is not None:
             scene = without_padding(scene, fill)
         encoded = encode_array(scene, self.request, nodata=self.nodata, allow_void=True, bad_bands=self.bad_bands)
