@@ -1,10 +1,11 @@
-"""The command line: ``xr-inr compress | decompress | info | compare``."""
+"""The command line: ``xr-inr compress | decompress | info | compare | vrt``, and ``rio inr`` with the same commands."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from xr_inr.preset_figures import as_text, conditions, figures_of
 from xr_inr.report import json_safe, stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
+from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 
 _VARIABLE_HELP = "Which variable, if a store holds several scenes."
 _HTML_HELP = "Write the report as a page too, one file with pictures, maps and spectra."
@@ -38,7 +40,9 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            # rio has an environment of GDAL made from its own options.
+            with (ctx.obj or {}).get("env", nullcontext()):
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise
         except (XrInrError, OSError) as error:
@@ -191,6 +195,35 @@ def compare(
         click.echo(f"\n{'band':>5}  {'PSNR dB':>9}  {'MSE':>12}  {'max error':>12}")
         for band in figures["bands"]:
             click.echo(f"{band['band']:>5}  {band['psnr']:>9.3f}  {band['mse']:>12.6g}  {band['max_error']:>12.6g}")
+
+
+@main.command(short_help="Write a .vrt through which GDAL reads a store.")
+@click.argument("source")
+@click.argument("target", required=False)
+@click.option("--variable", help=_VARIABLE_HELP)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@click.option("--quiet", is_flag=True, help="Do not print the settings that GDAL needs.")
+def vrt(source: str, target: str | None, variable: str | None, *, overwrite: bool, quiet: bool) -> None:
+    """Write a .vrt for the scene in the Zarr store SOURCE, to TARGET or beside the store.
+
+    gdalinfo, gdal_translate, rasterio and QGIS open it as a raster, and decode the windows they read, with the settings
+    that are printed.
+    """
+    path = write_vrt(source, target, variable=variable, overwrite=overwrite)
+    if not quiet:
+        click.echo(f"{path} gives its samples where GDAL has these settings:")
+        for name, value in GDAL_SETTINGS.items():
+            click.echo(f"  {name}={value}")
+
+
+inr = _Commands(
+    "inr",
+    commands=main.commands,
+    context_settings=main.context_settings,
+    short_help="Hyperspectral scenes as implicit neural representations.",
+    help="Store hyperspectral scenes as implicit neural representations; the commands of xr-inr.",
+)
+"""The same commands, as a plugin of rio."""
 
 
 def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:

@@ -57,4 +57,5 @@ def test_commands_run_in_order(workplace):
         result = CliRunner().invoke(main, command.split())
         assert result.exit_code == 0, result.output
     assert (workplace / "scene_again.tif").is_file()
+    assert (workplace / "scene.vrt").is_file()
     assert (workplace / "report.html").is_file()
