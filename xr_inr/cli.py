@@ -1,4 +1,4 @@
-"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` with the same commands."""
+"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` of the same."""
 
 from __future__ import annotations
 
