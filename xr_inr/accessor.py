@@ -1,4 +1,4 @@
-"""``.inr`` on DataArray and Dataset: each method one call into `xr_inr.api`."""
+"""``.inr`` on DataArray, Dataset and DataTree: each method one call into `xr_inr.api` or `xr_inr.tree`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any, Unpack
 
 import xarray as xr
 
-from xr_inr import api
+from xr_inr import api, tree
 from xr_inr.api import RequestOptions
+from xr_inr.core.request import FitRequest
 from xr_inr.progress import ProgressOption
 from xr_inr.report import Report, Reports
 from xr_inr.store import Mode, ZarrFormat
+from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks
 
 
@@ -125,3 +127,61 @@ class DatasetAccessor(_Accessor):
     def report(self) -> Reports:
         """Sizes and errors of each compressed variable; see `xr_inr.Report`."""
         return api.report(self._obj)
+
+
+@xr.register_datatree_accessor("inr")  # type: ignore[no-untyped-call]
+class DataTreeAccessor:
+    """Compression of the scenes in all groups of a DataTree as implicit neural representations."""
+
+    def __init__(self, obj: xr.DataTree) -> None:
+        self._obj = obj
+
+    def compress(
+        self,
+        *,
+        chunks: Chunks = "scene",
+        variables: Sequence[str] | None = None,
+        band_dim: Hashable | None = None,
+        nodata: float | None = None,
+        allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
+        progress: ProgressOption = None,
+        **request: Unpack[RequestOptions],
+    ) -> xr.DataTree:
+        """Fit the scenes of all groups and return the tree with values that decode; see `xr_inr.compress`.
+
+        Scenes get the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` where another group has them along their
+        bands; everything else stays as it is. `variables` are paths, such as ``"reflectance"`` or ``"swir/radiance"``.
+        """
+        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
+        return tree.compress(self._obj, options, variables=variables, progress=progress)
+
+    def encoding(
+        self,
+        *,
+        chunks: Chunks = "scene",
+        variables: Sequence[str] | None = None,
+        band_dim: Hashable | None = None,
+        nodata: float | None = None,
+        allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
+        zarr_format: ZarrFormat = 3,
+        **request: Unpack[RequestOptions],
+    ) -> dict[str, dict[Hashable, dict[str, Any]]]:
+        """Return the ``encoding`` with which the tree's own ``to_zarr`` fits and stores; see `xr_inr.encoding`."""
+        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
+        return tree.encoding(self._obj, options, variables=variables, zarr_format=zarr_format)
+
+    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+        """Write what `compress` returned to a Zarr store, group by group; see `xr_inr.write`."""
+        tree.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+
+    @property
+    def report(self) -> Reports:
+        """Sizes and errors of each compressed variable, by its path; see `xr_inr.Report`."""
+        return tree.report(self._obj)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all payloads."""
+        return sum(report.payload_bytes for report in self.report.values())

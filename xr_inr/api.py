@@ -9,16 +9,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xr_inr.core import device as devices
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError
-from xr_inr.lazy import as_variable, fitted_of
+from xr_inr.known import payloads_of, reports_of, some
 from xr_inr.progress import FitDisplay, ProgressOption
-from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
-from xr_inr.store import Mode, ZarrFormat, array_encoding, check_format, write_store
-from xr_inr.stored import stored_of
-from xr_inr.variable_fit import FitOptions, VariableFit
+from xr_inr.report import Reports
+from xr_inr.scene_fits import fit_scenes, scene_encodings
+from xr_inr.store import Mode, ZarrFormat, write_store
+from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks, is_scene
 
 XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
@@ -190,16 +189,9 @@ def compress(
     BudgetError
         When a chunk cannot be that small or that good.
     """
-    fit_request = FitRequest(**request)
-    devices.resolve(fit_request.device)
+    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
     ds, names = _scenes(obj, variables, band_dim)
-    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels, bad_bands)
-    jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
-    with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
-        budgets = {name: job.check() for name, job in jobs.items()}
-        for name, job in jobs.items():
-            job.run(budgets[name], display)
-    replaced = {name: as_variable(job.fitted, ds[name].variable) for name, job in jobs.items()}
+    replaced = fit_scenes({name: ds[name] for name in names}, options, progress)
     if isinstance(obj, xr.DataArray):
         (variable,) = replaced.values()
         result = xr.DataArray(variable, coords=obj.coords, name=obj.name)
@@ -245,21 +237,9 @@ def encoding(
     BudgetError
         When a chunk cannot be that small.
     """
-    fit_request = FitRequest(**request)
-    check_format(zarr_format)
-    devices.resolve(fit_request.device)
+    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
     ds, names = _scenes(obj, variables, band_dim)
-    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels, bad_bands)
-    jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
-    for name, job in jobs.items():
-        divides = all(size % step == 0 for size, step in zip(job.fitted.shape, job.fitted.chunk_shape, strict=True))
-        if zarr_format == 2 and not divides:
-            raise RequestError(
-                f"chunks must divide the shape of {name!r}, since format 2 would have the padding at the edge fitted. "
-                f"Got {job.fitted.chunk_shape} in {job.fitted.shape}; compress() and .inr.to_zarr() know no such limit."
-            )
-        job.check(each_alone=True)
-    return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
+    return scene_encodings({name: ds[name] for name in names}, options, zarr_format)
 
 
 def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
@@ -285,15 +265,7 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
         When the store exists and may not be replaced.
     """
     ds = _as_dataset(obj)
-    known = {name: fitted_of(variable) or stored_of(variable) for name, variable in ds.data_vars.items()}
-    fitted = {name: payloads for name, payloads in known.items() if payloads is not None}
-    if not fitted:
-        raise RequestError(
-            "only what compress() returned, or a store of it holds, can be written, whole: "
-            "not a selection of it, nor after load() or a change. "
-            "Compress first; to_zarr(encoding=ds.inr.encoding(...)) fits and writes in one call."
-        )
-    write_store(ds, fitted, store, mode=mode, zarr_format=zarr_format)
+    write_store({"/": (ds, payloads_of(ds))}, store, mode=mode, zarr_format=zarr_format)
 
 
 def report(obj: xr.DataArray | xr.Dataset) -> Reports:
@@ -304,21 +276,12 @@ def report(obj: xr.DataArray | xr.Dataset) -> Reports:
     RequestError
         When there is none.
     """
-    reports = {}
-    for name, variable in _as_dataset(obj).data_vars.items():
-        fitted = fitted_of(variable)
-        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted, variable)
-        if found is not None:
-            reports[str(name)] = found
-    if not reports:
-        raise RequestError(
-            "no variable has a report: none is what compress() returned, whole, "
-            f"or has the attribute {ATTRIBUTE!r} of a store"
-        )
-    return Reports(reports)
+    return some(reports_of(_as_dataset(obj)))
 
 
-def _as_dataset(obj: xr.DataArray | xr.Dataset) -> xr.Dataset:
+def _as_dataset(obj: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.Dataset:
+    if isinstance(obj, xr.DataTree):
+        raise RequestError(f"a DataTree is compressed by its accessor, tree.inr. Got one with {list(obj.children)}.")
     if isinstance(obj, xr.Dataset):
         return obj
     return obj.to_dataset(name=DEFAULT_NAME if obj.name is None else obj.name)

@@ -51,6 +51,9 @@ _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 Payloads = Fitted | Stored
 """What a variable can be written from without a fit."""
 
+Groups = Mapping[str, tuple[xr.Dataset, Mapping[Hashable, Payloads]]]
+"""The Dataset of each group of a store, by its path, and the payloads of its variables."""
+
 
 def array_encoding(fitted: Payloads, zarr_format: ZarrFormat) -> dict[str, Any]:
     """Return xarray's encoding of a variable stored with this codec, without the fitting.
@@ -113,30 +116,49 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
             raise StoreExistsError(f"{path} is not a Zarr store; it is not replaced")
 
 
-def write_store(
-    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, *, mode: Mode, zarr_format: ZarrFormat
-) -> None:
-    """Write a Dataset whose variables named in `fitted` have payloads.
+def write_store(groups: Groups, store: Any, *, mode: Mode, zarr_format: ZarrFormat) -> None:
+    """Write Datasets with the variables of which there are payloads.
 
     A store on the local disk, in a folder or in one file, appears, or replaces the one before it, when everything has
     been written; any other is written in place.
+
+    Parameters
+    ----------
+    groups
+        A Dataset for each group of the store, by its path, and the payloads of its variables; "/" first.
+    store, mode, zarr_format
+        As for `xr_inr.write`.
+
+    Raises
+    ------
+    RequestError
+        When there are no payloads at all, or the target breaks a rule.
+    StoreExistsError
+        When the store exists and may not be replaced.
     """
+    fitted = [payloads for _, known in groups.values() for payloads in known.values()]
+    if not fitted:
+        raise RequestError(
+            "only what compress() returned, or a store of it holds, can be written, whole: "
+            "not a selection of it, nor after load() or a change. "
+            "Compress first; to_zarr(encoding=ds.inr.encoding(...)) fits and writes in one call."
+        )
     check_target(store, mode, zarr_format)
     path = local_path(store)
     if path is None:
         target = f"{sync(make_store_path(store))}/"
-        if any(isinstance(payloads, Stored) and payloads.lies_in(target) for payloads in fitted.values()):
+        if any(isinstance(payloads, Stored) and payloads.lies_in(target) for payloads in fitted):
             raise RequestError(f"a store in place cannot be written from itself; choose another target. Got {store}.")
-        _write(ds, fitted, store, mode, zarr_format)
+        _write_groups(groups, store, mode, zarr_format)
         return
     with _replacing(path) as beside:
         if not is_zip_name(path):
-            _write(ds, fitted, beside, "w-", zarr_format)
+            _write_groups(groups, beside, "w-", zarr_format)
             return
         # A zip archive takes no second version of a file, which metadata has.
         folder = beside.with_name(f"{beside.name}.folder")
         try:
-            _write(ds, fitted, folder, "w-", zarr_format)
+            _write_groups(groups, folder, "w-", zarr_format)
             pack(folder, beside)
         finally:
             _remove(folder)
@@ -162,13 +184,31 @@ def _template(name: Hashable, variable: xr.DataArray, payloads: Payloads) -> xr.
     return found.assign_attrs({ATTRIBUTE: Report.of(str(name), payloads).to_attribute()})
 
 
+def _write_groups(groups: Groups, store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
+    for path, (ds, fitted) in groups.items():
+        root = path.strip("/") == ""
+        group = None if root else path.strip("/")
+        _write(ds, fitted, store, group=group, mode=mode if root else "w-", zarr_format=zarr_format)
+    with warnings.catch_warnings():
+        # xarray looks for consolidated metadata in both formats; format 3 has yet to specify it.
+        warnings.filterwarnings("ignore", message="Consolidated metadata", category=ZarrUserWarning)
+        zarr.consolidate_metadata(store, zarr_format=zarr_format)
+
+
 def _write(
-    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, mode: Mode, zarr_format: ZarrFormat
+    ds: xr.Dataset,
+    fitted: Mapping[Hashable, Payloads],
+    store: Any,
+    *,
+    group: str | None,
+    mode: Mode,
+    zarr_format: ZarrFormat,
 ) -> None:
     template = ds.copy()
     for name, payloads in fitted.items():
         template[name] = _template(name, ds[name], payloads)
-    template = attach_georeference(template, list(fitted))
+    if fitted:
+        template = attach_georeference(template, list(fitted))
     for variable in template.variables.values():
         # What the source's format said of codecs and chunks is of no use here, and wrong in the other format.
         variable.encoding = {key: value for key, value in variable.encoding.items() if key in _CF_ENCODING}
@@ -177,20 +217,19 @@ def _write(
         auxiliary = sorted(str(coord) for coord in template[name].coords if coord not in template.dims)
         if named := " ".join(coord for coord in auxiliary if " " not in coord):
             template.variables[name].encoding.setdefault("coordinates", named)
-    template.drop_vars(list(fitted)).to_zarr(store, mode=mode, zarr_format=zarr_format, consolidated=False)
+    options: dict[str, Any] = {"group": group, "zarr_format": zarr_format, "consolidated": False}
+    template.drop_vars(list(fitted)).to_zarr(store, mode=mode, **options)
+    if not fitted:
+        return
     scenes = template.drop_vars([name for name in template.variables if name not in fitted])
     encoding = {name: array_encoding(payloads, zarr_format) for name, payloads in fitted.items()}
-    scenes.to_zarr(store, mode="a", compute=False, encoding=encoding, zarr_format=zarr_format, consolidated=False)
-    group = zarr.open_group(store, mode="r+", zarr_format=zarr_format, use_consolidated=False)
+    scenes.to_zarr(store, mode="a", compute=False, encoding=encoding, **options)
+    opened = zarr.open_group(store, mode="r+", path=group, zarr_format=zarr_format, use_consolidated=False)
     for name, payloads in fitted.items():
-        array = group[str(name)]
+        array = opened[str(name)]
         if not isinstance(array, zarr.Array):
             raise RequestError(f"{name!r} cannot be the name of an array in this store")
         payloads.put_into(array)
-    with warnings.catch_warnings():
-        # xarray looks for consolidated metadata in both formats; format 3 has yet to specify it.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=ZarrUserWarning)
-        zarr.consolidate_metadata(store, zarr_format=zarr_format)
 
 
 @contextmanager

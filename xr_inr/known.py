@@ -1,0 +1,40 @@
+"""What there is of the variables of a Dataset without a fit: payloads, and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+import xarray as xr
+
+from xr_inr.exceptions import RequestError
+from xr_inr.lazy import fitted_of
+from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
+from xr_inr.store import Payloads
+from xr_inr.stored import stored_of
+
+
+def payloads_of(ds: xr.Dataset) -> dict[Hashable, Payloads]:
+    """Return the payloads behind the variables of a Dataset, of those that have any."""
+    known = {name: fitted_of(variable) or stored_of(variable) for name, variable in ds.data_vars.items()}
+    return {name: payloads for name, payloads in known.items() if payloads is not None}
+
+
+def reports_of(ds: xr.Dataset) -> dict[str, Report]:
+    """Return the reports of the variables of a Dataset, of those that have one."""
+    reports = {}
+    for name, variable in ds.data_vars.items():
+        fitted = fitted_of(variable)
+        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted, variable)
+        if found is not None:
+            reports[str(name)] = found
+    return reports
+
+
+def some(reports: Mapping[str, Report]) -> Reports:
+    """Return reports; raises `RequestError` if there is none."""
+    if not reports:
+        raise RequestError(
+            "no variable has a report: none is what compress() returned, whole, "
+            f"or has the attribute {ATTRIBUTE!r} of a store"
+        )
+    return Reports(reports)

@@ -1,0 +1,49 @@
+"""Fitting the scenes of one call: all are looked through before the first fit."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import xarray as xr
+
+from xr_inr.core import device as devices
+from xr_inr.exceptions import RequestError
+from xr_inr.lazy import as_variable
+from xr_inr.progress import FitDisplay, ProgressOption
+from xr_inr.store import ZarrFormat, array_encoding, check_format
+from xr_inr.variable_fit import FitOptions, VariableFit
+
+
+def fit_scenes(
+    scenes: Mapping[Hashable, xr.DataArray], options: FitOptions, progress: ProgressOption
+) -> dict[Hashable, xr.Variable]:
+    """Fit scenes, all looked through before the first fit; return variables that decode, by the same names."""
+    jobs = _planned(scenes, options)
+    with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
+        budgets = {name: job.check() for name, job in jobs.items()}
+        for name, job in jobs.items():
+            job.run(budgets[name], display)
+    return {name: as_variable(job.fitted, scenes[name].variable) for name, job in jobs.items()}
+
+
+def scene_encodings(
+    scenes: Mapping[Hashable, xr.DataArray], options: FitOptions, zarr_format: ZarrFormat
+) -> dict[Hashable, dict[str, Any]]:
+    """Return the encodings with which xarray's ``to_zarr`` fits scenes, all looked through, by the same names."""
+    check_format(zarr_format)
+    jobs = _planned(scenes, options)
+    for name, job in jobs.items():
+        divides = all(size % step == 0 for size, step in zip(job.fitted.shape, job.fitted.chunk_shape, strict=True))
+        if zarr_format == 2 and not divides:
+            raise RequestError(
+                f"chunks must divide the shape of {name!r}, since format 2 would have the padding at the edge fitted. "
+                f"Got {job.fitted.chunk_shape} in {job.fitted.shape}; compress() and .inr.to_zarr() know no such limit."
+            )
+        job.check(each_alone=True)
+    return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
+
+
+def _planned(scenes: Mapping[Hashable, xr.DataArray], options: FitOptions) -> dict[Hashable, VariableFit]:
+    devices.resolve(options.request.device)
+    return {name: VariableFit.plan(scene, name, options) for name, scene in scenes.items()}
