@@ -72,7 +72,8 @@ def write_scene(path):
     """Write the scene.tif of the pages: 40 bands that 0.1 bpppb can hold, wavelengths, bad bands, some nodata."""
     rows, columns = np.mgrid[:64, :64] / 64
     bands = np.arange(40)[:, None, None]
-    samples = (1000 + 500 * np.sin(3 * rows + bands / 7) * np.cos(2 * columns)).astype("i2")
+    noise = np.random.default_rng(0).normal(0, 3, (40, 64, 64))  # without it, no payload would fill a budget
+    samples = np.rint(1000 + 500 * np.sin(3 * rows + bands / 7) * np.cos(2 * columns) + noise).astype("i2")
     samples[:, :4, :6] = -9999
     profile = {"driver": "GTiff", "dtype": "int16", "count": 40, "height": 64, "width": 64, "nodata": -9999}
     transform = rasterio.Affine(30.0, 0.0, 364_095.0, 0.0, -30.0, 5_809_965.0)
