@@ -29,6 +29,7 @@ class _Accessor:
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         zarr_format: ZarrFormat = 3,
         **request: Unpack[RequestOptions],
     ) -> dict[Hashable, dict[str, Any]]:
@@ -40,6 +41,7 @@ class _Accessor:
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             zarr_format=zarr_format,
             **request,
         )
@@ -65,6 +67,7 @@ class DataArrayAccessor(_Accessor):
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataArray:
@@ -76,6 +79,7 @@ class DataArrayAccessor(_Accessor):
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             progress=progress,
             **request,
         )
@@ -99,6 +103,7 @@ class DatasetAccessor(_Accessor):
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.Dataset:
@@ -111,6 +116,7 @@ class DatasetAccessor(_Accessor):
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             progress=progress,
             **request,
         )

@@ -17,6 +17,7 @@ from xr_inr.lazy import as_variable, fitted_of
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
 from xr_inr.store import Mode, ZarrFormat, array_encoding, check_format, write_store
+from xr_inr.stored import stored_of
 from xr_inr.variable_fit import FitOptions, VariableFit
 from xr_inr.variables import Chunks, is_scene
 
@@ -42,6 +43,7 @@ def encode(
     array: NDArray[Any],
     *,
     nodata: float | None = None,
+    bad_bands: Sequence[int] = (),
     progress: ProgressOption = False,
     **request: Unpack[RequestOptions],
 ) -> bytes:
@@ -53,6 +55,8 @@ def encode(
         Samples, shape (bands, height, width), integers or floats.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     progress
         True for a bar, a callable that is given every `Progress`, or False.
     **request
@@ -72,13 +76,16 @@ def encode(
     """
     with FitDisplay(progress, 1) as display:
         fit_request = FitRequest(**request)
-        return encode_array(np.asarray(array), fit_request, nodata=nodata, monitor=display.next_fit("fit")).payload
+        monitor = display.next_fit("fit")
+        samples = np.asarray(array)
+        return encode_array(samples, fit_request, nodata=nodata, bad_bands=bad_bands, monitor=monitor).payload
 
 
 def encode_many(
     arrays: Sequence[NDArray[Any]],
     *,
     nodata: float | None = None,
+    bad_bands: Sequence[int] = (),
     progress: ProgressOption = False,
     **request: Unpack[RequestOptions],
 ) -> list[bytes]:
@@ -95,6 +102,8 @@ def encode_many(
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case. Arrays without any
         valid sample are stored as such.
+    bad_bands
+        Indices of the bands that are not to count, of all arrays.
     progress
         True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
         together, and the PSNR is that of the worst.
@@ -121,6 +130,7 @@ def encode_many(
             fit_request,
             nodata=nodata,
             allow_void=True,
+            bad_bands=bad_bands,
             monitor=display.next_fit("fit"),
         )
         return [encoded.payload for encoded in found]
@@ -134,6 +144,7 @@ def compress(
     band_dim: Hashable | None = None,
     nodata: float | None = None,
     allow_labels: bool = False,
+    bad_bands: Sequence[int] | None = None,
     progress: ProgressOption = None,
     **request: Unpack[RequestOptions],
 ) -> XarrayObject:
@@ -156,6 +167,10 @@ def compress(
         are masked in any case.
     allow_labels
         Compress integer variables that seem to hold categories.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value, takes no more bytes than that,
+        and no figure tells of it. If None, those for which a coordinate ``good_bands`` or ``good_wavelengths`` along
+        the bands is 0; ``bad_bands=()`` fits all.
     progress
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
@@ -178,7 +193,7 @@ def compress(
     fit_request = FitRequest(**request)
     devices.resolve(fit_request.device)
     ds, names = _scenes(obj, variables, band_dim)
-    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
+    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels, bad_bands)
     jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
     with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
         budgets = {name: job.check() for name, job in jobs.items()}
@@ -201,6 +216,7 @@ def encoding(
     band_dim: Hashable | None = None,
     nodata: float | None = None,
     allow_labels: bool = False,
+    bad_bands: Sequence[int] | None = None,
     zarr_format: ZarrFormat = 3,
     **request: Unpack[RequestOptions],
 ) -> dict[Hashable, dict[str, Any]]:
@@ -212,7 +228,7 @@ def encoding(
 
     Parameters
     ----------
-    obj, chunks, variables, band_dim, nodata, allow_labels, **request
+    obj, chunks, variables, band_dim, nodata, allow_labels, bad_bands, **request
         As for `compress`.
     zarr_format
         3 or 2, as given to ``to_zarr``.
@@ -233,7 +249,7 @@ def encoding(
     check_format(zarr_format)
     devices.resolve(fit_request.device)
     ds, names = _scenes(obj, variables, band_dim)
-    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels)
+    options = FitOptions(fit_request, chunks, band_dim, nodata, allow_labels, bad_bands)
     jobs = {name: VariableFit.plan(ds[name], name, options) for name in names}
     for name, job in jobs.items():
         divides = all(size % step == 0 for size, step in zip(job.fitted.shape, job.fitted.chunk_shape, strict=True))
@@ -247,14 +263,14 @@ def encoding(
 
 
 def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
-    """Write a compressed object to a Zarr store; nothing is fitted again.
+    """Write a compressed object to a Zarr store; nothing is fitted again, payloads are copied.
 
     Parameters
     ----------
     obj
-        What `compress` returned, whole.
+        What `compress` returned, or what was opened from a store of it, whole.
     store
-        A path, a URL or a Zarr store.
+        A path, a URL or a Zarr store. A path that ends in ``.zarr.zip`` becomes one file.
     mode
         'w-' refuses a store that exists, 'w' replaces it: one on the local disk only when everything has been
         written.
@@ -269,10 +285,12 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
         When the store exists and may not be replaced.
     """
     ds = _as_dataset(obj)
-    fitted = {name: found for name, variable in ds.data_vars.items() if (found := fitted_of(variable)) is not None}
+    known = {name: fitted_of(variable) or stored_of(variable) for name, variable in ds.data_vars.items()}
+    fitted = {name: payloads for name, payloads in known.items() if payloads is not None}
     if not fitted:
         raise RequestError(
-            "only what compress() returned can be written, whole: not a selection of it, nor after load() or a change. "
+            "only what compress() returned, or a store of it holds, can be written, whole: "
+            "not a selection of it, nor after load() or a change. "
             "Compress first; to_zarr(encoding=ds.inr.encoding(...)) fits and writes in one call."
         )
     write_store(ds, fitted, store, mode=mode, zarr_format=zarr_format)

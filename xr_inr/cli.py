@@ -1,4 +1,4 @@
-"""The command line: ``xr-inr compress | decompress | info | compare | vrt``, and ``rio inr`` with the same commands."""
+"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` of the same."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import xarray as xr
 
 from xr_inr import api, page
 from xr_inr._version import __version__
+from xr_inr.cli_doctor import doctor
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
@@ -80,6 +81,7 @@ def main() -> None:
 @click.option("--nodata", type=float, help="The value of samples without measurement, if the file does not say.")
 @click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
 @click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
+@click.option("--all-bands", is_flag=True, help="Fit also the bands that the source marks as bad.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
 @click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
@@ -92,6 +94,7 @@ def compress(
     nodata: float | None,
     zarr_format: int,
     allow_labels: bool,
+    all_bands: bool,
     overwrite: bool,
     page_path: str | None,
     quiet: bool,
@@ -110,6 +113,7 @@ def compress(
         chunks=_parse_chunks(chunks, find_axes(scene)),
         nodata=nodata,
         allow_labels=allow_labels,
+        bad_bands=() if all_bands else None,
         progress=False if quiet else None,
         **request,
     )
@@ -215,6 +219,8 @@ def vrt(source: str, target: str | None, variable: str | None, *, overwrite: boo
         for name, value in GDAL_SETTINGS.items():
             click.echo(f"  {name}={value}")
 
+
+main.add_command(doctor)
 
 inr = _Commands(
     "inr",

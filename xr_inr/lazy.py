@@ -121,13 +121,14 @@ def fitted_of(variable: xr.DataArray | xr.Variable) -> Fitted | None:
     """Return the payloads behind a variable; None if it has none, or is a selection, or has been loaded or changed."""
     data: Any = variable.variable._data if isinstance(variable, xr.DataArray) else variable._data  # noqa: SLF001
     while isinstance(data, indexing.CopyOnWriteArray | indexing.MemoryCachedArray | indexing.LazilyIndexedArray):
-        if isinstance(data, indexing.LazilyIndexedArray) and not _is_whole(data):
+        if isinstance(data, indexing.LazilyIndexedArray) and not is_whole(data):
             return None
         data = data.array
     return data.fitted if isinstance(data, FittedArray) else None
 
 
-def _is_whole(data: indexing.LazilyIndexedArray) -> bool:
+def is_whole(data: indexing.LazilyIndexedArray) -> bool:
+    """Whether a lazily indexed array is all of what it indexes."""
     sizes = data.array.shape
     return len(data.key.tuple) == len(sizes) and all(
         isinstance(item, slice) and item.indices(size) == (0, size, 1)

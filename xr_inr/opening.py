@@ -13,6 +13,7 @@ from xr_inr.exceptions import RequestError
 from xr_inr.geo import open_raster
 from xr_inr.geo.conventions import is_reserved
 from xr_inr.variables import is_scene
+from xr_inr.zip_store import is_zip_name, open_zip
 
 
 def open_scene(source: str | PathLike[str], variable: Hashable | None = None) -> xr.DataArray:
@@ -21,7 +22,7 @@ def open_scene(source: str | PathLike[str], variable: Hashable | None = None) ->
     Parameters
     ----------
     source
-        A Zarr store, or anything that rasterio opens.
+        A Zarr store, in a folder or in one file named ``.zarr.zip``, or anything that rasterio opens.
     variable
         Which variable of a store; its only scene if None.
 
@@ -49,12 +50,13 @@ def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
         if str(source).rstrip("/").endswith(".zarr"):
             raise RequestError(f"the store must exist. Got {source}.")
         return [open_raster(source)]
+    store = open_zip(source) if is_zip_name(source) and not Path(source).is_dir() else str(source)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", message="Failed to open Zarr store with consolidated", category=RuntimeWarning
             )
-            ds = xr.open_zarr(str(source), mask_and_scale=False, chunks=None)
+            ds = xr.open_zarr(store, mask_and_scale=False, chunks=None)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise RequestError(f"{source} is not a Zarr store that can be read: {error}") from error
     scenes = [scene for scene in ds.data_vars.values() if is_scene(scene)]
@@ -66,5 +68,6 @@ def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
 
 
 def is_store(source: str | PathLike[str]) -> bool:
-    """Whether a scene is in a Zarr store: a folder, or a URL that ends in .zarr; GDAL opens everything else."""
-    return Path(source).is_dir() or ("://" in str(source) and str(source).rstrip("/").endswith(".zarr"))
+    """Whether a scene is in a Zarr store: a folder, a .zarr.zip, or a URL that ends in .zarr; else GDAL opens it."""
+    in_folder = Path(source).is_dir() or ("://" in str(source) and str(source).rstrip("/").endswith(".zarr"))
+    return in_folder or is_zip_name(source)

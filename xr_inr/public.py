@@ -7,6 +7,7 @@ from xr_inr.core.decode import Payload, decode
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Progress
 from xr_inr.core.request import FitRequest
+from xr_inr.diagnosis import show_versions
 from xr_inr.exceptions import (
     BatchError,
     BudgetError,
@@ -44,6 +45,7 @@ __all__ = [
     "encoding",
     "open_raster",
     "report",
+    "show_versions",
     "write",
     "write_raster",
     "write_vrt",

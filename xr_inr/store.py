@@ -14,8 +14,10 @@ from typing import Any, Literal
 import dask.array
 import xarray as xr
 import zarr
+from zarr.core.sync import sync
 from zarr.errors import ZarrUserWarning
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, ZipStore
+from zarr.storage._common import make_store_path
 
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec
@@ -23,6 +25,8 @@ from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo import attach_georeference
 from xr_inr.lazy import Fitted
 from xr_inr.report import ATTRIBUTE, Report
+from xr_inr.stored import Stored
+from xr_inr.zip_store import SUFFIX, holds_store, is_zip_name, pack
 
 Mode = Literal["w-", "w"]
 ZarrFormat = Literal[2, 3]
@@ -40,10 +44,15 @@ _CF_ENCODING = frozenset(
         "units",
     }
 )
+_PACKING = frozenset({"_FillValue", "_Unsigned", "add_offset", "dtype", "missing_value", "scale_factor"})
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
-def array_encoding(fitted: Fitted, zarr_format: ZarrFormat) -> dict[str, Any]:
+Payloads = Fitted | Stored
+"""What a variable can be written from without a fit."""
+
+
+def array_encoding(fitted: Payloads, zarr_format: ZarrFormat) -> dict[str, Any]:
     """Return xarray's encoding of a variable stored with this codec, without the fitting.
 
     Parameters
@@ -84,6 +93,10 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
     if mode not in ("w-", "w"):
         raise RequestError(f"mode must be 'w-' (refuse an existing store) or 'w' (replace it). Got {mode!r}.")
     check_format(zarr_format)
+    if isinstance(store, ZipStore) or (local_path(store) is None and is_zip_name(str(store))):
+        raise RequestError(
+            f"a store in one file is written by its path on a local disk, such as x{SUFFIX}. Got {store}."
+        )
     if getattr(store, "read_only", False):
         raise RequestError(f"the store must be writable. Got {store}, which is read-only.")
     path = local_path(store)
@@ -96,26 +109,37 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
     if path.exists():
         if mode == "w-":
             raise StoreExistsError(f"{path} exists; mode='w' (--overwrite) replaces it")
-        is_store = path.is_dir() and any((path / name).exists() for name in _ZARR_FILES)
-        if not is_store and (path.is_file() or any(path.iterdir())):
+        if not _is_store_or_nothing(path):
             raise StoreExistsError(f"{path} is not a Zarr store; it is not replaced")
 
 
 def write_store(
-    ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, *, mode: Mode, zarr_format: ZarrFormat
+    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, *, mode: Mode, zarr_format: ZarrFormat
 ) -> None:
     """Write a Dataset whose variables named in `fitted` have payloads.
 
-    A store on the local disk appears, or replaces the one before it, when everything has been written; any other is
-    written in place.
+    A store on the local disk, in a folder or in one file, appears, or replaces the one before it, when everything has
+    been written; any other is written in place.
     """
     check_target(store, mode, zarr_format)
     path = local_path(store)
     if path is None:
+        target = f"{sync(make_store_path(store))}/"
+        if any(isinstance(payloads, Stored) and payloads.lies_in(target) for payloads in fitted.values()):
+            raise RequestError(f"a store in place cannot be written from itself; choose another target. Got {store}.")
         _write(ds, fitted, store, mode, zarr_format)
         return
     with _replacing(path) as beside:
-        _write(ds, fitted, beside, "w-", zarr_format)
+        if not is_zip_name(path):
+            _write(ds, fitted, beside, "w-", zarr_format)
+            return
+        # A zip archive takes no second version of a file, which metadata has.
+        folder = beside.with_name(f"{beside.name}.folder")
+        try:
+            _write(ds, fitted, folder, "w-", zarr_format)
+            pack(folder, beside)
+        finally:
+            _remove(folder)
 
 
 def local_path(store: Any) -> Path | None:
@@ -127,12 +151,23 @@ def local_path(store: Any) -> Path | None:
     return Path(store).resolve() if isinstance(store, str) and "://" not in store else None
 
 
-def _write(ds: xr.Dataset, fitted: Mapping[Hashable, Fitted], store: Any, mode: Mode, zarr_format: ZarrFormat) -> None:
+def _template(name: Hashable, variable: xr.DataArray, payloads: Payloads) -> xr.DataArray:
+    """Return a variable as it is stored, without its samples."""
+    empty = dask.array.zeros(payloads.shape, dtype=payloads.dtype, chunks=payloads.chunk_shape)
+    found = variable.copy(data=empty)
+    if isinstance(payloads, Stored):
+        found.encoding = {key: value for key, value in variable.encoding.items() if key not in _PACKING}
+        report = payloads.array.attrs.get(ATTRIBUTE)
+        return found.assign_attrs(payloads.attrs if report is None else {**payloads.attrs, ATTRIBUTE: report})
+    return found.assign_attrs({ATTRIBUTE: Report.of(str(name), payloads).to_attribute()})
+
+
+def _write(
+    ds: xr.Dataset, fitted: Mapping[Hashable, Payloads], store: Any, mode: Mode, zarr_format: ZarrFormat
+) -> None:
     template = ds.copy()
     for name, payloads in fitted.items():
-        empty = dask.array.zeros(payloads.shape, dtype=payloads.dtype, chunks=payloads.chunk_shape)
-        attrs = ds[name].attrs | {ATTRIBUTE: Report.of(str(name), payloads).to_attribute()}
-        template[name] = ds[name].copy(data=empty).assign_attrs(attrs)
+        template[name] = _template(name, ds[name], payloads)
     template = attach_georeference(template, list(fitted))
     for variable in template.variables.values():
         # What the source's format said of codecs and chunks is of no use here, and wrong in the other format.
@@ -172,9 +207,21 @@ def _replacing(path: Path) -> Iterator[Path]:
         # The store before is never deleted here: it goes back, or stays under its other name.
         if before.exists() and not path.exists():
             before.rename(path)
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(beside)
         raise
-    shutil.rmtree(before, ignore_errors=True)
+    _remove(before)
+
+
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_store_or_nothing(path: Path) -> bool:
+    if path.is_file():
+        return is_zip_name(path) and holds_store(path, _ZARR_FILES)
+    return any((path / name).exists() for name in _ZARR_FILES) or not any(path.iterdir())
 
 
 def _holds_something(store: Any) -> bool:

@@ -149,6 +149,16 @@ def test_report_stands_in_the_store(small, tmp_path, zarr_format):
 
 
 @formats
+def test_metadata_names_the_package_that_decodes(small, tmp_path, zarr_format):
+    small.inr.to_zarr(tmp_path / "scene.zarr", zarr_format=zarr_format)
+    array = tmp_path / "scene.zarr" / "reflectance"
+    stored = json.loads((array / (".zattrs" if zarr_format == 2 else "zarr.json")).read_text())
+    attributes = stored if zarr_format == 2 else stored["attributes"]
+
+    assert attributes["xr_inr"].startswith('{"hint":"The samples are decoded by the codec xr_inr: pip install xr-inr"')
+
+
+@formats
 def test_metadata_is_consolidated(small, tmp_path, zarr_format):
     small.inr.to_zarr(tmp_path / "scene.zarr", zarr_format=zarr_format)
 

@@ -172,13 +172,13 @@ def fit(case: Case) -> bytes:
     return payload
 
 
-def write(payloads: dict[str, bytes]) -> None:
+def write(payloads: dict[str, bytes], folder: Path) -> None:
     """Write payloads and manifest, and remove the payloads of before."""
-    for old in FOLDER.glob("*.bin"):
+    for old in folder.glob("*.bin"):
         old.unlink()
     for name, payload in payloads.items():
-        path_of(name).write_bytes(payload)
-    with (FOLDER / MANIFEST).open("w", newline="") as file:
+        (folder / f"{name}.bin").write_bytes(payload)
+    with (folder / MANIFEST).open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(entry(name, payload) for name, payload in payloads.items())
@@ -197,7 +197,7 @@ def _short_fits() -> Iterator[None]:
         PRESETS.update(known)
 
 
-def make(cases: Iterable[Case] = CASES) -> None:
+def make(cases: Iterable[Case] = CASES, folder: Path = FOLDER) -> None:
     """Fit all payloads anew and write them, all or none."""
     import torch
 
@@ -209,7 +209,7 @@ def make(cases: Iterable[Case] = CASES) -> None:
             payloads[case.name] = fit(case)
             seconds = time.perf_counter() - started
             sys.stdout.write(f"{case.name}: {len(payloads[case.name]):,} bytes in {seconds:.1f} s\n")
-    write(payloads)
+    write(payloads, folder)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,13 @@ class ChunkAxes:
         result: NDArray[Any] = self.from_scene(scene)[tuple(local)]
         return result
 
+    def is_whole(self, selection: Selection, payload: Payload) -> bool:
+        """Whether a selection has all samples of a payload, in their order and with all axes."""
+        if not all(isinstance(item, slice) and item.step in (None, 1) and not item.start for item in selection):
+            return False
+        stops = [selection[axis].stop for axis in self.scene_axes]
+        return all(stop is None or stop >= size for stop, size in zip(stops, payload.shape, strict=True))
+
     def _read_points(self, payload: Payload, selection: Selection, fill: Any) -> NDArray[Any]:
         """Read single samples: each position once, however many of its bands are asked for."""
         bands, rows, columns = (selection[axis].ravel() for axis in self.scene_axes)

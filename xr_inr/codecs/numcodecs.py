@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.codecs.config import CODEC_NAME, CodecConfig
+from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError
@@ -26,6 +28,8 @@ class InrCodec(Codec):  # type: ignore[misc]
         Index of the band axis of the array.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     order
         Memory order of the arrays, 'C' or 'F', as the Zarr array has it.
     shape, dtype
@@ -48,12 +52,14 @@ class InrCodec(Codec):  # type: ignore[misc]
         *,
         band_axis: int = 0,
         nodata: float | None = None,
+        bad_bands: Sequence[int] = (),
         order: Literal["C", "F"] = "C",
         shape: tuple[int, ...] | None = None,
         dtype: str | None = None,
         **request: Any,
     ) -> None:
-        self._config = CodecConfig(FitRequest(**request), band_axis, nodata)
+        self._config = CodecConfig(FitRequest(**request), band_axis, nodata, tuple(bad_bands))
+        self._origin: str | None = None
         if order not in ("C", "F"):
             raise RequestError(f"order must be 'C' or 'F'. Got {order!r}.")
         if dtype is not None and shape is None:
@@ -78,12 +84,21 @@ class InrCodec(Codec):  # type: ignore[misc]
             config["dtype"] = self._dtype.str
         return config
 
+    @property
+    def config(self) -> CodecConfig:
+        """What both codecs keep in an array's metadata."""
+        return self._config
+
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Read the codec from an array's metadata; raises `RequestError` for unknown or broken parameters."""
         own = ("order", "shape", "dtype")
         CodecConfig.from_dict({name: value for name, value in config.items() if name not in (*own, "id")})
-        return cls(**{name: value for name, value in config.items() if name != "id"})
+        codec = cls(**{name: value for name, value in config.items() if name != "id"})
+        if codec._shape is not None:
+            # Of a Zarr array; who calls numcodecs directly may encode whatever they like with what has decoded.
+            codec._origin = PROVENANCE.new_origin()
+        return codec
 
     def __repr__(self) -> str:
         parameters = ", ".join(f"{name}={value!r}" for name, value in self.get_config().items() if name != "id")
@@ -102,7 +117,7 @@ class InrCodec(Codec):  # type: ignore[misc]
         RequestError
             When the array breaks a rule, before any fitting.
         """
-        return self._config.encode(self._array(buf), None)
+        return self._config.encode(self._array(buf), None, self._origin)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Return the array a payload holds.
@@ -119,12 +134,15 @@ class InrCodec(Codec):  # type: ignore[misc]
         PayloadError
             For anything but a whole, unaltered payload of a known format version.
         """
-        payload = Payload(ensure_bytes(buf))
+        data = ensure_bytes(buf)
+        payload = Payload(data)
         axes = ChunkAxes(self._config.band_axis, 3 if self._shape is None else len(self._shape))
         shape = self._shape
         if shape is None:
             shape = axes.from_scene(np.empty(payload.shape, bool)).shape
+        PROVENANCE.reading(self._origin)
         decoded = np.asarray(axes.read(payload, shape, 0), order=self._order)
+        PROVENANCE.decoded(self._origin, data, axes.to_scene(decoded), 0)
         return decoded if out is None else ndarray_copy(decoded, out)
 
     def _array(self, buf: Any) -> NDArray[Any]:

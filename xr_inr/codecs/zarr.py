@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from zarr.core.common import JSON, parse_named_configuration
 
 from xr_inr.codecs.chunks import ChunkAxes, Selection, kept_payload
 from xr_inr.codecs.config import CODEC_NAME, CodecConfig
-from xr_inr.core.decode import Payload
+from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.request import FitRequest
 
 
@@ -33,6 +34,8 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         Index of the band axis of the array.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb`` or ``psnr``), and ``model``, ``preset``,
         ``weight_bits`` (of a siren), ``device``, ``seed``.
@@ -53,20 +56,28 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     config: CodecConfig
     """The parameters."""
 
-    def __init__(self, *, band_axis: int = 0, nodata: float | None = None, **request: Any) -> None:
-        object.__setattr__(self, "config", CodecConfig(FitRequest(**request), band_axis, nodata))
+    origin: str | None = field(default=None, repr=False, compare=False)
+    """By which a codec that was read from a store knows what it has decoded; None of any other."""
+
+    def __init__(
+        self, *, band_axis: int = 0, nodata: float | None = None, bad_bands: Sequence[int] = (), **request: Any
+    ) -> None:
+        config = CodecConfig(FitRequest(**request), band_axis, nodata, tuple(bad_bands))
+        object.__setattr__(self, "config", config)
+        object.__setattr__(self, "origin", None)
 
     @classmethod
     def from_dict(cls, data: dict[str, JSON]) -> Self:
         """Read the codec from an array's metadata; raises `RequestError` for unknown or broken parameters."""
         _, configuration = parse_named_configuration(data, CODEC_NAME)
-        return cls.from_config(CodecConfig.from_dict(configuration))
+        return cls.from_config(CodecConfig.from_dict(configuration), PROVENANCE.new_origin())
 
     @classmethod
-    def from_config(cls, config: CodecConfig) -> Self:
+    def from_config(cls, config: CodecConfig, origin: str | None = None) -> Self:
         """Return the codec with these parameters."""
         codec = cls.__new__(cls)
         object.__setattr__(codec, "config", config)
+        object.__setattr__(codec, "origin", origin)
         return codec
 
     def to_dict(self) -> dict[str, JSON]:
@@ -77,22 +88,26 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         """Refuse an array this codec cannot encode before anything is fitted; raises `RequestError`."""
         chunk_shape = getattr(chunk_grid, "chunk_shape", shape)
         self.config.check_array(tuple(chunk_shape), dtype.to_native_dtype())
+        PROVENANCE.check_growth(self.origin, tuple(shape), tuple(chunk_shape))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
         """Refuse: the size depends on the data."""
         raise NotImplementedError(f"the size of {input_byte_length} encoded bytes depends on the data")
 
     def _encode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
-        payload = self.config.encode(chunk_array.as_numpy_array(), _fill(chunk_spec))
+        payload = self.config.encode(chunk_array.as_numpy_array(), _fill(chunk_spec), self.origin)
         return chunk_spec.prototype.buffer.from_bytes(payload)
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        decoded = self._axes(chunk_spec).read(Payload(chunk_bytes.to_bytes()), chunk_spec.shape, _fill(chunk_spec))
-        return _as_buffer(decoded, chunk_spec)
+        return self._decode_selection(chunk_bytes, tuple(slice(size) for size in chunk_spec.shape), chunk_spec)
 
     def _decode_selection(self, chunk_bytes: Buffer, selection: Selection, chunk_spec: ArraySpec) -> NDBuffer:
-        payload = kept_payload(chunk_bytes.to_bytes())
-        decoded = self._axes(chunk_spec).read_selection(payload, selection, chunk_spec.shape, _fill(chunk_spec))
+        data, axes, fill = chunk_bytes.to_bytes(), self._axes(chunk_spec), _fill(chunk_spec)
+        payload = kept_payload(data)
+        PROVENANCE.reading(self.origin)
+        decoded = axes.read_selection(payload, selection, chunk_spec.shape, fill)
+        if axes.is_whole(selection, payload):
+            PROVENANCE.decoded(self.origin, data, axes.to_scene(decoded), fill)
         return _as_buffer(decoded, chunk_spec)
 
     # In worker threads, as zarr's own compressors: the event loop serves every other array of the process.

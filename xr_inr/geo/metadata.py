@@ -15,9 +15,7 @@ from rasterio.enums import ColorInterp
 from xr_inr.exceptions import RequestError
 from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 from xr_inr.geo.reading import envi_lists
-
-GOOD_BANDS = ("good_bands", "good_wavelengths")
-"""Names of the coordinate along bands that is 0 for bad ones: that of `open_raster`, and that of EMIT's files."""
+from xr_inr.variables import GOOD_BANDS
 
 _WAVELENGTH = ("wavelength", "wavelengths")  # the second is EMIT's
 
