@@ -1,12 +1,17 @@
 """The code in the documents: which blocks there are, and the small scene that they are about."""
 
+import dataclasses
 import re
 import shlex
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
+
+from xr_inr.core.latent import aim, model
+from xr_inr.core.latent.presets import LATENT_PRESETS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,7 +32,7 @@ PREPARED = {"docs/gdal.md": ["xr-inr compress scene.tif scene.zarr --bpppb 0.5 -
 """What is run before the commands of a page that begins with a store."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Block:
     """A fenced block of a page."""
 
@@ -67,7 +72,8 @@ def write_scene(path):
     """Write the scene.tif of the pages: 40 bands that 0.1 bpppb can hold, wavelengths, bad bands, some nodata."""
     rows, columns = np.mgrid[:64, :64] / 64
     bands = np.arange(40)[:, None, None]
-    samples = (1000 + 500 * np.sin(3 * rows + bands / 7) * np.cos(2 * columns)).astype("i2")
+    noise = np.random.default_rng(0).normal(0, 3, (40, 64, 64))  # without it, no payload would fill a budget
+    samples = np.rint(1000 + 500 * np.sin(3 * rows + bands / 7) * np.cos(2 * columns) + noise).astype("i2")
     samples[:, :4, :6] = -9999
     profile = {"driver": "GTiff", "dtype": "int16", "count": 40, "height": 64, "width": 64, "nodata": -9999}
     transform = rasterio.Affine(30.0, 0.0, 364_095.0, 0.0, -30.0, 5_809_965.0)
@@ -76,3 +82,16 @@ def write_scene(path):
         for band in range(40):
             tags = {"wavelength": f"{400 + 50 * band}", "wavelength_units": "nm", "bbl": str(int(not 19 <= band < 23))}
             target.update_tags(band + 1, **tags)
+
+
+@contextmanager
+def in_haste():
+    """Let fits take the first payload that meets the target, however little of it that uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, preset in LATENT_PRESETS.items():
+            patch.setitem(LATENT_PRESETS, name, dataclasses.replace(preset, sweeps=1))
+        for name in ("_PROBES", "_PROBE_SWEEPS", "_RESTARTS"):
+            patch.setattr(model, name, 1)
+        patch.setattr(aim, "FULL", 0.1)
+        patch.setattr(aim, "PSNR_SLACK", 20.0)
+        yield

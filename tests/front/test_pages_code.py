@@ -1,16 +1,13 @@
 """Every block of code in the README and in the documents runs, page by page, on a small scene."""
 
-import dataclasses
 import json
 
 import pytest
 from click.testing import CliRunner
 
 from xr_inr.cli import main
-from xr_inr.core.latent import aim, model
-from xr_inr.core.latent.presets import LATENT_PRESETS
 
-from .pages import NOT_RUN, PAGES, PREPARED, RUN, blocks_of, commands_of, name_of, python_of, write_scene
+from .pages import NOT_RUN, PAGES, PREPARED, RUN, blocks_of, commands_of, in_haste, name_of, python_of, write_scene
 
 WITH_PYTHON = [page for page in PAGES if python_of(page)]
 WITH_COMMANDS = [page for page in PAGES if commands_of(page)]
@@ -36,14 +33,8 @@ LEFT = {
 
 @pytest.fixture(scope="module", autouse=True)
 def hasty_fits(small_models):  # noqa: ARG001 - which are made smaller still
-    """Fits that stop at the first payload that meets the target, however much of it is left."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, preset in LATENT_PRESETS.items():
-            patch.setitem(LATENT_PRESETS, name, dataclasses.replace(preset, sweeps=1))
-        for name in ("_PROBES", "_PROBE_SWEEPS", "_RESTARTS"):
-            patch.setattr(model, name, 1)
-        patch.setattr(aim, "FULL", 0.1)
-        patch.setattr(aim, "PSNR_SLACK", 20.0)
+    """Fits that take the first payload that will do."""
+    with in_haste():
         yield
 
 
