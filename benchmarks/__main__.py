@@ -4,6 +4,7 @@ python -m benchmarks run          scenes x codecs x rates; only what has no row 
 python -m benchmarks paper        the paper's experiments; fits that were cut short go on
 python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth, many arrays at once
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
+python -m benchmarks roundtrip    what of a raster's metadata comes back from a store, here and with xarray alone
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
@@ -64,6 +65,12 @@ def _downstream(options: Options) -> None:
     from benchmarks.downstream import run as downstream  # noqa: PLC0415
 
     downstream.run(again=options.again)
+
+
+def _roundtrip(_: Options) -> None:
+    from benchmarks.roundtrip import run as roundtrip  # noqa: PLC0415
+
+    roundtrip.run()
 
 
 def _storage(_: Options) -> None:
@@ -146,6 +153,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "paper": _paper,
     "speed": _speed,
     "downstream": _downstream,
+    "roundtrip": _roundtrip,
     "storage": _storage,
     "networks": _networks,
     "ingredients": _ingredients,

@@ -21,12 +21,18 @@ from benchmarks.paper import length
 from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
 from benchmarks.provenance import provenance
+from benchmarks.roundtrip import tables as roundtrip_tables
 from benchmarks.scenes import MAIN
 from benchmarks.speed import batch
 from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "ingredients.md")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "ingredients.md",
+    ROOT / "docs" / "metadata.md",
+)
 """The documents that may have tables."""
 
 NOTHING = "-"
@@ -209,6 +215,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
+    "roundtrip": lambda _: roundtrip_tables.roundtrip(),
     "ingredients": lambda _: ingredient_tables.ingredients(),
     "ingredient_studies": lambda _: study_tables.studies(),
 }

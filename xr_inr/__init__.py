@@ -1,49 +1,19 @@
 """Hyperspectral scenes as implicit neural representations, for xarray, Zarr and GeoTIFF."""
 
-from xr_inr import accessor as _accessor  # noqa: F401  (registers .inr)
-from xr_inr._version import __version__
-from xr_inr.api import compress, encode, encode_many, encoding, report, write
-from xr_inr.core.decode import Payload, decode
-from xr_inr.core.metrics import Figures, compare
-from xr_inr.core.monitor import Progress
-from xr_inr.core.request import FitRequest
-from xr_inr.diagnosis import show_versions
-from xr_inr.exceptions import (
-    BatchError,
-    BudgetError,
-    DependencyError,
-    PayloadError,
-    RequestError,
-    StoreExistsError,
-    XrInrError,
-)
-from xr_inr.geo import open_raster, write_raster
-from xr_inr.report import Report, Reports
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "BatchError",
-    "BudgetError",
-    "DependencyError",
-    "Figures",
-    "FitRequest",
-    "Payload",
-    "PayloadError",
-    "Progress",
-    "Report",
-    "Reports",
-    "RequestError",
-    "StoreExistsError",
-    "XrInrError",
-    "__version__",
-    "compare",
-    "compress",
-    "decode",
-    "encode",
-    "encode_many",
-    "encoding",
-    "open_raster",
-    "report",
-    "show_versions",
-    "write",
-    "write_raster",
-]
+# Where GDAL asks for samples, the GDAL and PROJ in the wheels of rasterio and pyproj could end its process.
+_HOSTED_BY_GDAL = "xr_inr_gdal" in sys.modules and "rasterio" not in sys.modules
+
+if TYPE_CHECKING or not _HOSTED_BY_GDAL:
+    from xr_inr.public import *  # noqa: F403
+    from xr_inr.public import __all__ as __all__
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Return a module of the package or a public name; the first name loads them all, and the accessors."""
+        if importlib.util.find_spec(f"{__name__}.{name}") is not None:
+            return importlib.import_module(f"{__name__}.{name}")
+        return getattr(importlib.import_module("xr_inr.public"), name)

@@ -31,6 +31,7 @@ class _Accessor:
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         zarr_format: ZarrFormat = 3,
         **request: Unpack[RequestOptions],
     ) -> dict[Hashable, dict[str, Any]]:
@@ -42,6 +43,7 @@ class _Accessor:
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             zarr_format=zarr_format,
             **request,
         )
@@ -67,6 +69,7 @@ class DataArrayAccessor(_Accessor):
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataArray:
@@ -78,6 +81,7 @@ class DataArrayAccessor(_Accessor):
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             progress=progress,
             **request,
         )
@@ -101,6 +105,7 @@ class DatasetAccessor(_Accessor):
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.Dataset:
@@ -113,6 +118,7 @@ class DatasetAccessor(_Accessor):
             band_dim=band_dim,
             nodata=nodata,
             allow_labels=allow_labels,
+            bad_bands=bad_bands,
             progress=progress,
             **request,
         )
@@ -138,15 +144,17 @@ class DataTreeAccessor:
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataTree:
         """Fit the scenes of all groups and return the tree with values that decode; see `xr_inr.compress`.
 
         Scenes get the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` where another group has them along their
-        bands; everything else stays as it is. `variables` are paths, such as ``"reflectance"`` or ``"swir/radiance"``.
+        bands, so that bad bands are known; everything else stays as it is. `variables` are paths, such as
+        ``"reflectance"`` or ``"swir/radiance"``.
         """
-        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels)
+        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
         return tree.compress(self._obj, options, variables=variables, progress=progress)
 
     def encoding(
@@ -157,11 +165,12 @@ class DataTreeAccessor:
         band_dim: Hashable | None = None,
         nodata: float | None = None,
         allow_labels: bool = False,
+        bad_bands: Sequence[int] | None = None,
         zarr_format: ZarrFormat = 3,
         **request: Unpack[RequestOptions],
     ) -> dict[str, dict[Hashable, dict[str, Any]]]:
         """Return the ``encoding`` with which the tree's own ``to_zarr`` fits and stores; see `xr_inr.encoding`."""
-        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels)
+        options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
         return tree.encoding(self._obj, options, variables=variables, zarr_format=zarr_format)
 
     def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:

@@ -42,6 +42,7 @@ def encode(
     array: NDArray[Any],
     *,
     nodata: float | None = None,
+    bad_bands: Sequence[int] = (),
     progress: ProgressOption = False,
     **request: Unpack[RequestOptions],
 ) -> bytes:
@@ -53,6 +54,8 @@ def encode(
         Samples, shape (bands, height, width), integers or floats.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     progress
         True for a bar, a callable that is given every `Progress`, or False.
     **request
@@ -72,13 +75,16 @@ def encode(
     """
     with FitDisplay(progress, 1) as display:
         fit_request = FitRequest(**request)
-        return encode_array(np.asarray(array), fit_request, nodata=nodata, monitor=display.next_fit("fit")).payload
+        monitor = display.next_fit("fit")
+        samples = np.asarray(array)
+        return encode_array(samples, fit_request, nodata=nodata, bad_bands=bad_bands, monitor=monitor).payload
 
 
 def encode_many(
     arrays: Sequence[NDArray[Any]],
     *,
     nodata: float | None = None,
+    bad_bands: Sequence[int] = (),
     progress: ProgressOption = False,
     **request: Unpack[RequestOptions],
 ) -> list[bytes]:
@@ -95,6 +101,8 @@ def encode_many(
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case. Arrays without any
         valid sample are stored as such.
+    bad_bands
+        Indices of the bands that are not to count, of all arrays.
     progress
         True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
         together, and the PSNR is that of the worst.
@@ -121,6 +129,7 @@ def encode_many(
             fit_request,
             nodata=nodata,
             allow_void=True,
+            bad_bands=bad_bands,
             monitor=display.next_fit("fit"),
         )
         return [encoded.payload for encoded in found]
@@ -134,6 +143,7 @@ def compress(
     band_dim: Hashable | None = None,
     nodata: float | None = None,
     allow_labels: bool = False,
+    bad_bands: Sequence[int] | None = None,
     progress: ProgressOption = None,
     **request: Unpack[RequestOptions],
 ) -> XarrayObject:
@@ -156,6 +166,10 @@ def compress(
         are masked in any case.
     allow_labels
         Compress integer variables that seem to hold categories.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value, takes no more bytes than that,
+        and no figure tells of it. If None, those for which a coordinate ``good_bands`` or ``good_wavelengths`` along
+        the bands is 0; ``bad_bands=()`` fits all.
     progress
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
@@ -175,7 +189,7 @@ def compress(
     BudgetError
         When a chunk cannot be that small or that good.
     """
-    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels)
+    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
     ds, names = _scenes(obj, variables, band_dim)
     replaced = fit_scenes({name: ds[name] for name in names}, options, progress)
     if isinstance(obj, xr.DataArray):
@@ -194,6 +208,7 @@ def encoding(
     band_dim: Hashable | None = None,
     nodata: float | None = None,
     allow_labels: bool = False,
+    bad_bands: Sequence[int] | None = None,
     zarr_format: ZarrFormat = 3,
     **request: Unpack[RequestOptions],
 ) -> dict[Hashable, dict[str, Any]]:
@@ -205,7 +220,7 @@ def encoding(
 
     Parameters
     ----------
-    obj, chunks, variables, band_dim, nodata, allow_labels, **request
+    obj, chunks, variables, band_dim, nodata, allow_labels, bad_bands, **request
         As for `compress`.
     zarr_format
         3 or 2, as given to ``to_zarr``.
@@ -222,7 +237,7 @@ def encoding(
     BudgetError
         When a chunk cannot be that small.
     """
-    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels)
+    options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
     ds, names = _scenes(obj, variables, band_dim)
     return scene_encodings({name: ds[name] for name in names}, options, zarr_format)
 

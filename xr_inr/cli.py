@@ -1,10 +1,11 @@
-"""The command line: ``xr-inr compress | decompress | info | compare | doctor``."""
+"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` of the same."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from xr_inr.preset_figures import as_text, conditions, figures_of
 from xr_inr.report import json_safe, stored_report
 from xr_inr.store import check_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
+from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 
 _VARIABLE_HELP = "Which variable, if a store holds several scenes."
 _HTML_HELP = "Write the report as a page too, one file with pictures, maps and spectra."
@@ -39,7 +41,9 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            # rio has an environment of GDAL made from its own options.
+            with (ctx.obj or {}).get("env", nullcontext()):
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise
         except (XrInrError, OSError) as error:
@@ -77,6 +81,7 @@ def main() -> None:
 @click.option("--nodata", type=float, help="The value of samples without measurement, if the file does not say.")
 @click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
 @click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
+@click.option("--all-bands", is_flag=True, help="Fit also the bands that the source marks as bad.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
 @click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
 @click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
@@ -89,6 +94,7 @@ def compress(
     nodata: float | None,
     zarr_format: int,
     allow_labels: bool,
+    all_bands: bool,
     overwrite: bool,
     page_path: str | None,
     quiet: bool,
@@ -107,6 +113,7 @@ def compress(
         chunks=_parse_chunks(chunks, find_axes(scene)),
         nodata=nodata,
         allow_labels=allow_labels,
+        bad_bands=() if all_bands else None,
         progress=False if quiet else None,
         **request,
     )
@@ -194,7 +201,35 @@ def compare(
             click.echo(f"{band['band']:>5}  {band['psnr']:>9.3f}  {band['mse']:>12.6g}  {band['max_error']:>12.6g}")
 
 
+@main.command(short_help="Write a .vrt through which GDAL reads a store.")
+@click.argument("source")
+@click.argument("target", required=False)
+@click.option("--variable", help=_VARIABLE_HELP)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@click.option("--quiet", is_flag=True, help="Do not print the settings that GDAL needs.")
+def vrt(source: str, target: str | None, variable: str | None, *, overwrite: bool, quiet: bool) -> None:
+    """Write a .vrt for the scene in the Zarr store SOURCE, to TARGET or beside the store.
+
+    gdalinfo, gdal_translate, rasterio and QGIS open it as a raster, and decode the windows they read, with the settings
+    that are printed.
+    """
+    path = write_vrt(source, target, variable=variable, overwrite=overwrite)
+    if not quiet:
+        click.echo(f"{path} gives its samples where GDAL has these settings:")
+        for name, value in GDAL_SETTINGS.items():
+            click.echo(f"  {name}={value}")
+
+
 main.add_command(doctor)
+
+inr = _Commands(
+    "inr",
+    commands=main.commands,
+    context_settings=main.context_settings,
+    short_help="Hyperspectral scenes as implicit neural representations.",
+    help="Store hyperspectral scenes as implicit neural representations; the commands of xr-inr.",
+)
+"""The same commands, as a plugin of rio."""
 
 
 def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:

@@ -9,7 +9,7 @@ from typing import Any
 import xarray as xr
 
 from xr_inr.core.metrics import Figures, compare
-from xr_inr.scene_reader import SceneReader, check_masks, same_form
+from xr_inr.scene_reader import SceneReader, check_masks, left_out, same_form
 
 _SAMPLES_AT_ONCE = 2**24
 
@@ -18,7 +18,7 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
     """Measure how far `decoded` is from `original`, row by row.
 
     Samples that are NaN or nodata in the original do not count; those that are so only in the decoded scene are an
-    error of form and refused.
+    error of form and refused. Nor do bad bands, as `xr_inr.scene_reader.left_out` knows them.
 
     Parameters
     ----------
@@ -36,8 +36,9 @@ def compare_scenes(original: xr.DataArray, decoded: xr.DataArray) -> Figures:
     RequestError
         When the shapes differ, or the masks.
     """
-    first = SceneReader(original)
-    second = SceneReader(same_form(original, decoded))
+    bad_bands = left_out(original, decoded)
+    first = SceneReader(original, bad_bands=bad_bands)
+    second = SceneReader(same_form(original, decoded), bad_bands=bad_bands)
     height = first.shape[1]
     step = max(1, _SAMPLES_AT_ONCE * height // original.size)
     parts = []

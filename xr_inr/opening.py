@@ -11,6 +11,7 @@ import xarray as xr
 
 from xr_inr.exceptions import RequestError
 from xr_inr.geo import open_raster
+from xr_inr.geo.conventions import is_reserved
 from xr_inr.variables import is_scene
 from xr_inr.zip_store import is_zip_name, open_zip
 
@@ -41,7 +42,10 @@ def open_scene(source: str | PathLike[str], variable: Hashable | None = None) ->
 
 
 def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
-    """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open."""
+    """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open.
+
+    Those of a store have its own attributes too.
+    """
     if not is_store(source):
         if str(source).rstrip("/").endswith(".zarr"):
             raise RequestError(f"the store must exist. Got {source}.")
@@ -58,7 +62,9 @@ def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
     scenes = [scene for scene in ds.data_vars.values() if is_scene(scene)]
     if not scenes:
         raise RequestError(f"{source} must hold a scene. Got the variables {list(ds.data_vars)}.")
-    return scenes
+    # What a file says of all its variables holds for each; one alone has no other place for it.
+    shared = {name: value for name, value in ds.attrs.items() if not is_reserved(str(name))}
+    return [scene.assign_attrs(shared | scene.attrs) for scene in scenes]
 
 
 def is_store(source: str | PathLike[str]) -> bool:

@@ -96,6 +96,9 @@ class Report:
     band_max_error: tuple[float, ...] = field(default=(), repr=False)
     """Largest absolute error of each band."""
 
+    bad_bands: tuple[int, ...] = ()
+    """The bands that were not to count: each is kept as one typical value, and no figure tells of it."""
+
     version: str = __version__
     """The xr_inr that made it."""
 
@@ -123,12 +126,13 @@ class Report:
             sam=figures.sam,
             max_error=figures.max_error,
             request=fitted.config.request.to_dict(),
+            bad_bands=fitted.config.bad_bands,
             networks=tuple(chunk.architecture for chunk in chunks if chunk.architecture is not None),
             chunks=len(fitted.encoded),
             chunk_figures=ChunkFigures.of(fitted) if len(fitted.encoded) > 1 else None,
             seconds=sum(chunk.seconds for chunk in chunks),
             band_psnr=tuple(figures.band_psnr.tolist()),
-            band_max_error=tuple(figures.max_errors.tolist()),
+            band_max_error=tuple(np.where(figures.valid_samples > 0, figures.max_errors, np.nan).tolist()),
             search=tuple(line for chunk in chunks for line in chunk.search),
             scenes=None if variable is None else Scenes.of_fitted(variable, fitted),
         )
@@ -237,7 +241,7 @@ class Report:
             known |= {name: math.nan for name in numbers if known.get(name) is None}
             if stored["mse"] == 0:
                 known["psnr"] = math.inf
-            for name in ("shape", "networks", "band_psnr", "band_max_error"):
+            for name in ("shape", "networks", "bad_bands", "band_psnr", "band_max_error"):
                 known[name] = tuple(math.nan if value is None else value for value in known.get(name, ()))
             known["band_psnr"] = tuple(
                 math.inf if math.isnan(psnr) and error == 0 else psnr
@@ -254,9 +258,11 @@ class Report:
         target = ", ".join(f"{key}={value}" for key, value in self.request.items())
         bands = np.array([value for value in self.band_psnr if not math.isnan(value)])
         unit = f" {self.unit}" if self.unit else ""
+        left_out = f"{len(self.bad_bands)} of {len(self.band_psnr)}, each kept as one value; no figure counts them"
         rows = [
             ("shape", " x ".join(map(str, self.shape)) + f" {self.dtype}"),
             ("asked for", target),
+            *([("bad bands", left_out)] if self.bad_bands else []),
             ("payload", f"{self.payload_bytes:,} bytes in {self.chunks} chunk{'s' * (self.chunks != 1)}"),
             ("bpppb", f"{self.bpppb:.4f}"),
             ("ratio", f"{self.ratio:.1f} : 1"),

@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.band_axis import BandAxis
+from xr_inr.codecs.found import config_of
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
 from xr_inr.original import Gone, Original
-from xr_inr.scene_reader import SceneReader, same_form
-from xr_inr.stored import codec_of
+from xr_inr.scene_reader import SceneReader, left_out, same_form
 from xr_inr.variables import find_axes
 from xr_inr.views import Errors, Views, measure
 
@@ -46,6 +46,9 @@ class Scenes:
     stored_dtype: str
     """The sample type as stored."""
 
+    bad_bands: tuple[int, ...] = ()
+    """The bands that do not count."""
+
     @classmethod
     def of_fitted(cls, variable: xr.DataArray, fitted: Fitted) -> Scenes:
         """Return the scenes of a variable that has just been fitted."""
@@ -58,6 +61,7 @@ class Scenes:
             nodata=config.nodata,
             block_rows=fitted.chunk_shape[y],
             stored_dtype=fitted.dtype.name,
+            bad_bands=config.bad_bands,
         )
 
     @classmethod
@@ -70,13 +74,15 @@ class Scenes:
         chunks = variable.encoding.get("chunks") or ()
         chunks = chunks if len(chunks) == variable.ndim else variable.shape
         y = [axis for axis, dim in enumerate(variable.dims) if dim != band_dim][-2:][0]
+        config = config_of(variable)
         return cls(
             variable,
             Gone(),
             band_dim=band_dim,
-            nodata=_nodata_of_codec(variable),
+            nodata=None if config is None else config.nodata,
             block_rows=int(chunks[y]),
             stored_dtype=dtype,
+            bad_bands=() if config is None else config.bad_bands,
         )
 
     @classmethod
@@ -84,7 +90,8 @@ class Scenes:
         """Return two scenes of which nothing else is known; raises `RequestError` if they are of different form."""
         decoded = same_form(original, decoded)
         found = cls.of_stored(decoded, original.dtype.name, 0)
-        return replace(found, original=Original.kept(original), band_dim=find_axes(original).band)
+        band_dim, bad_bands = find_axes(original).band, left_out(original, decoded)
+        return replace(found, original=Original.kept(original), band_dim=band_dim, bad_bands=bad_bands)
 
     @property
     def spatial_axes(self) -> tuple[int, int]:
@@ -151,10 +158,6 @@ class Scenes:
         return first, decoded.spectra(pixels[:, 0], pixels[:, 1])
 
     def _reader(self, scene: xr.DataArray, band_dim: Hashable) -> SceneReader:
-        return SceneReader(scene, band_dim=band_dim, nodata=self.nodata, stored_dtype=self.stored_dtype)
-
-
-def _nodata_of_codec(variable: xr.DataArray) -> float | None:
-    """Return the value that marks missing samples as the codec of a variable from a store knows it; None without."""
-    codec = codec_of(variable)
-    return None if codec is None else codec.config.nodata
+        return SceneReader(
+            scene, band_dim=band_dim, nodata=self.nodata, stored_dtype=self.stored_dtype, bad_bands=self.bad_bands
+        )

@@ -18,8 +18,8 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from xr_inr.codecs.config import CodecConfig
+from xr_inr.codecs.found import config_of
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
-from xr_inr.codecs.zarr import InrCodec
 from xr_inr.core.decode import Payload
 from xr_inr.exceptions import PayloadError, RequestError
 from xr_inr.lazy import is_whole
@@ -97,24 +97,15 @@ def stored_of(variable: xr.DataArray) -> Stored | None:
         None if the variable is of another kind, or a selection, or has been loaded or changed, or if it was told by
         `drop_encoding` to forget the codec.
     """
-    codec = codec_of(variable)
+    config = config_of(variable)
     array = _untouched(variable.variable._data)  # noqa: SLF001
-    if codec is None or array is None or array.shape != variable.shape or _is_wrapped(array):
+    if config is None or array is None or array.shape != variable.shape or _is_wrapped(array):
         return None
     attrs = {name: array.attrs[name] for name in _PACKING if name in array.attrs}
     for said in (variable.attrs, variable.encoding):
         if said.get("_FillValue") is not None:
             attrs["_FillValue"] = said["_FillValue"]
-    return Stored(array, codec.config, attrs)
-
-
-def codec_of(variable: xr.DataArray) -> InrCodec | NumcodecsCodec | None:
-    """Return the codec that a variable opened from a store carries along in its encoding; None without."""
-    said = variable.encoding
-    for codec in (said.get("serializer"), *(said.get("compressors") or ())):
-        if isinstance(codec, InrCodec | NumcodecsCodec):
-            return codec
-    return None
+    return Stored(array, config, attrs)
 
 
 def _untouched(data: Any) -> zarr.Array[Any] | None:

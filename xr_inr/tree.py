@@ -62,7 +62,7 @@ def encoding(
     tree: xr.DataTree, options: FitOptions, *, variables: Sequence[str] | None, zarr_format: ZarrFormat
 ) -> dict[str, dict[Hashable, dict[str, Any]]]:
     """Return what ``tree.to_zarr(store, encoding=...)`` needs to fit and store scenes; see `xr_inr.encoding`."""
-    datasets = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
+    datasets = _with_band_coordinates(tree, options.band_dim)
     scenes = _scenes(datasets, variables, options.band_dim)
     found = scene_encodings({_joined(*place): datasets[place[0]][place[1]] for place in scenes}, options, zarr_format)
     result: dict[str, dict[Hashable, dict[str, Any]]] = {}

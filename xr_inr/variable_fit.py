@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,22 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xr_inr.codecs.config import CodecConfig
-from xr_inr.core.encode import encode_arrays, foresee
+from xr_inr.core.encode import Prospect, encode_arrays, foresee
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.exceptions import BatchError, BudgetError, RequestError
 from xr_inr.lazy import ChunkIndex, Fitted
 from xr_inr.original import Original
 from xr_inr.progress import FitDisplay
-from xr_inr.variables import Chunks, LabelWatch, SceneAxes, chunk_shape, find_axes, nodata_of, refuse_labels
+from xr_inr.variables import (
+    Chunks,
+    LabelWatch,
+    SceneAxes,
+    bad_bands_of,
+    chunk_shape,
+    find_axes,
+    nodata_of,
+    refuse_labels,
+)
 
 _SAMPLES_AT_ONCE = 2**24
 """Samples of the chunks that are fitted at once."""
@@ -36,6 +45,7 @@ class FitOptions:
     band_dim: Hashable | None
     nodata: float | None
     allow_labels: bool
+    bad_bands: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,8 @@ class VariableFit:
         if not options.allow_labels:
             refuse_labels(name, variable)
         marker = nodata_of(variable) if options.nodata is None else options.nodata
-        config = CodecConfig(options.request, axes.chunk_axes.band_axis, marker)
+        bad_bands = bad_bands_of(variable, axes) if options.bad_bands is None else tuple(options.bad_bands)
+        config = CodecConfig(options.request, axes.chunk_axes.band_axis, marker, bad_bands)
         shape = chunk_shape(axes, variable.shape, options.chunks)
         config.check_array(shape, variable.dtype)
         watch = None if options.allow_labels else LabelWatch(name)
@@ -109,7 +120,7 @@ class VariableFit:
         prospects = {}
         for index in self._indices():
             scene = self._scene(index)
-            prospects[index] = (foresee(scene, self._config.request, nodata=self._config.nodata), scene.size)
+            prospects[index] = (self._foreseen(scene), scene.size)
             if self.watch is not None:
                 self.watch.see(scene, self._config.nodata)
         if not any(prospect.valid_samples for prospect, _ in prospects.values()):
@@ -145,6 +156,7 @@ class VariableFit:
                     nodata=self._config.nodata,
                     budgets=None if budgets is None else [budgets[index] for index in batch],
                     allow_void=True,
+                    bad_bands=self._config.bad_bands,
                     monitor=display.next_fit(str(self.name)),
                 )
             except BatchError as error:
@@ -156,6 +168,10 @@ class VariableFit:
     @property
     def _config(self) -> CodecConfig:
         return self.fitted.config
+
+    def _foreseen(self, scene: NDArray[Any]) -> Prospect:
+        config = self._config
+        return foresee(scene, config.request, nodata=config.nodata, bad_bands=config.bad_bands)
 
     def _indices(self) -> Iterator[ChunkIndex]:
         counts = (-(-size // step) for size, step in zip(self.fitted.shape, self.fitted.chunk_shape, strict=True))

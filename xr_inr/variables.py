@@ -19,6 +19,9 @@ BAND_NAMES = frozenset(
 )
 """Names, in lower case, by which a band dimension is known."""
 
+GOOD_BANDS = ("good_bands", "good_wavelengths")
+"""Coordinates along the bands that are 1 for good bands and 0 for bad ones."""
+
 _Y_NAMES = frozenset({"y", "lat", "latitude", "northing", "downtrack", "line", "lines", "row", "rows"})
 _X_NAMES = frozenset(
     {"x", "lon", "longitude", "easting", "crosstrack", "sample", "samples", "col", "column", "columns"}
@@ -148,6 +151,16 @@ def nodata_of(variable: xr.DataArray) -> float | None:
             continue
         return value
     return None
+
+
+def bad_bands_of(variable: xr.DataArray, axes: SceneAxes) -> tuple[int, ...]:
+    """Return the bands that a coordinate of `GOOD_BANDS` says are bad; none where it says other things than 0 and 1."""
+    for name in GOOD_BANDS:
+        if name in variable.coords and variable.coords[name].dims == (axes.band,):
+            good = np.asarray(variable.coords[name])
+            if good.dtype.kind in "biuf" and np.isin(good, (0, 1)).all():
+                return tuple(np.flatnonzero(good == 0).tolist())
+    return ()
 
 
 def chunk_shape(axes: SceneAxes, shape: Sequence[int], chunks: Chunks) -> tuple[int, ...]:

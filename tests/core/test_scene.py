@@ -254,3 +254,46 @@ def test_one_pixel_of_a_vast_scene_allocates_next_to_nothing():
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "band", "kept"),
+    [
+        ("u2", [4, 5, 100, 6], 6),
+        ("i2", [-7, -9, -8, -8], -8),
+        ("f4", [0.25, 0.5, 4.0, 0.5], 0.5),
+        ("u1", [0, 255, 120, 130], 130),
+    ],
+)
+def test_bad_band_is_kept_as_its_sample_nearest_to_its_mean(dtype, band, kept):
+    layout = prepare_scene(np.array([[band], [[1, 2, 3, 4]]], dtype), bad_bands=[0]).layout
+    assert layout.kinds.tolist() == [CONSTANT, FITTED]
+    assert layout.constants.tolist() == [kept]
+
+
+def test_bad_bands_count_neither_for_the_range_nor_for_the_peak_nor_as_samples():
+    scene = prepare_scene(np.array([[[-3000, 9000]], [[10, 20]]], "i2"), bad_bands=[0])
+    assert (scene.layout.low, scene.layout.high, scene.peak, scene.valid_samples) == (10, 20, 20.0, 2)
+
+
+def test_what_marks_nodata_is_never_what_a_bad_band_is_kept_as():
+    scene = prepare_scene(np.array([[[-1, 1, 0, 3]], [[1, 2, 3, 4]]], "i2"), nodata=0, bad_bands=[0])
+    assert scene.layout.constants.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([2], r"bad_bands must name bands in \[0, 2\). Got 2"),
+        ([-1], "Got -1"),
+        ([0, 1], "at least one band must count. All 2 are bad"),
+    ],
+)
+def test_bad_bands_that_are_not_there_or_all_there_are_refused(bad, message):
+    with pytest.raises(RequestError, match=message):
+        prepare_scene(np.ones((2, 1, 2)), bad_bands=bad)
+
+
+def test_scene_whose_good_bands_have_no_valid_sample_is_refused():
+    with pytest.raises(RequestError, match=r"at least one valid sample\. All 2 "):
+        prepare_scene(stacked((np.nan, np.nan), (1, 2)), bad_bands=[1])

@@ -15,7 +15,7 @@ from xr_inr.codecs.chunks import ChunkAxes, without_padding
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.encode import encode_array
 from xr_inr.core.request import FitRequest, real_number, whole_number
-from xr_inr.core.scene import check_form, check_nodata
+from xr_inr.core.scene import check_form, check_nodata, good_bands
 from xr_inr.exceptions import RequestError
 
 CODEC_NAME = "xr_inr"
@@ -37,11 +37,18 @@ class CodecConfig:
     nodata: float | None = None
     """The value that marks samples without measurement."""
 
+    bad_bands: tuple[int, ...] = ()
+    """Indices of the bands that are not to count, in rising order."""
+
     def __post_init__(self) -> None:
         band_axis = whole_number("band_axis", self.band_axis)
         if band_axis < 0:
             raise RequestError(f"band_axis must not be negative. Got {band_axis}.")
         object.__setattr__(self, "band_axis", band_axis)
+        bad_bands = sorted({whole_number("a bad band", band) for band in self.bad_bands})
+        if bad_bands and bad_bands[0] < 0:
+            raise RequestError(f"bad_bands must not be negative. Got {bad_bands[0]}.")
+        object.__setattr__(self, "bad_bands", tuple(bad_bands))
         if self.nodata is not None:
             number = real_number("nodata", self.nodata)
             if number in (math.inf, -math.inf):
@@ -56,23 +63,26 @@ class CodecConfig:
         config: dict[str, Any] = {"band_axis": self.band_axis, **self.request.to_dict()}
         if self.nodata is not None:
             config["nodata"] = self.nodata
+        if self.bad_bands:
+            config["bad_bands"] = list(self.bad_bands)
         return config
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> CodecConfig:
         """Read what `to_dict` returned; raises `RequestError`."""
-        known = {*_REQUEST_KEYS, "band_axis", "nodata"}
+        known = {*_REQUEST_KEYS, "band_axis", "nodata", "bad_bands"}
         unknown = sorted(set(config) - known)
         if unknown:
             raise RequestError(f"the {CODEC_NAME} codec knows the parameters {sorted(known)}. Got {unknown} too.")
         request = FitRequest(**{name: config[name] for name in _REQUEST_KEYS if name in config})
-        return cls(request, config.get("band_axis", 0), config.get("nodata"))
+        return cls(request, config.get("band_axis", 0), config.get("nodata"), tuple(config.get("bad_bands", ())))
 
     def check_array(self, chunk_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Refuse chunks this codec cannot encode, before any is; raises `RequestError`."""
         axes = ChunkAxes(self.band_axis, len(chunk_shape))
         axes.check_shape(chunk_shape)
         check_form(tuple(chunk_shape[axis] for axis in axes.scene_axes), dtype)
+        good_bands(self.bad_bands, chunk_shape[self.band_axis])
         check_nodata(self.nodata, dtype)
 
     def encode(self, chunk: NDArray[Any], fill: Any, origin: str | None = None) -> bytes:
@@ -100,4 +110,5 @@ class CodecConfig:
             return known
         if fill is not None:
             scene = without_padding(scene, fill)
-        return encode_array(scene, self.request, nodata=self.nodata, allow_void=True).payload
+        encoded = encode_array(scene, self.request, nodata=self.nodata, allow_void=True, bad_bands=self.bad_bands)
+        return encoded.payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -27,6 +28,8 @@ class InrCodec(Codec):  # type: ignore[misc]
         Index of the band axis of the array.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     order
         Memory order of the arrays, 'C' or 'F', as the Zarr array has it.
     shape, dtype
@@ -49,12 +52,13 @@ class InrCodec(Codec):  # type: ignore[misc]
         *,
         band_axis: int = 0,
         nodata: float | None = None,
+        bad_bands: Sequence[int] = (),
         order: Literal["C", "F"] = "C",
         shape: tuple[int, ...] | None = None,
         dtype: str | None = None,
         **request: Any,
     ) -> None:
-        self._config = CodecConfig(FitRequest(**request), band_axis, nodata)
+        self._config = CodecConfig(FitRequest(**request), band_axis, nodata, tuple(bad_bands))
         self._origin: str | None = None
         if order not in ("C", "F"):
             raise RequestError(f"order must be 'C' or 'F'. Got {order!r}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -33,6 +34,8 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         Index of the band axis of the array.
     nodata
         The value that marks samples without measurement; NaN samples are masked in any case.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb`` or ``psnr``), and ``model``, ``preset``,
         ``weight_bits`` (of a siren), ``device``, ``seed``.
@@ -56,8 +59,11 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     origin: str | None = field(default=None, repr=False, compare=False)
     """By which a codec that was read from a store knows what it has decoded; None of any other."""
 
-    def __init__(self, *, band_axis: int = 0, nodata: float | None = None, **request: Any) -> None:
-        object.__setattr__(self, "config", CodecConfig(FitRequest(**request), band_axis, nodata))
+    def __init__(
+        self, *, band_axis: int = 0, nodata: float | None = None, bad_bands: Sequence[int] = (), **request: Any
+    ) -> None:
+        config = CodecConfig(FitRequest(**request), band_axis, nodata, tuple(bad_bands))
+        object.__setattr__(self, "config", config)
         object.__setattr__(self, "origin", None)
 
     @classmethod

@@ -21,7 +21,7 @@ from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
-from xr_inr.core.scene import Scene, prepare_scene
+from xr_inr.core.scene import Scene, good_bands, prepare_scene
 from xr_inr.core.siren import plan as siren
 from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
 
@@ -63,6 +63,7 @@ def encode_array(
     nodata: float | None = None,
     budget: int | None = None,
     allow_void: bool = False,
+    bad_bands: Sequence[int] = (),
     monitor: Monitor | None = None,
 ) -> Encoded:
     """Fit a payload to an array.
@@ -79,6 +80,8 @@ def encode_array(
         Bytes the payload may take, in place of what the target ``bpppb`` says of this array.
     allow_void
         Accept an array without a single valid sample.
+    bad_bands
+        Indices of the bands that are not to count: each is kept as one typical value, and no figure tells of it.
     monitor
         Who listens to the fit.
 
@@ -98,7 +101,7 @@ def encode_array(
     """
     started = time.perf_counter()
     device = devices.resolve(request.device)
-    job = _Job.of(array, request, nodata=nodata, budget=budget, allow_void=allow_void)
+    job = _Job.of(array, request, _Terms(nodata, allow_void, tuple(bad_bands)), budget)
     fitted = None
     if job.must_be_fitted:
         from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
@@ -114,6 +117,7 @@ def encode_arrays(
     nodata: float | None = None,
     budgets: Sequence[int] | None = None,
     allow_void: bool = False,
+    bad_bands: Sequence[int] = (),
     monitor: Monitor | None = None,
 ) -> list[Encoded]:
     """Fit a payload to each of several arrays, those of a latent model at once.
@@ -133,6 +137,8 @@ def encode_arrays(
         Bytes each payload may take, in place of what the target ``bpppb`` says of its array.
     allow_void
         Accept arrays without a single valid sample.
+    bad_bands
+        Indices of the bands that are not to count, of all arrays.
     monitor
         Who listens. Of a latent model iterations are those of all arrays together and the PSNR is that of the worst;
         sirens are fitted one after the other.
@@ -158,12 +164,13 @@ def encode_arrays(
         raise RequestError("arrays must hold at least one array. Got none.")
     if budgets is not None and len(budgets) != len(arrays):
         raise RequestError(f"budgets must be as many as arrays. Got {len(budgets)} for {len(arrays)} arrays.")
+    terms = _Terms(nodata, allow_void, tuple(bad_bands))
     jobs: dict[int, _Job] = {}
     failures: dict[int, XrInrError] = {}
     for number, array in enumerate(arrays):
         budget = None if budgets is None else budgets[number]
         try:
-            jobs[number] = _Job.of(array, request, nodata=nodata, budget=budget, allow_void=allow_void)
+            jobs[number] = _Job.of(array, request, terms, budget)
         except RequestError as error:
             failures[number] = error
     if failures:
@@ -187,26 +194,35 @@ def encode_arrays(
 
 
 @dataclass(frozen=True)
+class _Terms:
+    """How samples are to be taken."""
+
+    nodata: float | None
+    allow_void: bool
+    bad_bands: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class _Job:
     """An array that has passed all checks, and what is asked for of it."""
 
     array: NDArray[Any]
     scene: Scene
     request: FitRequest
+    bad_bands: tuple[int, ...]
     budget: int | None
     smallest: int
 
     @classmethod
-    def of(
-        cls, array: NDArray[Any], request: FitRequest, *, nodata: float | None, budget: int | None, allow_void: bool
-    ) -> _Job:
-        scene = prepare_scene(array, nodata=nodata, allow_void=allow_void)
+    def of(cls, array: NDArray[Any], request: FitRequest, terms: _Terms, budget: int | None) -> _Job:
+        bad_bands = terms.bad_bands
+        scene = prepare_scene(array, nodata=terms.nodata, allow_void=terms.allow_void, bad_bands=bad_bands)
         if budget is None and request.bpppb is not None:
             budget = budget_bytes(request.bpppb, scene.layout.samples)
         smallest = _smallest_payload(scene, request)
         if budget is not None:
             _check_budget(budget, smallest, scene.layout.samples, asked=request.bpppb)
-        return cls(array, scene, request, budget, smallest)
+        return cls(array, scene, request, bad_bands, budget, smallest)
 
     @property
     def must_be_fitted(self) -> bool:
@@ -219,7 +235,7 @@ class _Job:
             budget=self.budget,
             psnr=self.request.psnr if self.budget is None else None,
             smallest=self.smallest,
-            measure_psnr=lambda sections: measure(self.payload(sections), self.array).psnr,
+            measure_psnr=lambda sections: measure(self.payload(sections), self.array, self.bad_bands).psnr,
         )
 
     def payload(self, sections: dict[Section, bytes]) -> bytes:
@@ -229,7 +245,7 @@ class _Job:
         payload = self.payload({} if fitted is None else fitted.sections)
         return Encoded(
             payload=payload,
-            figures=measure(payload, self.array),
+            figures=measure(payload, self.array, self.bad_bands),
             architecture=Payload(payload).architecture,
             iterations=0 if fitted is None else fitted.iterations,
             seconds=seconds,
@@ -248,12 +264,14 @@ class Prospect:
     """Bytes of the smallest payload it can be stored in."""
 
 
-def foresee(array: NDArray[Any], request: FitRequest, *, nodata: float | None = None) -> Prospect:
+def foresee(
+    array: NDArray[Any], request: FitRequest, *, nodata: float | None = None, bad_bands: Sequence[int] = ()
+) -> Prospect:
     """Check an array and a request as `encode_array` would, without fitting and without torch.
 
     Parameters
     ----------
-    array, request, nodata
+    array, request, nodata, bad_bands
         As for `encode_array`; an array without a valid sample passes.
 
     Returns
@@ -266,14 +284,15 @@ def foresee(array: NDArray[Any], request: FitRequest, *, nodata: float | None = 
     RequestError
         When the array breaks a rule.
     """
-    scene = prepare_scene(array, nodata=nodata, allow_void=True)
+    scene = prepare_scene(array, nodata=nodata, allow_void=True, bad_bands=bad_bands)
     return Prospect(scene.valid_samples, _smallest_payload(scene, request))
 
 
-def measure(payload: bytes, array: NDArray[Any]) -> Figures:
-    """Decode `payload` row by row and compare it with the array it was made of."""
+def measure(payload: bytes, array: NDArray[Any], bad_bands: Sequence[int] = ()) -> Figures:
+    """Decode `payload` row by row and compare it with the array it was made of, bad bands left out."""
     decoder = Payload(payload)
     bands, height, width = decoder.shape
+    good = good_bands(bad_bands, bands)[:, None, None]
     step = max(1, _SAMPLES_AT_ONCE // (bands * width))
     parts = []
     for start in range(0, height, step):
@@ -281,7 +300,7 @@ def measure(payload: bytes, array: NDArray[Any]) -> Figures:
         decoded = decoder.read((rows, (0, width)))
         index = np.arange(rows[0] * width, rows[1] * width)
         classes = decoder.layout.mask.classes(np.arange(bands), index // width, index % width)
-        parts.append(compare(array[:, rows[0] : rows[1]], decoded, (classes == VALID).reshape(decoded.shape)))
+        parts.append(compare(array[:, rows[0] : rows[1]], decoded, good & (classes == VALID).reshape(decoded.shape)))
     return functools.reduce(operator.add, parts)
 
 

@@ -1,11 +1,13 @@
 """A scene made ready to fit: what is measured, what is masked, what is constant, and on which scale.
 
-Masked samples and constant bands are stored exactly and never reach the network; the rest is scaled to [0, 1].
+Masked samples and constant bands are stored exactly and never reach the network; the rest is scaled to [0, 1]. Bad
+bands, which are not to count, are kept as one typical value.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +23,7 @@ DTYPES = tuple(np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "
 """The sample types a payload can hold, by their code in the header."""
 
 FITTED, CONSTANT, VOID = 0, 1, 2
-"""Kinds of band: held by the network, one value throughout, without a valid sample."""
+"""Kinds of band: held by the network, kept as one value, without a valid sample."""
 
 _BIG_ENDIAN = 0x80
 _HAS_NODATA, _HAS_KINDS = 1, 2
@@ -155,13 +157,15 @@ class Scene:
     """(fitted bands, pixels) where `values` count; None when all do."""
 
     valid_samples: int
-    """How many samples of the scene are valid, constant bands included."""
+    """How many samples of the scene are valid, those of constant bands included and those of bad bands not."""
 
     peak: float
-    """The largest absolute value of the valid samples: R of the PSNR (paper, eq. 3)."""
+    """The largest absolute value of those samples: R of the PSNR (paper, eq. 3)."""
 
 
-def prepare_scene(array: NDArray[Any], *, nodata: float | None = None, allow_void: bool = False) -> Scene:
+def prepare_scene(
+    array: NDArray[Any], *, nodata: float | None = None, allow_void: bool = False, bad_bands: Sequence[int] = ()
+) -> Scene:
     """Check an array and make it ready to fit.
 
     Parameters
@@ -172,6 +176,8 @@ def prepare_scene(array: NDArray[Any], *, nodata: float | None = None, allow_voi
         The value that marks samples without measurement; NaN samples of float arrays are masked in any case.
     allow_void
         Accept an array without a single valid sample (a chunk outside the swath).
+    bad_bands
+        Indices of the bands that are not to count: each is kept as the sample nearest to its mean, and takes no more.
 
     Returns
     -------
@@ -182,7 +188,7 @@ def prepare_scene(array: NDArray[Any], *, nodata: float | None = None, allow_voi
     ------
     RequestError
         For a wrong number of axes, an empty axis, a dtype that is neither integer nor float, infinite values, integers
-        beyond 2**53, a nodata value that `dtype` cannot hold, or no valid sample.
+        beyond 2**53, a nodata value that `dtype` cannot hold, no valid sample, or bad bands that are not there.
     """
     check_form(array.shape, array.dtype)
     dtype = array.dtype
@@ -195,11 +201,24 @@ def prepare_scene(array: NDArray[Any], *, nodata: float | None = None, allow_voi
         classes[array == marker] = NODATA
     valid = classes == VALID
     check_finite(array, valid)
-    if not valid.any() and not allow_void:
+    good = good_bands(bad_bands, len(array))
+    if not valid[good].any() and not allow_void:
         raise RequestError(
-            f"a scene must have at least one valid sample. All {array.size} are nodata ({nodata}) or NaN."
+            f"a scene must have at least one valid sample. All {array[good].size} are nodata ({nodata}) or NaN."
         )
-    return _assemble(array, classes, valid, marker)
+    return _assemble(array, classes, valid, marker, good)
+
+
+def good_bands(bad_bands: Sequence[int], bands: int) -> NDArray[np.bool_]:
+    """Return which of the bands count, (bands,); raises `RequestError` when none does, or a bad one is not there."""
+    good = np.ones(bands, bool)
+    for band in bad_bands:
+        if not 0 <= band < bands:
+            raise RequestError(f"bad_bands must name bands in [0, {bands}). Got {band}.")
+        good[band] = False
+    if not good.any():
+        raise RequestError(f"at least one band must count. All {bands} are bad.")
+    return good
 
 
 def check_form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -257,7 +276,9 @@ def check_finite(array: NDArray[Any], valid: NDArray[np.bool_]) -> None:
             )
 
 
-def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np.bool_], marker: Any) -> Scene:
+def _assemble(
+    array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np.bool_], marker: Any, good: NDArray[np.bool_]
+) -> Scene:
     bands, height, width = array.shape
     flat, flat_valid = array.reshape(bands, -1), valid.reshape(bands, -1)
     kinds = np.full(bands, FITTED, np.uint8)
@@ -267,6 +288,11 @@ def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np
         inside = flat[band][flat_valid[band]]
         if not len(inside):
             kinds[band] = VOID
+            continue
+        if not good[band]:
+            kinds[band] = CONSTANT
+            # A sample of the band, since a mean could be what marks nodata.
+            constants.append(inside[np.abs(inside - inside.mean(dtype=np.float64)).argmin()])
             continue
         smallest, largest = inside.min(), inside.max()
         peak = max(peak, abs(float(smallest)), abs(float(largest)))
@@ -301,4 +327,4 @@ def _assemble(array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np
         constants=np.array(constants, native),
         mask=Mask.from_classes(classes),
     )
-    return Scene(layout, values, None if fitted_valid.all() else fitted_valid, int(valid.sum()), peak)
+    return Scene(layout, values, None if fitted_valid.all() else fitted_valid, int(valid[good].sum()), peak)

@@ -15,6 +15,9 @@ from rasterio.enums import ColorInterp
 from xr_inr.exceptions import RequestError
 from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 from xr_inr.geo.reading import envi_lists
+from xr_inr.variables import GOOD_BANDS
+
+_WAVELENGTH = ("wavelength", "wavelengths")  # the second is EMIT's
 
 _MICROMETRES = {
     **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), 1e-3),
@@ -35,7 +38,9 @@ class RasterMetadata:
     """Attributes of a rasterio dataset with one value per band."""
 
 
-def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hashable | None) -> RasterMetadata:
+def collect_metadata(
+    da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hashable | None, *, imagery: bool = False
+) -> RasterMetadata:
     """Collect a raster's metadata from an array's attributes and coordinates.
 
     Parameters
@@ -46,6 +51,8 @@ def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hasha
         The attributes `xr_inr.geo.open_raster` describes, or any others: those become dataset tags.
     band_dim : hashable or None
         The dimension of bands; None for one band without.
+    imagery : bool, optional
+        Whether wavelengths are to stand in the IMAGERY domain also where other metadata says them.
 
     Returns
     -------
@@ -64,7 +71,8 @@ def collect_metadata(da: xr.DataArray, attrs: Mapping[Any, Any], band_dim: Hasha
         domains.setdefault(domain, {}).update({tag: _text(text) for tag, text in tags.items()})
 
     columns = {"": _mapping(attrs, BAND_TAGS), **_mapping(gdal_domains, "band")}
-    _add_spectral_tags(columns, da, band_dim, set(envi_lists(domains.get("ENVI", {}), count)))
+    header = set(envi_lists(domains.get("ENVI", {}), count))
+    _add_spectral_tags(columns, da, band_dim, header, imagery=imagery)
     bands: list[dict[str, dict[str, str]]] = [{} for _ in range(count)]
     for domain in columns:
         for tag, column in _mapping(columns, domain).items():
@@ -125,24 +133,30 @@ def _positions(da: xr.DataArray, band_dim: Hashable | None) -> list[int] | None:
     return [int(number) - 1 for number in numbers] if numbers.min() >= 1 else None
 
 
-def _add_spectral_tags(columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str]) -> None:
-    """Add tags of the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` that no metadata says yet."""
-    tags, imagery = _mapping(columns, ""), _mapping(columns, "IMAGERY")
-    said = {str(tag).lower() for tag in (*tags, *imagery)} | header
-    for name, imagery_tag in (("wavelength", "CENTRAL_WAVELENGTH_UM"), ("fwhm", "FWHM_UM")):
-        values = _along_bands(da, name, band_dim)
-        if values is None or {name, imagery_tag.lower()} & said:
+def _add_spectral_tags(
+    columns: dict[str, Any], da: xr.DataArray, band_dim: Hashable | None, header: set[str], *, imagery: bool
+) -> None:
+    """Add tags of the coordinates of wavelengths, widths and `GOOD_BANDS` that no metadata says yet."""
+    tags, domain = _mapping(columns, ""), _mapping(columns, "IMAGERY")
+    said = {str(tag).lower() for tag in (*tags, *domain)} | header
+    for names, imagery_tag in (_WAVELENGTH, "CENTRAL_WAVELENGTH_UM"), (("fwhm",), "FWHM_UM"):
+        name = names[0]
+        found = {one: values for one in names if (values := _along_bands(da, one, band_dim)) is not None}
+        new = not {name, imagery_tag.lower()} & said
+        if not found or not (new or (imagery and imagery_tag.lower() not in said)):
             continue
-        unit = str(da.coords[name].attrs.get("units", ""))
+        coordinate, values = next(iter(found.items()))
+        unit = str(da.coords[coordinate].attrs.get("units", ""))
         # One tag holds the unit of both; a quantity in another unit is left to IMAGERY, which has its own.
-        if not unit or tags.setdefault("wavelength_units", unit) == unit:
+        if new and (not unit or tags.setdefault("wavelength_units", unit) == unit):
             tags[name] = [None if np.isnan(v) else np.format_float_positional(v, trim="-") for v in values]
         if (scale := _MICROMETRES.get(unit.lower())) is not None:
-            imagery[imagery_tag] = [None if np.isnan(v) else f"{v * scale:.9g}" for v in values]
-    good = _along_bands(da, "good_bands", band_dim)
-    if good is not None and "bbl" not in said:
-        tags["bbl"] = [str(int(value)) for value in good]
-    columns |= {"": tags, "IMAGERY": imagery}
+            domain[imagery_tag] = [None if np.isnan(v) else f"{v * scale:.9g}" for v in values]
+    for name in GOOD_BANDS:
+        good = _along_bands(da, name, band_dim)
+        if good is not None and "bbl" not in {str(tag).lower() for tag in tags} | header:
+            tags["bbl"] = [str(int(value)) for value in good]
+    columns |= {"": tags, "IMAGERY": domain}
 
 
 def _along_bands(da: xr.DataArray, name: str, band_dim: Hashable | None) -> np.ndarray[Any, Any] | None:

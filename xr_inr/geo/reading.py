@@ -12,7 +12,10 @@ import numpy.typing as npt
 import rasterio
 import rioxarray
 import xarray as xr
+from affine import Affine
 from pyproj.exceptions import ProjError
+from rasterio.crs import CRS
+from rasterio.enums import MaskFlags
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rioxarray.exceptions import RioXarrayError
 
@@ -20,7 +23,7 @@ from xr_inr.exceptions import RequestError
 from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 
 # What a driver says about this file rather than about the scene.
-_FILE_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS"})
+_FILE_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "LocationInfo"})
 
 # Warnings of rioxarray's own code on what is repaired or meant here: (category, message).
 _EXPECTED_WARNINGS: tuple[tuple[type[Warning], str], ...] = (
@@ -50,7 +53,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
         Shape (band, y, x), in the file's dtype, unscaled. Coordinates, where the file has them:
 
         - ``wavelength``, ``fwhm``: float64 along ``band``, ``units`` as in the file, NaN for a band
-          without. From band tags, else an ENVI header, else the IMAGERY domain;
+          without. From band tags, else an ENVI header, else the IMAGERY domain, else the NetCDF dimension;
         - ``good_bands``: int8 along ``band``, from ``bbl``;
         - ``y``, ``x``, or ``yc``, ``xc`` of shape (y, x) on a rotated grid, and ``spatial_ref``.
 
@@ -63,6 +66,11 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     ------
     RequestError
         If the path cannot be opened, or holds several rasters.
+
+    Warns
+    -----
+    UserWarning
+        If the file has a mask band: what it masks is read as samples like any others.
     """
     name = fspath(path)
     with warnings.catch_warnings():
@@ -73,17 +81,21 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
                 parts = source.subdatasets
                 attrs = _attributes(source)
                 coords = _band_coordinates(source)
+                crs, transform = source.crs, source.transform
+                masked = _has_mask_band(source)
             da = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
         except (RasterioError, RioXarrayError, CRSError, ProjError) as error:
             raise RequestError(f"cannot open {name} as a raster: {error}") from error
 
+    if masked:
+        message = f"the mask band of {name} is not kept: give masked samples a value, and name it as nodata"
+        warnings.warn(message, UserWarning, stacklevel=2)
     if not isinstance(da, xr.DataArray):
         raise RequestError(f"{name} holds {len(parts)} rasters; open one of them: {', '.join(parts[:3])}, ...")
 
+    da = _placed_as_the_file_says(da, crs, transform)
     band = da.dims[0]
-    for key in ("wavelength", "fwhm"):
-        if key in da.coords:
-            del da.coords[key]
+    da = da.drop_vars(["wavelength", "fwhm"], errors="ignore")
     for key, (values, coord_attrs) in coords.items():
         da.coords[key] = (band, values, coord_attrs)
     if "_FillValue" in da.attrs:
@@ -95,6 +107,22 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
             variable.encoding["_FillValue"] = None
     _tie_to_grid(da)
     return da
+
+
+def _has_mask_band(source: Any) -> bool:
+    return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in source.mask_flag_enums)
+
+
+def _placed_as_the_file_says(da: xr.DataArray, crs: CRS | None, transform: Affine) -> xr.DataArray:
+    """Undo what rioxarray since 0.21 does where there are RPCs: no coordinates, and the CRS of the RPCs."""
+    mapping = da.coords[da.rio.grid_mapping]
+    if "rpcs" not in mapping.attrs:
+        return da
+    mapping.attrs = {name: value for name, value in mapping.attrs.items() if name == "GeoTransform"}
+    if transform.is_rectilinear and transform != Affine.identity():
+        x, y = (np.arange(da.sizes[dim]) + 0.5 for dim in ("x", "y"))
+        da = da.assign_coords(x=transform.c + transform.a * x, y=transform.f + transform.e * y)
+    return da if crs is None else da.rio.write_crs(crs)
 
 
 def _tie_to_grid(da: xr.DataArray) -> None:
@@ -169,6 +197,9 @@ def _band_coordinates(source: Any) -> dict[str, tuple[npt.NDArray[Any], dict[str
         from_tags, from_header = [tag.get(name) for tag in tags], header.get(name, [])
         candidates: list[tuple[Sequence[str | None], set[str]]]
         candidates = [(from_tags, units), (from_header, units), ([tag.get(imagery_tag) for tag in imagery], {"um"})]
+        # A NetCDF variable along a dimension of this name.
+        axis, axis_unit = f"netcdf_dim_{name}", source.tags().get(f"{name}#units", "")
+        candidates.append(([tag.get(axis) for tag in tags], {axis_unit}))
         for texts, unit in candidates:
             values = np.array([_number(text) for text in texts], np.float64)
             # Bands in different units share no axis; IMAGERY has one unit for all.

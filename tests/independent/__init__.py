@@ -1,0 +1,1 @@
+"""A decoder written from docs/format.md alone: it imports nothing of xr_inr."""
