@@ -151,7 +151,8 @@ class DataTreeAccessor:
         """Fit the scenes of all groups and return the tree with values that decode; see `xr_inr.compress`.
 
         Scenes get the coordinates ``wavelength``, ``fwhm`` and ``good_bands`` where another group has them along their
-        bands; everything else stays as it is. `variables` are paths, such as ``"reflectance"`` or ``"swir/radiance"``.
+        bands, so that bad bands are known; everything else stays as it is. `variables` are paths, such as
+        ``"reflectance"`` or ``"swir/radiance"``.
         """
         options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
         return tree.compress(self._obj, options, variables=variables, progress=progress)

@@ -11,6 +11,7 @@ from xr_inr.lazy import fitted_of
 pytest.importorskip("h5netcdf")
 
 WAVELENGTHS = np.linspace(381.0, 2493.0, 20).astype("f4")
+GOOD = np.arange(20) % 7 != 3
 GRID = [10.0, 0.000542232520256367, 0.0, 50.0, 0.0, -0.000542232520256367]
 
 
@@ -34,7 +35,7 @@ def granule(reflectance, tmp_path):
                 {
                     "wavelengths": ("bands", WAVELENGTHS, {"units": "nm"}),
                     "fwhm": ("bands", np.full(20, 8.4, "f4"), {"units": "nm"}),
-                    "good_wavelengths": ("bands", (np.arange(20) % 7 != 3).astype("f4")),
+                    "good_wavelengths": ("bands", GOOD.astype("f4")),
                 }
             ),
             "/location": xr.Dataset(
@@ -61,7 +62,7 @@ def test_granule_is_compressed_read_back_and_orthorectified(example, granule, tm
     decoded = stored["reflectance"].to_numpy()
 
     assert "17 good bands of 20" in capsys.readouterr().out
-    assert float(np.nanmax(np.abs(decoded - source["reflectance"]))) < 0.1
+    assert float(np.nanmax(np.abs(decoded - source["reflectance"])[..., GOOD])) < 0.1
     np.testing.assert_array_equal(np.isnan(decoded), np.isnan(source["reflectance"]))
     for path in ("/location", "/sensor_band_parameters"):
         xr.testing.assert_identical(stored[path].to_dataset(), source[path].to_dataset())

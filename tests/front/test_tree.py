@@ -65,7 +65,7 @@ def test_scene_is_compressed_and_all_else_is_as_it_was(tree, small):
 
 
 def test_tree_gives_the_payload_of_its_dataset(tree, small):
-    alone = tree["reflectance"].inr.compress(**ASKED)
+    alone = tree["reflectance"].inr.compress(bad_bands=[2], **ASKED)
 
     assert [c.payload for c in fitted_of(small["reflectance"]).encoded.values()] == [
         c.payload for c in fitted_of(alone).encoded.values()
@@ -85,6 +85,11 @@ def test_wavelengths_come_from_the_group_beside(tree, small):
     np.testing.assert_array_equal(scene["good_bands"], tree["sensor_band_parameters/good_wavelengths"])
     np.testing.assert_array_equal(scene["fwhm"], tree["sensor_band_parameters/fwhm"])
     assert small.inr.report["reflectance"].band_axis.label == "wavelength (nm)"
+
+
+def test_bands_that_the_group_beside_calls_bad_are_not_fitted_unless_asked_for(tree, small):
+    assert small.inr.report["reflectance"].bad_bands == (2,)
+    assert tree.inr.compress(bad_bands=[], **ASKED).inr.report["reflectance"].bad_bands == ()
 
 
 def test_wavelengths_of_the_scene_itself_come_first(tree):
