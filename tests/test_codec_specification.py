@@ -26,12 +26,14 @@ PARAMETERS = {
     "a quality": {"psnr": 40.0},
     "all of a siren": {"bpppb": 1, "model": "siren", "preset": "paper", "weight_bits": 16, "seed": 3, "band_axis": 2},
     "nodata": {"bpppb": 0.1, "nodata": -9999, "preset": "best"},
+    "bad bands": {"bpppb": 0.1, "bad_bands": [0, 3]},
 }
 
 REFUSED = {
     "no target": {"band_axis": 0},
     "two targets": {"bpppb": 0.1, "psnr": 40},
     "a size of 0": {"bpppb": 0},
+    "a negative bad band": {"bpppb": 0.1, "bad_bands": [-1]},
     "a negative axis": {"bpppb": 0.1, "band_axis": -1},
     "an unknown model": {"bpppb": 0.1, "model": "mlp"},
     "a preset of the other model": {"bpppb": 0.1, "preset": "paper"},
