@@ -10,9 +10,9 @@ DOCS_READY := $(VENV)/.ready_for_docs
 demo: $(READY)
 	$(BIN)/python examples/demo.py demo
 
-# Everything that is checked: style, types, tests. A process a core, each with the tests of whole files.
+# Everything that is checked: style, types, tests. A process of one thread a core, each with the tests of whole files.
 test: lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

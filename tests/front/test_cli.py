@@ -530,7 +530,7 @@ def on_a_terminal(command, answer):
         os.execv(command[0], command)  # noqa: S606 - the child
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     shown, interrupted, answered = b"", False, False
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         try:
             shown += os.read(screen, 4096)
