@@ -3,9 +3,11 @@
 import numpy as np
 import xarray as xr
 import zarr
+from click.testing import CliRunner
 from rasterio.crs import CRS
 from zarr.storage import MemoryStore
 
+from xr_inr.cli import main
 from xr_inr.codecs.zarr import InrCodec
 
 AFFINE_3 = "ignore:Use `@` matmul:PendingDeprecationWarning"
@@ -59,3 +61,15 @@ def create_array(shape, chunks, *, dtype="i2", band_axis=0, store=None, fill_val
         compressors=None,
         fill_value=fill_value,
     )
+
+
+def call(*arguments):
+    """Run a command of the command line in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def succeed(*arguments):
+    """Run a command and return its result, which must be that of a success."""
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result

@@ -19,26 +19,13 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
-from click.testing import CliRunner
 
 from xr_inr import __version__, api, preset_figures
-from xr_inr.cli import main
 
-from .helpers import make_scene
+from .helpers import call, make_scene, succeed
 
 FAST = ("--preset", "fast", "--device", "cpu")
 PROGRAM = (sys.executable, "-m", "xr_inr.cli")
-
-
-def call(*arguments):
-    """Run a command in this process."""
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def succeed(*arguments):
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 def run(*arguments):

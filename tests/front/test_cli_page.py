@@ -3,19 +3,8 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from xr_inr.cli import main
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def succeed(*arguments):
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
+from .helpers import call, succeed
 
 
 @pytest.fixture(scope="module")
