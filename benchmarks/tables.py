@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import claims, results
+from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
 from benchmarks.downstream import tables as downstream_tables
@@ -32,6 +33,7 @@ DOCUMENTS = (
     ROOT / "docs" / "benchmarks.md",
     ROOT / "docs" / "ingredients.md",
     ROOT / "docs" / "metadata.md",
+    ROOT / "docs" / "scale.md",
 )
 """The documents that may have tables."""
 
@@ -213,6 +215,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "speed": lambda _: speed_tables.tables().get("speed", UNMEASURED),
     "spectra": lambda _: speed_tables.tables().get("spectra", UNMEASURED),
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
+    "scale": lambda _: scale_tables.table(),
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
     "roundtrip": lambda _: roundtrip_tables.roundtrip(),
