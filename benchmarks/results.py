@@ -98,6 +98,11 @@ def number(row: Mapping[str, str], column: str) -> float:
     return float(row[column] or "nan")
 
 
+def place(row: Mapping[str, str], orders: Mapping[str, Sequence[str]]) -> tuple[int, ...]:
+    """Return where a row is sorted: by columns, each in an order of its values; what is no more there comes last."""
+    return tuple(order.index(row[column]) if row[column] in order else len(order) for column, order in orders.items())
+
+
 def machine(libraries: Iterable[str] = (), *, device: str = "cpu") -> dict[str, str]:
     """Return what belongs beside a measurement: cores, threads a process may use, device, versions, date."""
     names = ("xr-inr", "numpy", *libraries)

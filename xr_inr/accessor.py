@@ -11,17 +11,31 @@ from xr_inr import api, tree
 from xr_inr.api import RequestOptions
 from xr_inr.core.request import FitRequest
 from xr_inr.progress import ProgressOption
-from xr_inr.report import Report, Reports
+from xr_inr.report import Report
+from xr_inr.reports import Reports
 from xr_inr.store import Mode, ZarrFormat
 from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks
 
 
 class _Accessor:
-    """What both accessors share."""
+    """What all accessors share."""
 
     def __init__(self, obj: Any) -> None:
         self._obj = obj
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all payloads."""
+        return sum(report.payload_bytes for report in self._reports.values())
+
+    @property
+    def _reports(self) -> Reports:
+        return api.report(self._obj)
+
+
+class _ArrayAccessor(_Accessor):
+    """What the accessors of DataArray and Dataset share."""
 
     def encoding(
         self,
@@ -52,14 +66,9 @@ class _Accessor:
         """Write what `compress` returned to a Zarr store, without fitting again; see `xr_inr.write`."""
         api.write(self._obj, store, mode=mode, zarr_format=zarr_format)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all payloads."""
-        return sum(report.payload_bytes for report in api.report(self._obj).values())
-
 
 @xr.register_dataarray_accessor("inr")  # type: ignore[no-untyped-call]
-class DataArrayAccessor(_Accessor):
+class DataArrayAccessor(_ArrayAccessor):
     """Compression of one scene as an implicit neural representation."""
 
     def compress(
@@ -89,12 +98,12 @@ class DataArrayAccessor(_Accessor):
     @property
     def report(self) -> Report:
         """Sizes and errors; see `xr_inr.Report`."""
-        (found,) = api.report(self._obj).values()
+        (found,) = self._reports.values()
         return found
 
 
 @xr.register_dataset_accessor("inr")  # type: ignore[no-untyped-call]
-class DatasetAccessor(_Accessor):
+class DatasetAccessor(_ArrayAccessor):
     """Compression of a Dataset's scenes as implicit neural representations."""
 
     def compress(
@@ -126,15 +135,12 @@ class DatasetAccessor(_Accessor):
     @property
     def report(self) -> Reports:
         """Sizes and errors of each compressed variable; see `xr_inr.Report`."""
-        return api.report(self._obj)
+        return self._reports
 
 
 @xr.register_datatree_accessor("inr")  # type: ignore[no-untyped-call]
-class DataTreeAccessor:
+class DataTreeAccessor(_Accessor):
     """Compression of the scenes in all groups of a DataTree as implicit neural representations."""
-
-    def __init__(self, obj: xr.DataTree) -> None:
-        self._obj = obj
 
     def compress(
         self,
@@ -180,9 +186,8 @@ class DataTreeAccessor:
     @property
     def report(self) -> Reports:
         """Sizes and errors of each compressed variable, by its path; see `xr_inr.Report`."""
-        return tree.report(self._obj)
+        return self._reports
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of all payloads."""
-        return sum(report.payload_bytes for report in self.report.values())
+    def _reports(self) -> Reports:
+        return tree.report(self._obj)

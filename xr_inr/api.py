@@ -14,11 +14,11 @@ from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError
 from xr_inr.known import payloads_of, reports_of, some
 from xr_inr.progress import FitDisplay, ProgressOption
-from xr_inr.report import Reports
+from xr_inr.reports import Reports
 from xr_inr.scene_fits import fit_scenes, scene_encodings
 from xr_inr.store import Mode, ZarrFormat, write_store
 from xr_inr.variable_fit import FitOptions
-from xr_inr.variables import Chunks, is_scene
+from xr_inr.variables import Chunks, chosen_scenes
 
 XarrayObject = TypeVar("XarrayObject", xr.DataArray, xr.Dataset)
 
@@ -297,13 +297,4 @@ def _scenes(
         if variables is not None:
             raise RequestError(f"variables= is for a Dataset. Got {variables!r} with a DataArray.")
         return ds, list(ds.data_vars)
-    if variables is None:
-        names = [name for name, variable in ds.data_vars.items() if is_scene(variable, band_dim)]
-        if not names:
-            shapes = {name: variable.dims for name, variable in ds.data_vars.items()}
-            raise RequestError(f"a Dataset must have a variable with a band axis and two spatial axes. Got {shapes}.")
-        return ds, names
-    unknown = [name for name in variables if name not in ds.data_vars]
-    if unknown or not variables:
-        raise RequestError(f"variables must name data variables of {list(ds.data_vars)}. Got {list(variables)}.")
-    return ds, list(variables)
+    return ds, chosen_scenes(ds.data_vars, variables, band_dim, container="Dataset")

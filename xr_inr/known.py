@@ -8,7 +8,8 @@ import xarray as xr
 
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import fitted_of
-from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
+from xr_inr.report import ATTRIBUTE, Report, stored_report
+from xr_inr.reports import Reports
 from xr_inr.store import Payloads
 from xr_inr.stored import stored_of
 

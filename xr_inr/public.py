@@ -18,7 +18,8 @@ from xr_inr.exceptions import (
     XrInrError,
 )
 from xr_inr.geo import open_raster, write_raster
-from xr_inr.report import Report, Reports
+from xr_inr.report import Report
+from xr_inr.reports import Reports
 from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 
 __all__ = [

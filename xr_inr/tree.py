@@ -7,14 +7,13 @@ from typing import Any
 
 import xarray as xr
 
-from xr_inr.exceptions import RequestError
 from xr_inr.known import payloads_of, reports_of, some
 from xr_inr.progress import ProgressOption
-from xr_inr.report import Reports
+from xr_inr.reports import Reports
 from xr_inr.scene_fits import fit_scenes, scene_encodings
 from xr_inr.store import Mode, ZarrFormat, write_store
 from xr_inr.variable_fit import FitOptions
-from xr_inr.variables import find_axes, is_scene
+from xr_inr.variables import chosen_scenes, find_axes, is_scene
 
 _BAND_COORDINATES = {
     "wavelength": ("wavelength", "wavelengths"),
@@ -93,17 +92,10 @@ def _scenes(
     datasets: dict[str, xr.Dataset], variables: Sequence[str] | None, band_dim: Hashable | None
 ) -> list[tuple[str, Hashable]]:
     """Return path of the group and name of each scene."""
-    known = {_joined(path, name): (path, name) for path, ds in datasets.items() for name in ds.data_vars}
-    if variables is not None:
-        wanted = [name.strip("/") for name in variables]
-        unknown = [name for name in wanted if name not in known]
-        if unknown or not wanted:
-            raise RequestError(f"variables must name data variables of {list(known)}. Got {list(variables)}.")
-        return [known[name] for name in wanted]
-    scenes = [(path, name) for path, name in known.values() if is_scene(datasets[path][name], band_dim)]
-    if not scenes:
-        raise RequestError(f"a DataTree must have a variable with a band axis and two spatial axes. Got {list(known)}.")
-    return scenes
+    places = {_joined(path, name): (path, name) for path, ds in datasets.items() for name in ds.data_vars}
+    known: dict[Hashable, xr.DataArray] = {joined: datasets[path][name] for joined, (path, name) in places.items()}
+    wanted = None if variables is None else [name.strip("/") for name in variables]
+    return [places[str(joined)] for joined in chosen_scenes(known, wanted, band_dim, container="DataTree")]
 
 
 def _with_band_coordinates(tree: xr.DataTree, band_dim: Hashable | None) -> dict[str, xr.Dataset]:

@@ -102,6 +102,42 @@ def is_scene(variable: xr.DataArray, band_dim: Hashable | None = None) -> bool:
     return True
 
 
+def chosen_scenes(
+    known: Mapping[Hashable, xr.DataArray],
+    variables: Sequence[Hashable] | None,
+    band_dim: Hashable | None,
+    *,
+    container: str,
+) -> list[Hashable]:
+    """Return the names of the variables to compress.
+
+    Parameters
+    ----------
+    known
+        All data variables by name.
+    variables
+        The names asked for; if None, those of all scenes.
+    band_dim
+        The band dimension, where its name does not tell.
+    container
+        What the variables are of, for the message.
+
+    Raises
+    ------
+    RequestError
+        When a name is unknown, or nothing is asked for or is a scene.
+    """
+    if variables is not None:
+        if not variables or any(name not in known for name in variables):
+            raise RequestError(f"variables must name data variables of {list(known)}. Got {list(variables)}.")
+        return list(variables)
+    names = [name for name, variable in known.items() if is_scene(variable, band_dim)]
+    if not names:
+        dims = {name: variable.dims for name, variable in known.items()}
+        raise RequestError(f"a {container} must have a variable with a band axis and two spatial axes. Got {dims}.")
+    return names
+
+
 def refuse_labels(name: Hashable, variable: xr.DataArray) -> None:
     """Raise `RequestError` for a variable that says of itself that it holds categories."""
     said = [attribute for attribute in _LABEL_ATTRIBUTES if attribute in variable.attrs]

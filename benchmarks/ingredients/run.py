@@ -6,7 +6,7 @@ import ast
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -230,7 +230,6 @@ def _anchor_of(row: Row) -> tuple[str, ...]:
 
 
 def _place(row: Mapping[str, str]) -> tuple[float, ...]:
-    """Scenes and variants in their order, then rates; what is no more comes last."""
-    orders: tuple[tuple[Sequence[str], str], ...] = ((tuple(scenes.SCENES), "scene"), (tuple(VARIANTS), "variant"))
-    known = [order.index(row[column]) if row[column] in order else len(order) for order, column in orders]
+    """Scenes and variants in their order, then rates."""
+    known = results.place(row, {"scene": tuple(scenes.SCENES), "variant": tuple(VARIANTS)})
     return (*known, float(row["asked_bpppb"]))

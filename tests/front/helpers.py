@@ -1,5 +1,9 @@
 """Scenes and stores that take milliseconds to fit, and what reads them."""
 
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import xarray as xr
 import zarr
@@ -73,3 +77,23 @@ def succeed(*arguments):
     result = call(*arguments)
     assert result.exit_code == 0, result.output
     return result
+
+
+NO_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NoTorch())
+"""
+
+
+def told_without_torch(script, *arguments):
+    """Return what a script prints in a fresh process in which torch cannot be imported."""
+    command = [sys.executable, "-c", NO_TORCH + textwrap.dedent(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -3,9 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import sys
-import textwrap
 from importlib import metadata
 
 import pytest
@@ -17,6 +14,8 @@ from xr_inr import diagnosis
 from xr_inr.cli import main
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import MODELS
+
+from .helpers import told_without_torch
 
 ANEW = "python -m tests.golden.built_in fits them anew, where the format has changed on purpose"
 
@@ -139,15 +138,6 @@ def test_plugin_of_rasterio_is_looked_at_where_there_is_one(monkeypatch):
 
 
 WITHOUT_TORCH = """
-    import sys
-    from importlib import metadata
-
-    class NoTorch:
-        def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] == "torch":
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    sys.meta_path.insert(0, NoTorch())
     from xr_inr import diagnosis
 
     real = diagnosis._version
@@ -159,8 +149,6 @@ WITHOUT_TORCH = """
 
 
 def test_absent_torch_is_told_and_nothing_is_broken():
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(WITHOUT_TORCH)], capture_output=True, check=True, text=True
-    )
+    told = told_without_torch(WITHOUT_TORCH).splitlines()
 
-    assert done.stdout.splitlines() == ["none: fits need torch (pip install 'xr-inr[fit]'); reading does not", "True"]
+    assert told == ["none: fits need torch (pip install 'xr-inr[fit]'); reading does not", "True"]

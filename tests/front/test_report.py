@@ -11,7 +11,8 @@ import xarray as xr
 
 from xr_inr.core.metrics import compare
 from xr_inr.exceptions import RequestError
-from xr_inr.report import Report, Reports, stored_report
+from xr_inr.report import Report, stored_report
+from xr_inr.reports import Reports
 
 from .helpers import make_scene
 

@@ -90,6 +90,5 @@ def _of_one(row: Row) -> tuple[str, str]:
 
 
 def _place(row: Mapping[str, str]) -> tuple[int, ...]:
-    """Studies and scenes in their order, what is no more last; cases stay as they came."""
-    orders = ((tuple(STUDIES), "study"), (tuple(scenes.SCENES), "scene"))
-    return tuple(order.index(row[column]) if row[column] in order else len(order) for order, column in orders)
+    """Studies and scenes in their order; cases stay as they came."""
+    return results.place(row, {"study": tuple(STUDIES), "scene": tuple(scenes.SCENES)})
