@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,7 @@ class Stored:
                     )
                 continue
             try:
-                Payload(found.to_bytes())
+                Payload(found.to_bytes(), max_samples=math.prod(self.chunk_shape))
             except PayloadError as error:
                 raise PayloadError(f"chunk {index} of {self.array.store_path} cannot be copied: {error}") from error
             sync((array.store_path / array.metadata.encode_chunk_key(index)).set(found))

@@ -285,8 +285,8 @@ def test_anything_but_a_whole_payload_is_refused(payload, damage, message):
 
 
 def test_payload_of_another_shape_than_the_codecs_is_refused(payload):
-    with pytest.raises(PayloadError, match=r"\(5, 7, 9\).*\(4, 7, 9\)"):
-        make_codec(shape=(4, 7, 9)).decode(payload)
+    with pytest.raises(PayloadError, match=r"\(5, 7, 9\).*\(6, 7, 9\)"):
+        make_codec(shape=(6, 7, 9)).decode(payload)
 
 
 # Zarr format 2

@@ -30,7 +30,19 @@ COLUMNS = ("name", "bytes", "shape", "dtype", "sha256")
 
 NODATA = -9999
 
-SCALES = {"u1": (40.0, 100.0), "u2": (500.0, 1500.0), "i2": (500.0, 0.0), "f4": (1.0, 0.0)}
+SCALES = {
+    "u1": (40.0, 100.0),
+    "i1": (40.0, 0.0),
+    "u2": (500.0, 1500.0),
+    "i2": (500.0, 0.0),
+    "u4": (5e8, 2e9),
+    "i4": (5e8, 0.0),
+    "u8": (1e15, 4e15),
+    "i8": (1e15, 0.0),
+    "f2": (1.0, 0.0),
+    "f4": (1.0, 0.0),
+    "f8": (1.0, 1e6),
+}
 """Factor and offset that bring values of about -2.5 to 2.5 to the range of a sample type."""
 
 SHORT_FIT = {"iterations": 60, "rungs": (4, 8), "warmup": 4}
@@ -138,15 +150,15 @@ def entry(name: str, payload: bytes) -> dict[str, str]:
     }
 
 
-def manifest() -> list[dict[str, str]]:
-    """Return the rows of the manifest."""
-    with (FOLDER / MANIFEST).open(newline="") as file:
+def manifest(folder: Path = FOLDER) -> list[dict[str, str]]:
+    """Return the rows of the manifest of a folder."""
+    with (folder / MANIFEST).open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def path_of(name: str) -> Path:
-    """Return where a payload is."""
-    return FOLDER / f"{name}.bin"
+def path_of(name: str, folder: Path = FOLDER) -> Path:
+    """Return where a payload of a folder is."""
+    return folder / f"{name}.bin"
 
 
 def fit(case: Case) -> bytes:

@@ -23,15 +23,15 @@ _KEPT_PAYLOADS = 8
 
 
 @functools.lru_cache(maxsize=_KEPT_PAYLOADS)
-def kept_payload(data: bytes) -> Payload:
+def kept_payload(data: bytes, max_samples: int) -> Payload:
     """Return a payload, read and checked. The last few are kept, so that reading on in a chunk decodes no latent twice.
 
     Raises
     ------
     PayloadError
-        For anything but a whole, unaltered payload of a known format version.
+        For anything but a whole, unaltered payload of a known format version, of no more samples than the chunk.
     """
-    return Payload(data)
+    return Payload(data, max_samples=max_samples)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest
+from xr_inr.core.scene import MOST_SAMPLES
 from xr_inr.exceptions import RequestError
 
 
@@ -132,10 +133,11 @@ class InrCodec(Codec):  # type: ignore[misc]
         Raises
         ------
         PayloadError
-            For anything but a whole, unaltered payload of a known format version.
+            For anything but a whole, unaltered payload of a known format version, of no more samples than the codec's
+            `shape`, or than 2**31 without one.
         """
         data = ensure_bytes(buf)
-        payload = Payload(data)
+        payload = Payload(data, max_samples=MOST_SAMPLES if self._shape is None else math.prod(self._shape))
         axes = ChunkAxes(self._config.band_axis, 3 if self._shape is None else len(self._shape))
         shape = self._shape
         if shape is None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.codecs.chunks import kept_payload, without_padding
-from xr_inr.exceptions import RequestError
+from xr_inr.exceptions import PayloadError, RequestError
 
 _MOST_BYTES = 2**27
 """Of the payloads that are remembered."""
@@ -170,7 +170,10 @@ def _key(scene: NDArray[Any]) -> _Key:
 
 def _holds(data: bytes, scene: NDArray[Any], fill: Any) -> bool:
     """Whether a payload decodes to these samples, padded with `fill`."""
-    payload = kept_payload(data)
+    try:
+        payload = kept_payload(data, scene.size)
+    except PayloadError:  # of more samples
+        return False
     _, height, width = payload.shape
     if payload.shape[0] != len(scene) or height > scene.shape[1] or width > scene.shape[2]:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -103,7 +104,7 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     def _decode_selection(self, chunk_bytes: Buffer, selection: Selection, chunk_spec: ArraySpec) -> NDBuffer:
         data, axes, fill = chunk_bytes.to_bytes(), self._axes(chunk_spec), _fill(chunk_spec)
-        payload = kept_payload(data)
+        payload = kept_payload(data, math.prod(chunk_spec.shape))
         PROVENANCE.reading(self.origin)
         decoded = axes.read_selection(payload, selection, chunk_spec.shape, fill)
         if axes.is_whole(selection, payload):

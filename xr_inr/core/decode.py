@@ -16,7 +16,8 @@ from xr_inr.core.arrays import Arrays
 from xr_inr.core.bitstream import Model, Section, read_container
 from xr_inr.core.latent.reading import LatentReader, PlaneWindow
 from xr_inr.core.mask import NAN, NODATA
-from xr_inr.core.scene import CONSTANT, FITTED, SceneLayout
+from xr_inr.core.request import whole_number
+from xr_inr.core.scene import CONSTANT, FITTED, MOST_SAMPLES, SceneLayout
 from xr_inr.core.siren.reading import SirenReader
 from xr_inr.exceptions import RequestError
 
@@ -43,21 +44,25 @@ class Payload:
     device
         Where to decode: numpy without torch if None, else torch on 'cpu', 'cuda', 'cuda:N', or 'auto' (a CUDA device
         if there is one). The samples are the same.
+    max_samples
+        A payload whose header says that it has more samples is refused before anything is allocated for them.
 
     Raises
     ------
     PayloadError
-        For anything but a whole, unaltered payload of a known format version.
+        For anything but a whole, unaltered payload of a known format version and at most `max_samples` samples.
     RequestError
-        For an unknown device, or one that is not there.
+        For an unknown device, or one that is not there; for a `max_samples` that is no whole number; for what is no
+        bytes.
     DependencyError
         Where a device is asked for and torch cannot be imported.
     """
 
-    def __init__(self, payload: bytes, device: str | None = None) -> None:
+    def __init__(self, payload: bytes, device: str | None = None, *, max_samples: int = MOST_SAMPLES) -> None:
+        limit = whole_number("max_samples", max_samples)
         self._arrays = Arrays.on(device)
-        self.model, sections = read_container(bytes(payload))
-        self.layout = SceneLayout.from_sections(sections)
+        self.model, sections = read_container(_as_bytes(payload))
+        self.layout = SceneLayout.from_sections(sections, limit)
         self.section_bytes = {tag: len(content) for tag, content in sections.items()}
         self.reader = _reader(self.model, sections, self.layout, self._arrays)
         self._fitted_index = np.cumsum(self.layout.kinds == FITTED) - 1
@@ -211,7 +216,12 @@ class Payload:
 
 
 def decode(
-    payload: bytes, window: Window | None = None, bands: Bands | None = None, device: str | None = None
+    payload: bytes,
+    window: Window | None = None,
+    bands: Bands | None = None,
+    device: str | None = None,
+    *,
+    max_samples: int = MOST_SAMPLES,
 ) -> NDArray[Any]:
     """Decode a payload, or a window or some bands of it.
 
@@ -225,6 +235,9 @@ def decode(
         Which bands, counted from 0; all if None.
     device
         Where to decode, as for `Payload`: without torch if None.
+    max_samples
+        A payload whose header says that it has more samples is refused before anything is allocated for them, even if
+        a window asks for few of them.
 
     Returns
     -------
@@ -234,13 +247,13 @@ def decode(
     Raises
     ------
     PayloadError
-        For anything but a whole, unaltered payload of a known format version.
+        For anything but a whole, unaltered payload of a known format version and at most `max_samples` samples.
     RequestError
         When the window or a band lies outside the scene, or for a device that is unknown or not there.
     DependencyError
         Where a device is asked for and torch cannot be imported.
     """
-    return Payload(payload, device).read(window, bands)
+    return Payload(payload, device, max_samples=max_samples).read(window, bands)
 
 
 def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
@@ -275,6 +288,16 @@ def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:
     if len(index) and (index.min() < -count or index.max() >= count):
         raise RequestError(f"bands must lie in [0, {count}). Got {bands!r}.")
     return np.where(index < 0, index + count, index).astype(np.intp)
+
+
+def _as_bytes(payload: Any) -> bytes:
+    """Return a buffer as bytes; raises `RequestError` for anything else: of an integer, Python would make zeros."""
+    if isinstance(payload, bytes):
+        return payload
+    try:
+        return memoryview(payload).tobytes()
+    except TypeError:
+        raise RequestError(f"a payload must be bytes. Got {type(payload).__name__}.") from None
 
 
 def _axis(span: slice | tuple[int, int], size: int, name: str) -> NDArray[np.intp]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Encoded:
     @property
     def bpppb(self) -> float:
         """Bits per pixel per band of all bytes of the payload."""
-        return len(self.payload) * 8 / Payload(self.payload).layout.samples
+        return len(self.payload) * 8 / Payload(self.payload, max_samples=sys.maxsize).layout.samples
 
 
 def encode_array(
@@ -246,7 +247,7 @@ class _Job:
         return Encoded(
             payload=payload,
             figures=measure(payload, self.array, self.bad_bands),
-            architecture=Payload(payload).architecture,
+            architecture=Payload(payload, max_samples=self.array.size).architecture,
             iterations=0 if fitted is None else fitted.iterations,
             seconds=seconds,
             search=[] if fitted is None else fitted.search,
@@ -290,7 +291,7 @@ def foresee(
 
 def measure(payload: bytes, array: NDArray[Any], bad_bands: Sequence[int] = ()) -> Figures:
     """Decode `payload` row by row and compare it with the array it was made of, bad bands left out."""
-    decoder = Payload(payload)
+    decoder = Payload(payload, max_samples=array.size)
     bands, height, width = decoder.shape
     good = good_bands(bad_bands, bands)[:, None, None]
     step = max(1, _SAMPLES_AT_ONCE // (bands * width))

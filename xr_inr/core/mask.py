@@ -21,6 +21,8 @@ from xr_inr.exceptions import PayloadError
 VALID, NODATA, NAN = 0, 1, 2
 _UNIFORM = 3
 _DEFLATE, _LZMA = 0, 1
+_SMALLEST_DICTIONARY, _LARGEST_DICTIONARY = 2**12, 3 * 2**29
+"""Bytes: what LZMA2 takes."""
 
 
 @dataclass(frozen=True)
@@ -163,4 +165,5 @@ def _inflate(method: int, data: bytes, expected: int) -> bytes:
 
 def _lzma_filters(size: int) -> list[dict[str, int]]:
     """Return LZMA2 with a dictionary no larger than the data: its memory goes with it."""
-    return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": max(4096, size)}]
+    size = min(max(size, _SMALLEST_DICTIONARY), _LARGEST_DICTIONARY)
+    return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": size}]

@@ -33,6 +33,9 @@ _EXACT_INTEGER = 2**53
 LARGEST = 1e140
 """The largest magnitude of a sample: its square still fits in a float64."""
 
+MOST_SAMPLES = 2**31
+"""Samples that a payload may have where its reader allows no other number."""
+
 
 @dataclass(frozen=True)
 class SceneLayout:
@@ -95,13 +98,20 @@ class SceneLayout:
         return sections
 
     @classmethod
-    def from_sections(cls, sections: dict[Section, bytes]) -> SceneLayout:
+    def from_sections(cls, sections: dict[Section, bytes], max_samples: int = MOST_SAMPLES) -> SceneLayout:
         """Read what `to_sections` wrote.
+
+        Parameters
+        ----------
+        sections
+            Sections of a payload.
+        max_samples
+            A scene of more is refused before anything is allocated for it.
 
         Raises
         ------
         PayloadError
-            When a field is missing or out of range.
+            When a field is missing or out of range, or the scene has more than `max_samples`.
         """
         if Section.SCENE not in sections:
             raise PayloadError("the payload has no scene header")
@@ -110,10 +120,7 @@ class SceneLayout:
         if code & ~_BIG_ENDIAN >= len(DTYPES):
             raise PayloadError(f"dtype in the scene header must be a code below {len(DTYPES)}. Got {code}.")
         native = DTYPES[code & ~_BIG_ENDIAN]
-        bands = reader.varint("bands", low=1, high=_MAX_BANDS)
-        height = reader.varint("height", low=1, high=_MAX_SIDE)
-        width = reader.varint("width", low=1, high=_MAX_SIDE)
-        shape = (bands, height, width)
+        shape = bands, height, width = _read_shape(reader, max_samples)
         flags = reader.u8("flags", high=_HAS_NODATA | _HAS_KINDS)
 
         def values(data: bytes) -> NDArray[Any]:
@@ -126,9 +133,11 @@ class SceneLayout:
         low = high = native.type(0)
         if (kinds == FITTED).any():
             low, high = values(reader.raw(2 * native.itemsize))
-            if not (low < high and abs(float(low)) <= LARGEST and abs(float(high)) <= LARGEST):
+            largest = LARGEST if native.kind == "f" else _EXACT_INTEGER
+            # Compared as Python numbers: no float holds every integer of 64 bits.
+            if not (low < high and -largest <= low.item() and high.item() <= largest):
                 raise PayloadError(
-                    f"the value range must not be empty and lie within +-{LARGEST:g}. Got [{low}, {high}]."
+                    f"the value range must not be empty and lie within +-{largest:g}. Got [{low}, {high}]."
                 )
         reader.finish()
         mask = Mask(np.zeros(bands, np.intp), np.empty((0, height, width), np.uint8))
@@ -141,6 +150,18 @@ class SceneLayout:
             raise PayloadError(f"{(kinds == CONSTANT).sum()} constant bands cannot have {len(stored)} bytes of values")
         dtype = native.newbyteorder(">") if code & _BIG_ENDIAN else native
         return cls(dtype, shape, nodata, low, high, kinds, values(stored), mask)
+
+
+def _read_shape(reader: ByteReader, max_samples: int) -> tuple[int, int, int]:
+    bands = reader.varint("bands", low=1, high=_MAX_BANDS)
+    height = reader.varint("height", low=1, high=_MAX_SIDE)
+    width = reader.varint("width", low=1, high=_MAX_SIDE)
+    if bands * height * width > max_samples:
+        raise PayloadError(
+            f"a payload must have at most the {max_samples} samples that its reader allows (max_samples). "
+            f"Got {bands} x {height} x {width}."
+        )
+    return bands, height, width
 
 
 @dataclass(frozen=True)

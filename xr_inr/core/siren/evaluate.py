@@ -11,6 +11,8 @@ from xr_inr.core.siren.storage import StoredNetwork
 from xr_inr.exceptions import PayloadError
 
 _POINTS_AT_ONCE = 1024
+_VALUES_AT_ONCE = 2**21
+"""Values of a layer that are held: a network as wide as the format allows takes fewer points at a time."""
 
 
 class Evaluator:
@@ -50,7 +52,8 @@ class Evaluator:
     def __call__(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Array:
         """Return the outputs at the points (rows[i], columns[i]): (points, outputs) in steps of 2**-20."""
         outputs = self._arrays.zeros((len(rows), len(self._layers[-1][1])), "float64")
-        step = self._arrays.at_once(_POINTS_AT_ONCE)
+        widest = max(len(biases) for _, biases in self._layers)
+        step = self._arrays.at_once(max(1, min(_POINTS_AT_ONCE, _VALUES_AT_ONCE // widest)))
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             outputs[part] = self._evaluate(rows[part], columns[part])
