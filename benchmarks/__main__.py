@@ -9,6 +9,7 @@ python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
 python -m benchmarks studies      what was tried outside the latent model and not built
+python -m benchmarks fuzz         altered payloads and configurations, millions of them; fails where one is not refused
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
 python -m benchmarks table        the tables in README.md and docs, the figures of the package's presets
@@ -104,6 +105,13 @@ def _studies(options: Options) -> None:
     studies.run(options.scenes)
 
 
+def _fuzz(options: Options) -> None:
+    from benchmarks.fuzz import run as fuzz  # noqa: PLC0415
+
+    found = fuzz.run(options.executions, options.seed, options.target, options.findings)
+    sys.exit(f"{found} findings, kept in {options.findings}" if found else 0)
+
+
 def _variant(name: str) -> str:
     """Return the name of a variant; its module is loaded only where one is named."""
     from benchmarks.ingredients.variants import VARIANTS  # noqa: PLC0415 - loads torch
@@ -158,6 +166,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "networks": _networks,
     "ingredients": _ingredients,
     "studies": _studies,
+    "fuzz": _fuzz,
     "bd": _bd,
     "plot": _plot,
     "table": _table,
@@ -207,6 +216,11 @@ def _parser() -> argparse.ArgumentParser:
     varied.add_argument("--variants", nargs="+", type=_variant, metavar="VARIANT", help="all if none is named")
     varied.add_argument("--preset", choices=LATENT_PRESETS, default=ingredients.PRESET, help="(%(default)s)")
     varied.add_argument("--again", action="store_true", help="measure also what has a row")
+    fuzzed = known["fuzz"]
+    fuzzed.add_argument("--executions", type=int, default=11_000_000, help="in all (%(default)s)")
+    fuzzed.add_argument("--seed", type=int, default=0, help="of all alterations (%(default)s)")
+    fuzzed.add_argument("--target", nargs="+", metavar="TARGET", help="such as 'decode'; all if none is named")
+    fuzzed.add_argument("--findings", type=Path, default=Path("findings"), metavar="FOLDER", help="(%(default)s)")
     studied = known["studies"]
     studied.add_argument("--scenes", nargs="+", choices=scenes.SCENES, default=scenes.MAIN, metavar="SCENE")
     return parser

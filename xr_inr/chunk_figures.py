@@ -107,7 +107,7 @@ class ChunkFigures:
 
         Raises
         ------
-        TypeError, KeyError, ValueError
+        TypeError, KeyError, ValueError, OverflowError
             When the dictionary is something else.
         """
         grid, step, sizes = (tuple(int(value) for value in stored[name]) for name in ("grid", "shape", "bytes"))
@@ -116,6 +116,8 @@ class ChunkFigures:
         }
         if len(grid) != len(shape) or len(step) != len(shape) or any(side < 1 for side in (*grid, *step)):
             raise ValueError(f"chunks must have {len(shape)} axes. Got a grid {grid} of shapes {step}.")
+        if any(count != -(-size // side) for size, count, side in zip(shape, grid, step, strict=True)):
+            raise ValueError(f"a grid {grid} of chunks {step} must cover the shape. Got {shape}.")
         if {len(sizes), *map(len, measured.values())} != {math.prod(grid)}:
             raise ValueError(f"there must be figures of {math.prod(grid)} chunks. Got {len(sizes)}.")
         # JSON has no infinity: a PSNR is missing of a chunk that lost nothing, or that has no valid sample.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, overload
@@ -19,6 +19,7 @@ from xr_inr.chunk_figures import ChunkFigures
 from xr_inr.core.request import MODELS
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import Fitted
+from xr_inr.report_reading import read_fields
 from xr_inr.scenes import Scenes
 from xr_inr.views import unit_of
 
@@ -234,22 +235,8 @@ class Report:
             When the text is something else.
         """
         try:
-            stored = json.loads(text)
-            known = {name: stored[name] for name in (f.name for f in fields(cls)) if name in stored}
-            numbers = ("psnr", "mse", "sam", "max_error", "peak", "seconds")
-            known |= {name: math.nan for name in numbers if known.get(name) is None}
-            if stored["mse"] == 0:
-                known["psnr"] = math.inf
-            for name in ("shape", "networks", "bad_bands", "band_psnr", "band_max_error"):
-                known[name] = tuple(math.nan if value is None else value for value in known.get(name, ()))
-            known["band_psnr"] = tuple(
-                math.inf if math.isnan(psnr) and error == 0 else psnr
-                for psnr, error in zip(known["band_psnr"], known["band_max_error"], strict=True)
-            )
-            if known.get("chunk_figures") is not None:
-                known["chunk_figures"] = ChunkFigures.from_stored(known["chunk_figures"], known["shape"])
-            return cls(**known)
-        except (TypeError, KeyError, ValueError) as error:
+            return cls(**read_fields(text))
+        except (TypeError, KeyError, ValueError, OverflowError, RecursionError) as error:
             raise RequestError(f"the attribute {ATTRIBUTE!r} does not hold a report: {error}") from error
 
     def rows(self) -> list[tuple[str, str]]:

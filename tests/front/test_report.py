@@ -152,7 +152,7 @@ def test_unknown_fields_of_a_later_version_are_left_out(report):
     assert Report.from_attribute(text).psnr == report.psnr
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "3", "null", "not JSON", '{"mse": 1}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "3", "null", "not JSON", '{"mse": 1}', "[" * 100_000])
 def test_attribute_that_holds_no_report_is_refused(text):
     with pytest.raises(RequestError, match="'xr_inr' does not hold a report"):
         Report.from_attribute(text)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.independent.test_reader import decode as decode_by_the_page
-from xr_inr.core.bitstream import FORMAT_VERSION
+from xr_inr.core.bitstream import FORMAT_VERSION, read_container
 from xr_inr.core.decode import Payload, decode
+from xr_inr.exceptions import PayloadError
 
 from . import every_form, make
 
@@ -14,6 +15,14 @@ ENTRIES = [(folder, entry) for folder in FOLDERS for entry in make.manifest(fold
 every_entry = pytest.mark.parametrize(
     ("folder", "entry"), [pytest.param(*case, id=f"{case[0].name}-{case[1]['name']}") for case in ENTRIES]
 )
+
+
+def is_whole(payload):
+    try:
+        read_container(payload)
+    except PayloadError:
+        return False
+    return True
 
 
 @every_entry
@@ -45,6 +54,19 @@ def test_the_newest_version_has_every_model_preset_sample_type_and_byte_order():
     for case in every_form.CASES:
         payload = Payload(make.path_of(case.name, every_form.FOLDER).read_bytes())
         assert (payload.model.name.lower(), payload.dtype.str) == (case.model, np.dtype(case.dtype).str)
+
+
+@pytest.mark.parametrize("folder", [make.FOLDER, *FOLDERS], ids=lambda folder: folder.name)
+def test_every_single_bit_flipped_is_detected(folder):
+    undetected = []
+    for entry in make.manifest(folder):
+        payload = bytearray(make.path_of(entry["name"], folder).read_bytes())
+        for place in range(8 * len(payload)):
+            payload[place // 8] ^= 1 << place % 8
+            if is_whole(bytes(payload)):
+                undetected.append((entry["name"], place))
+            payload[place // 8] ^= 1 << place % 8
+    assert not undetected
 
 
 def test_payloads_are_a_few_hundred_bytes():

@@ -75,7 +75,10 @@ class CodecConfig:
         if unknown:
             raise RequestError(f"the {CODEC_NAME} codec knows the parameters {sorted(known)}. Got {unknown} too.")
         request = FitRequest(**{name: config[name] for name in _REQUEST_KEYS if name in config})
-        return cls(request, config.get("band_axis", 0), config.get("nodata"), tuple(config.get("bad_bands", ())))
+        bad_bands = config.get("bad_bands", ())
+        if not isinstance(bad_bands, list | tuple):
+            raise RequestError(f"bad_bands must be a list of whole numbers. Got {bad_bands!r:.40}.")
+        return cls(request, config.get("band_axis", 0), config.get("nodata"), tuple(bad_bands))
 
     def check_array(self, chunk_shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Refuse chunks this codec cannot encode, before any is; raises `RequestError`."""

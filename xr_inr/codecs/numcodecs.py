@@ -15,7 +15,7 @@ from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.decode import Payload
-from xr_inr.core.request import FitRequest
+from xr_inr.core.request import FitRequest, whole_number
 from xr_inr.core.scene import MOST_SAMPLES
 from xr_inr.exceptions import RequestError
 
@@ -66,7 +66,7 @@ class InrCodec(Codec):  # type: ignore[misc]
         if dtype is not None and shape is None:
             raise RequestError(f"dtype must come with a shape. Got dtype={dtype!r} alone.")
         self._order = order
-        self._shape = None if shape is None else tuple(int(size) for size in shape)
+        self._shape = None if shape is None else _sizes(shape)
         try:
             self._dtype = None if dtype is None else np.dtype(dtype)
         except TypeError as error:
@@ -174,6 +174,15 @@ class InrCodec(Codec):  # type: ignore[misc]
             if not inside:
                 raise RequestError(f"an array must fit in the codec's shape {self._shape}. Got {array.shape}.")
         return array
+
+
+def _sizes(shape: Any) -> tuple[int, ...]:
+    if not isinstance(shape, list | tuple):
+        raise RequestError(f"shape must be a list of whole numbers. Got {shape!r:.40}.")
+    sizes = tuple(whole_number("a side of the shape", size) for size in shape)
+    if any(size < 1 for size in sizes):
+        raise RequestError(f"every side of the shape must be at least 1. Got {sizes!r:.40}.")
+    return sizes
 
 
 def _has_axes(buf: Any) -> bool:

@@ -18,7 +18,9 @@ from zarr.core.common import JSON, parse_named_configuration
 from xr_inr.codecs.chunks import ChunkAxes, Selection, kept_payload
 from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.codecs.provenance import PROVENANCE
+from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import PayloadError
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     def _decode_selection(self, chunk_bytes: Buffer, selection: Selection, chunk_spec: ArraySpec) -> NDBuffer:
         data, axes, fill = chunk_bytes.to_bytes(), self._axes(chunk_spec), _fill(chunk_spec)
         payload = kept_payload(data, math.prod(chunk_spec.shape))
+        _check_dtype(payload, chunk_spec)
         PROVENANCE.reading(self.origin)
         decoded = axes.read_selection(payload, selection, chunk_spec.shape, fill)
         if axes.is_whole(selection, payload):
@@ -136,6 +139,13 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
 def _fill(chunk_spec: ArraySpec) -> Any:
     return chunk_spec.dtype.to_native_dtype().type(chunk_spec.fill_value)
+
+
+def _check_dtype(payload: Payload, chunk_spec: ArraySpec) -> None:
+    """Refuse a payload of another sample type than the array's, in whichever byte order; raises `PayloadError`."""
+    wanted = chunk_spec.dtype.to_native_dtype()
+    if payload.dtype.newbyteorder("=") != wanted.newbyteorder("="):
+        raise PayloadError(f"a payload of {payload.dtype} does not belong to an array of {wanted}")
 
 
 def _as_buffer(decoded: NDArray[Any], chunk_spec: ArraySpec) -> NDBuffer:

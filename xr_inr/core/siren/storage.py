@@ -31,6 +31,7 @@ _TABLE_I_FIELDS = (("w", 16), ("h", 16), ("c", 16), ("n_h", 8), ("w_h", 8), ("q"
 _TABLE_I_BITS = sum(bits for _, bits in _TABLE_I_FIELDS)
 _OMEGA_BYTES, _HALF_BYTES = 4, 2
 _MAX_WIDTH = 65_535
+_NOT_FINITE = "the parameters of a network must be finite"
 
 Layers = list[tuple[NDArray[Any], NDArray[Any]]]
 """(weights (units, inputs), biases (units,)) of each layer, first to last."""
@@ -131,6 +132,8 @@ def read_table_i(data: bytes, size: tuple[int, int]) -> StoredNetwork:
     if digits[start + architecture.parameters * bits :].any():
         raise PayloadError("Table I must be filled up with zeros")
     floats = np.packbits(digits[start : start + architecture.parameters * bits]).view(f">f{bits // 8}")
+    if not np.isfinite(floats).all():
+        raise PayloadError(_NOT_FINITE)
     layers, position = [], 0
     for units, inputs in architecture.layer_shapes:
         weights = floats[position : position + units * inputs].reshape(units, inputs)
@@ -177,7 +180,7 @@ def read_quantised(data: bytes) -> StoredNetwork:
     def halves(count: int) -> NDArray[np.float64]:
         values = np.frombuffer(reader.raw(_HALF_BYTES * count), "<f2").astype(np.float64)
         if not np.isfinite(values).all():
-            raise PayloadError("the parameters of a network must be finite")
+            raise PayloadError(_NOT_FINITE)
         return values
 
     (units, inputs), *rest = architecture.layer_shapes

@@ -1,0 +1,116 @@
+"""What is altered: whole payloads of a few hundred bytes, their sections, configurations and a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from xr_inr.core.bitstream import Model, Section, read_container, write_container
+from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.mask import NAN, NODATA, Mask
+from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
+
+FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
+"""Golden payloads of 3 bands of 8 x 8 pixels."""
+
+_FORMS = ("latent_fast", "siren_fast", "siren_paper")
+_RICH = 12
+"""How often one of every section stands among the payloads, each of which has few."""
+
+Parts = tuple[Model, dict[Section, bytes]]
+"""A payload taken apart."""
+
+
+@functools.cache
+def payloads() -> list[bytes]:
+    """Return payloads of every model, sample type and byte order, and some of every section there is."""
+    plain = [path.read_bytes() for form in _FORMS for path in sorted(FOLDER.glob(f"{form}_*.bin"))]
+    rich = [_with_all((FOLDER / f"{form}_float32_little.bin").read_bytes()) for form in _FORMS]
+    return plain + _RICH * rich
+
+
+@functools.cache
+def parts() -> list[Parts]:
+    """Return the same payloads, taken apart."""
+    return [read_container(payload) for payload in payloads()]
+
+
+def sections(tag: Section) -> list[bytes]:
+    """Return every different content of a section among the payloads."""
+    found = list(dict.fromkeys(held[tag] for _, held in parts() if tag in held))
+    if not found:
+        raise ValueError(f"no payload to alter has the section {tag.name}; `seeds` must make one")
+    return found
+
+
+def configurations() -> list[bytes]:
+    """Return configurations of the codecs, as JSON."""
+    given = [
+        {"band_axis": 0, "bpppb": 0.1},
+        {"band_axis": 2, "psnr": 45.0, "model": "siren", "preset": "paper", "weight_bits": 16, "seed": 3},
+        {"bpppb": 1.0, "nodata": -9999, "bad_bands": [0, 2], "shape": [3, 8, 8], "dtype": "<u2", "order": "C"},
+    ]
+    return [json.dumps(one).encode() for one in given]
+
+
+def reports() -> list[bytes]:
+    """Return what an array's attribute says of its compression, as JSON."""
+    measured = {name: [40.0, None] for name in ("psnr", "max_error", "rmse", "sam")}
+    told = {
+        "name": "reflectance",
+        "shape": [3, 8, 16],
+        "dtype": "uint16",
+        "payload_bytes": 900,
+        "bpppb": 4.7,
+        "ratio": 3.4,
+        "psnr": 40.0,
+        "peak": 100.0,
+        "mse": 1.0,
+        "sam": 0.5,
+        "max_error": 4.0,
+        "request": {"bpppb": 5.0},
+        "networks": ["rank 3", "rank 2"],
+        "chunks": 2,
+        "chunk_figures": {"grid": [1, 1, 2], "shape": [3, 8, 8], "bytes": [450, 450], **measured},
+        "seconds": None,
+        "band_psnr": [40.0, None, 41.0],
+        "band_max_error": [4.0, 0.0, 3.0],
+        "bad_bands": [1],
+        "version": "0.1.0",
+    }
+    return [json.dumps(told).encode()]
+
+
+def _with_all(payload: bytes) -> bytes:
+    """Return a payload with a mask, a constant and a void band, and, if latent, a sinusoidal network."""
+    model, held = read_container(payload)
+    layout = SceneLayout.from_sections(held)
+    bands, height, width = layout.shape
+    classes = np.zeros((bands + 2, height, width), np.uint8)
+    classes[0, :2, 3:] = NODATA
+    classes[1, 4, 4:7] = NAN
+    classes[-1] = NODATA
+    changed = dataclasses.replace(
+        layout,
+        shape=classes.shape,
+        nodata=layout.dtype.type(-9999),
+        kinds=np.array([*[FITTED] * bands, CONSTANT, VOID], np.uint8),
+        constants=np.array([0.75], layout.dtype),
+        mask=Mask.from_classes(classes),
+    )
+    if model is Model.LATENT:
+        held = held | {Section.LATENT_SYNTHESIS: _synthesis(rank=3)}
+    return write_container(model, held | changed.to_sections())
+
+
+def _synthesis(rank: int) -> bytes:
+    """Return a sinusoidal network that foretells all components from the first."""
+    generator = np.random.default_rng(0)
+    shapes = ((2, 1), (2, 2), (rank - 1, 2))
+    layers = tuple((generator.integers(-40, 40, shape), generator.integers(-9, 9, shape[0])) for shape in shapes)
+    zeros = np.zeros(rank - 1, np.int64)
+    return SineSynthesis(np.float32(0.5), np.zeros(1, np.int64), zeros, (5, 5, 5), layers).to_bytes()
