@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DOCS_READY := $(VENV)/.ready_for_docs
 
-.PHONY: demo test lint docs setup clean
+.PHONY: demo test test-oldest test-newest lint docs package audit setup clean
 
 # The main job on a real scene: Indian Pines -> GeoTIFF -> Zarr -> windows, spectra, GeoTIFF, report, picture.
 demo: $(READY)
@@ -14,6 +14,10 @@ demo: $(READY)
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
+# The same package on both ends of what it supports, each in an environment of its own.
+test-oldest test-newest: test-%:
+	.ci/stack $*
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -22,6 +26,14 @@ lint: $(READY)
 # The documentation as a site, in site/; a broken link or an unknown name fails.
 docs: $(DOCS_READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The wheel and the sdist, in dist/, installed and tried in clean environments.
+package:
+	.ci/package
+
+# Known vulnerabilities of the versions in constraints.txt; status 3 where no service can be reached.
+audit:
+	.ci/audit
 
 setup: $(READY)
 
@@ -35,4 +47,4 @@ $(DOCS_READY): $(READY)
 	touch $(DOCS_READY)
 
 clean:
-	rm -rf $(VENV) demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs dist demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis
