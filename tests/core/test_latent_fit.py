@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import Encoded, encode_array
-from xr_inr.core.latent import context
+from xr_inr.core.latent import context, quantise, soft
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, first_latents, side_of, whole
@@ -150,6 +150,31 @@ class TestRounding:
         moved[2][1, 0, 0] += 0.5
         before, after = float(scene.error(latents).double()), float(scene.error(moved).double())
         assert (after - before) / 0.5 == pytest.approx(float(slopes[2][1, 0, 0]), abs=2.0)
+
+    def test_laws_and_their_gradients_are_those_of_all_latents_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rounder, _, latents = self.start()
+        coder, side = rounder.soft, side_of(whole(latents), rounder.soft.pyramid, rounder.offsets)
+        visits = coder.visits(side.scales > 0)
+        features = coder.features(bordered([soft_magnitudes(part) for part in latents]), side, visits).requires_grad_()
+        now, means = coder.gather(latents, visits), coder.means(bordered(latents), side, visits)
+        offsets = torch.ones_like(now)
+        indices = coder.indices(features, coder.biases(visits), offsets)
+        torch.autograd.backward(code_lengths(now, means, indices).sum())
+        monkeypatch.setitem(soft._ACTIVATIONS_AT_ONCE, "cpu", 100)
+        laws = coder.laws(features.detach(), coder.biases(visits), offsets, now, means)
+        torch.testing.assert_close(laws.indices, indices.detach())
+        torch.testing.assert_close(laws.gradient, features.grad, atol=1e-4, rtol=1e-3)
+
+    def test_a_sweep_in_parts_decides_as_one_of_all_latents(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole_sweep = self.start()
+        expected = [whole_sweep[0].sweep(whole_sweep[2], whole_sweep[1], 0.14, 0.6) for _ in range(3)][-1]
+        monkeypatch.setitem(soft._FEATURES_AT_ONCE, "cpu", 300)
+        monkeypatch.setitem(quantise._DECIDED_AT_ONCE, "cpu", 64)
+        in_parts = self.start()
+        found = [in_parts[0].sweep(in_parts[2], in_parts[1], 0.14, 0.6) for _ in range(3)][-1]
+        unlike = sum((left != right).sum().item() for left, right in zip(found, expected, strict=True))
+        # Sums that are rounded otherwise may turn a close decision.
+        assert unlike < 2e-3 * sum(part.numel() for part in expected)
 
     def test_values_go_back_where_they_were_gathered(self) -> None:
         rounder, _, latents = self.start()

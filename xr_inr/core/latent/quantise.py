@@ -22,7 +22,7 @@ from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
-from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft import SoftCoder, Visit, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 
@@ -35,6 +35,9 @@ _BITS_OF_AN_OFFSET = 1.0
 
 _CHANGES = np.array([-1, 0, 1], np.int32)
 """What an offset may change by at a time."""
+
+_DECIDED_AT_ONCE = {"cpu": 2**14, "cuda": 2**22}
+"""Latents whose candidates are weighed at a time: on a CPU they stay in its cache."""
 
 _OVERLAP = 2.7
 """How much larger, at most, an error made by many latents at once is than the sum of theirs, half as much again."""
@@ -142,6 +145,39 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[list[Tensor]]:
     return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Latents that are looked at together, each array (latents,)."""
+
+    visits: list[Visit]
+    now: Tensor
+    means: Tensor
+    indices: Tensor
+
+
+@torch.no_grad()
+def _decided(
+    part: _Part, targets: Tensor, norms: Tensor, *, slopes: Tensor, weight: float | Tensor, drawn: Tensor
+) -> Tensor:
+    """Return the latents of a part, those drawn decided anew."""
+    # Zeros whose targets round to zero have no other candidate.
+    open_ones = (drawn & ((part.now != 0) | (torch.round(targets) != 0))).nonzero()[:, 0]
+    decided = part.now.clone()
+    step = _DECIDED_AT_ONCE[decided.device.type]
+    for start in range(0, len(open_ones), step):
+        few = open_ones[start : start + step]
+        decided[few] = _decide(
+            part.now[few],
+            targets[few],
+            norms[few],
+            means=part.means[few],
+            indices=part.indices[few],
+            slopes=slopes[few],
+            weight=weight[few] if isinstance(weight, Tensor) else weight,
+        )
+    return decided
+
+
 def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[list[Tensor]]:
     layout = soft.layout
     latents = [layout.joined(parts) for parts in zip(*(sweep.latents for sweep in sweeps), strict=True)]
@@ -151,29 +187,35 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[l
     if not visits:
         return [sweep.latents for sweep in sweeps]
     leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(part) for part in latents])]
-    components = soft.components(visits)
-    chunks = soft.chunks(components)
-    of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[components]
-    indices = soft.indices(soft.features(leaves, side, visits), soft.biases(visits), of_latents)
-    with torch.no_grad():
-        means = soft.means(bordered(latents), side, visits)
-        now = soft.gather(latents, visits)
-    torch.autograd.backward(code_lengths(now, means, indices).sum())
-    slopes = soft.gather([_gradient(leaf)[:, 1:-1, 1:-1] for leaf in leaves], visits)
-    with torch.no_grad():
-        norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
+    padded = bordered(latents)
+    parts = []
+    for some in soft.parts(visits):
+        features = soft.features(leaves, side, some)
+        of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[soft.components(some)]
+        now, means = soft.gather(latents, some), soft.means(padded, side, some)
+        laws = soft.laws(features.detach(), soft.biases(some), of_latents, now, means)
+        torch.autograd.backward(features, laws.gradient)
+        parts.append(_Part(some, now, means, laws.indices))
+    errors, bits = scene.slopes(latents), [_gradient(leaf)[:, 1:-1, 1:-1] for leaf in leaves]
+    norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
+    decided, of_offsets = [], torch.zeros(3, layout.rank, dtype=torch.float64, device=soft.device)
+    for part in parts:
+        components = soft.components(part.visits)
+        chunks = soft.chunks(components)
         # An upper bound of the squared error, not the error itself: what is decided together adds up.
         overlaps = _of_chunks([max(1.0, sweep.share * _OVERLAP) for sweep in sweeps], chunks)
-        charged = soft.gather(norms, visits) * overlaps
-        targets = now - soft.gather(scene.slopes(latents), visits) / (2.0 * charged)
+        charged = soft.gather(norms, part.visits) * overlaps
+        targets = part.now - soft.gather(errors, part.visits) / (2.0 * charged)
         weights = _of_chunks([sweep.weight for sweep in sweeps], chunks)
-        decided = _decide(now, targets, charged, means=means, indices=indices.detach(), slopes=slopes, weight=weights)
-        more = _better_offsets(offsets, _bits_of_offsets(now, means, indices, components, soft.layout.rank))
         drawn = _drawn(sweeps, chunks).to(soft.device)
-        swept = soft.scatter(torch.where(drawn, decided, now), latents, visits)
-    for sweep, part in zip(sweeps, layout.parts, strict=True):
-        sweep.rounder.offsets = more[part]
-    return [[plane[part] for plane in swept] for part in layout.parts]
+        slopes = soft.gather(bits, part.visits)
+        decided.append(_decided(part, targets, charged, slopes=slopes, weight=weights, drawn=drawn))
+        _add_bits_of_offsets(of_offsets, part, components)
+    swept = soft.scatter(torch.cat(decided), latents, visits)
+    more = _better_offsets(offsets, of_offsets)
+    for sweep, own in zip(sweeps, layout.parts, strict=True):
+        sweep.rounder.offsets = more[own]
+    return [[plane[own] for plane in swept] for own in layout.parts]
 
 
 def _of_chunks(values: Sequence[float], chunks: Tensor) -> float | Tensor:
@@ -195,13 +237,15 @@ def _drawn(sweeps: Sequence[Sweep], chunks: Tensor) -> Tensor:
     return found
 
 
-def _bits_of_offsets(now: Tensor, means: Tensor, indices: Tensor, components: Tensor, count: int) -> Tensor:
-    """Return the bits of each of `count` components were its offset less by one, the same, more by one, (3, count)."""
-    found = torch.zeros(3, count, dtype=torch.float64, device=now.device)
-    for bits, change in zip(found, _CHANGES, strict=True):
-        changed = (indices + change / OFFSET_UNIT).clamp(0, SCALES - 1)
-        bits.index_add_(0, components, code_lengths(now, means, changed).double())
-    return found
+@torch.no_grad()
+def _add_bits_of_offsets(bits: Tensor, part: _Part, components: Tensor) -> None:
+    """Add to `bits`, (3, rank), what each component takes were its offset less by one, the same, more by one."""
+    step = _DECIDED_AT_ONCE[components.device.type]
+    for start in range(0, len(components), step):
+        few = slice(start, start + step)
+        for of_change, change in zip(bits, _CHANGES, strict=True):
+            changed = (part.indices[few] + change / OFFSET_UNIT).clamp(0, SCALES - 1)
+            of_change.index_add_(0, components[few], code_lengths(part.now[few], part.means[few], changed).double())
 
 
 def _better_offsets(offsets: NDArray[np.int32], bits: Tensor) -> NDArray[np.int32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,12 @@ from xr_inr.core.latent.wavelet import Pyramid
 
 _SMALLEST = 2.0**-15
 
+_FEATURES_AT_ONCE = {"cpu": 2**17, "cuda": 2**22}
+"""Latents whose features are held at a time; a pass of more is taken alone."""
+
+_ACTIVATIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**20}
+"""Latents whose activations are held at a time: on a CPU they stay in its cache."""
+
 
 def soft_magnitudes(latents: Tensor) -> Tensor:
     """Return what `context.magnitudes` does, without rounding."""
@@ -32,6 +39,22 @@ class Visit:
     active: Tensor
     rows: slice
     columns: slice
+
+    @property
+    def count(self) -> int:
+        """How many latents are coded in it."""
+        return len(self.active) * self.place.rows * self.place.columns
+
+
+@dataclass(frozen=True)
+class SoftLaws:
+    """The laws of some latents."""
+
+    indices: Tensor
+    """(latents,) scale indices, without rounding."""
+
+    gradient: Tensor
+    """(features, latents) of the sum of their code lengths, with respect to their features."""
 
 
 class SoftCoder:
@@ -122,9 +145,8 @@ class SoftCoder:
                 + parameters["of_orientation"][subband.orientation]
                 + parameters["of_level"][subband.level]
             )
-            count = len(visit.active) * visit.place.rows * visit.place.columns
-            found.append(bias[:, None].expand(-1, count))
-        return torch.cat(found, 1)
+            found.append(bias[:, None].expand(-1, visit.count))
+        return found[0] if len(found) == 1 else torch.cat(found, 1)
 
     def components(self, visits: list[Visit]) -> Tensor:
         """Return which component each coded latent is of, (latents,)."""
@@ -172,6 +194,55 @@ class SoftCoder:
         out = parameters["third"] @ values + parameters["third_bias"][:, None]
         return (out[0] / (WEIGHT_UNIT * VALUE_UNIT) + offsets / OFFSET_UNIT).clamp(0, SCALES - 1)
 
+    @torch.no_grad()
+    def laws(self, features: Tensor, biases: Tensor, offsets: Tensor, values: Tensor, means: Tensor) -> SoftLaws:
+        """Return what `indices` does, and the gradient of the code lengths of latents, a few of them at a time.
+
+        Parameters
+        ----------
+        features, biases, offsets
+            As for `indices`.
+        values, means
+            (latents,) latents, and the means of their laws.
+        """
+        found = SoftLaws(torch.empty_like(values), torch.empty_like(features))
+        step = _ACTIVATIONS_AT_ONCE[self.device.type]
+        for start in range(0, len(values), step):
+            part = slice(start, start + step)
+            own = self._laws_of_few(features[:, part], biases[:, part], offsets[part], values[part], means[part])
+            found.indices[part], found.gradient[:, part] = own
+        return found
+
+    def _laws_of_few(
+        self, features: Tensor, biases: Tensor, offsets: Tensor, values: Tensor, means: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        parameters = self._parameters
+        first = (parameters["first"] @ features).add_(biases).div_(WEIGHT_UNIT)
+        live_first = _unclipped(first)
+        second = parameters["second"] @ first.clamp_(0, LARGEST_VALUE)
+        second = second.add_(parameters["second_bias"][:, None]).div_(WEIGHT_UNIT)
+        live_second = _unclipped(second)
+        out = parameters["third"] @ second.clamp_(0, LARGEST_VALUE)
+        out = out.add_(parameters["third_bias"][:, None])[0]
+        out = out.div_(WEIGHT_UNIT * VALUE_UNIT).add_(offsets / OFFSET_UNIT)
+        indices = out.clamp(0, SCALES - 1)
+        slopes = code_slopes(values, means, indices).mul_(indices == out).div_(WEIGHT_UNIT * VALUE_UNIT)
+        back = (parameters["third"].T * slopes).mul_(live_second)
+        back = (parameters["second"].T @ back).div_(WEIGHT_UNIT).mul_(live_first)
+        return indices, (parameters["first"].T @ back).div_(WEIGHT_UNIT)
+
+    def parts(self, visits: list[Visit]) -> Iterator[list[Visit]]:
+        """Part visits, in their order, so that the features of a part are few enough to be held at once."""
+        most = _FEATURES_AT_ONCE[self.device.type]
+        part: list[Visit] = []
+        for visit in visits:
+            if part and sum(other.count for other in part) + visit.count > most:
+                yield part
+                part = []
+            part.append(visit)
+        if part:
+            yield part
+
     def gather(self, planes: list[Tensor], visits: list[Visit]) -> Tensor:
         """Return the coded ones of what has a value for each latent, (latents,)."""
         return torch.cat(
@@ -184,11 +255,15 @@ class SoftCoder:
         start = 0
         for visit in visits:
             shape = (len(visit.active), visit.place.rows, visit.place.columns)
-            count = shape[0] * shape[1] * shape[2]
             part = found[visit.place.subband][:, visit.rows, visit.columns]
-            part[visit.active] = values[start : start + count].reshape(shape)
-            start += count
+            part[visit.active] = values[start : start + visit.count].reshape(shape)
+            start += visit.count
         return found
+
+
+def _unclipped(activations: Tensor) -> Tensor:
+    """Return where activations lie within what they are clipped to: gradients go on there alone."""
+    return (activations >= 0) & (activations <= LARGEST_VALUE)
 
 
 def code_lengths(values: Tensor, means: Tensor, indices: Tensor) -> Tensor:
@@ -200,6 +275,22 @@ def code_lengths(values: Tensor, means: Tensor, indices: Tensor) -> Tensor:
     wide_scales = TAIL_WIDTH * scales
     wide = torch.sigmoid((distance + 0.5) / wide_scales) - torch.sigmoid((distance - 0.5) / wide_scales)
     return -torch.log2(((1.0 - TAIL_SHARE) * narrow + TAIL_SHARE * wide).clamp_min(_SMALLEST))
+
+
+def code_slopes(values: Tensor, means: Tensor, indices: Tensor) -> Tensor:
+    """Return the derivative of `code_lengths` with respect to the scale indices; arguments as there."""
+    scales = torch.exp2((indices - UNIT_SCALE) / PER_OCTAVE)
+    distance = -(values - means).abs()
+    likelihood, slope = torch.zeros_like(scales), torch.zeros_like(scales)
+    for share, wider in ((1.0 - TAIL_SHARE, 1.0), (TAIL_SHARE, TAIL_WIDTH)):
+        for side in (0.5, -0.5):
+            edge = (distance + side) / (wider * scales)
+            tail = torch.sigmoid(edge)
+            signed = math.copysign(share, side)
+            likelihood.add_(tail, alpha=signed)
+            # An edge e moves by -e ln(2) / 3 with an index, and the logistic function by f (1 - f) with an edge.
+            slope.add_(edge.mul_(tail).mul_(tail.neg_().add_(1.0)), alpha=signed)
+    return slope.div_(likelihood).div_(PER_OCTAVE).mul_(likelihood > _SMALLEST)
 
 
 def bordered(planes: list[Tensor]) -> list[Tensor]:
