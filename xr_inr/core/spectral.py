@@ -15,7 +15,7 @@ from xr_inr.core import fixed_point
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.packing import largest_level, pack_signed, packed_bytes, unpack_signed
-from xr_inr.core.scene import Scene
+from xr_inr.core.scene import Scene, Tile
 from xr_inr.exceptions import PayloadError
 
 VECTOR_BITS = 8
@@ -162,13 +162,9 @@ def analyse(scene: Scene) -> Analysis:
     Masked samples are filled, round by round, with what the leading components say of them; a scene of many pixels is
     analysed on evenly spaced ones.
     """
-    measured = np.arange(scene.values.shape[1]) if scene.valid is None else np.flatnonzero(scene.valid.any(axis=0))
-    if len(measured) > _ANALYSED_PIXELS:
-        measured = measured[np.linspace(0, len(measured) - 1, _ANALYSED_PIXELS).astype(np.intp)]
-    values = scene.values[:, measured].astype(np.float64)
-    if scene.valid is None:
+    values, valid = _analysed(scene)
+    if valid is None:
         return _eigen(values)
-    valid = scene.valid[:, measured]
     counts = np.maximum(valid.sum(axis=1), 1)
     mean = (values * valid).sum(axis=1) / counts
     values = np.where(valid, values, mean[:, None])
@@ -182,6 +178,31 @@ def analyse(scene: Scene) -> Analysis:
         values = np.where(valid, values, filled)
         found = _eigen(values)
     return found
+
+
+def _analysed(scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+    """Return the spectra that are looked at, (bands, pixels), and where they are valid; None if everywhere."""
+    _, height, width = scene.layout.shape
+    measured = np.arange(height * width)
+    if scene.has_gaps:
+        measured = np.flatnonzero(np.concatenate([_measured(tile) for tile in scene.tiles()]))
+    if len(measured) > _ANALYSED_PIXELS:
+        measured = measured[np.linspace(0, len(measured) - 1, _ANALYSED_PIXELS).astype(np.intp)]
+    values = np.empty((len(scene.layout.fitted_bands), len(measured)))
+    valid = np.ones(values.shape, bool) if scene.has_gaps else None
+    for tile in scene.tiles():
+        here = slice(*np.searchsorted(measured, [tile.pixels.start, tile.pixels.stop]))
+        chosen = measured[here] - tile.pixels.start
+        values[:, here] = tile.values[:, chosen]
+        if valid is not None and tile.valid is not None:
+            valid[:, here] = tile.valid[:, chosen]
+    return values, valid
+
+
+def _measured(tile: Tile) -> NDArray[np.bool_]:
+    if tile.valid is None:
+        return np.ones(tile.values.shape[1], bool)
+    return np.asarray(tile.valid.any(axis=0))
 
 
 def _eigen(values: NDArray[np.float64]) -> Analysis:
