@@ -27,7 +27,7 @@ from xr_inr.core.siren import plan as siren
 from xr_inr.core.source import Samples, source_of
 from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
 
-_SAMPLES_AT_ONCE = 2**21
+_SAMPLES_AT_ONCE = 2**19
 
 
 @dataclass(frozen=True)

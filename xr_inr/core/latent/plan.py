@@ -140,7 +140,7 @@ class ScenePlanes:
         grown[:held] = self._planes
         self._planes = grown
         for pixels, centred in self.centred():
-            grown[held:, pixels] = self.vectors[:, held:].T.astype(np.float32) @ centred
+            grown[held:, pixels] = self.vectors[:, held:more].T.astype(np.float32) @ centred
         self._analyse_planes()
 
     def _analyse_planes(self) -> None:
