@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from xr_inr.codecs.found import config_of
-from xr_inr.core.scene import good_bands
+from xr_inr.core.sample_rules import good_bands
 from xr_inr.exceptions import RequestError
 from xr_inr.variables import SceneAxes, bad_bands_of, find_axes, nodata_of
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.core.request import whole_number
-from xr_inr.core.scene import check_nodata
+from xr_inr.core.sample_rules import check_nodata
 from xr_inr.exceptions import RequestError
 
 BAND_NAMES = frozenset(

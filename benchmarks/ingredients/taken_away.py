@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from benchmarks.ingredients.contexts import networks, without
 from benchmarks.ingredients.variant import Variant, constant
 from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.latent.quantise import Rounder, first_latents
+from xr_inr.core.latent.rotation import Turn
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 
@@ -29,9 +30,9 @@ ALL = 1.0
 """Share of the latents that one sweep decides on."""
 
 
-def _leading(subbands: list[NDArray[Any]], rank: int, _weight: float) -> NDArray[np.float64]:
+def _leading(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
     """Choose the leading components as they are."""
-    return np.eye(len(subbands[0]), rank)
+    return [np.eye(turn.components, turn.rank) for turn in turns]
 
 
 def _no_weights(fit: Callable[..., NDArray[np.int32]]) -> Callable[..., NDArray[np.int32]]:
@@ -87,7 +88,7 @@ TAKEN_AWAY = (
         "plain klt",
         "The leading KLT directions as they are, not turned so that their subbands take few bits.",
         kept=YES,
-        replaces={"model.rotate": constant(_leading)},
+        replaces={"batch.rotate_together": constant(_leading)},
     ),
     *BASIS,
     Variant(

@@ -139,7 +139,7 @@ def examples_of(names: Iterable[str], network: ContextNetwork, views: Iterable[V
         cube = scenes.load(name)
         for view in views:
             title, part = view.of(cube)
-            source = ScenePlanes.of(prepare_scene(part))
+            source = ScenePlanes(prepare_scene(part))
             for bpppb in view.rates:
                 step = source.step_for_bits(bpppb * part.size, WEIGHT)
                 latents = rounded_latents(source, step, network)

@@ -12,7 +12,7 @@ from xr_inr.core.decode import Payload, decode
 from xr_inr.core.encode import foresee, measure
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import MODELS, FitRequest
-from xr_inr.core.scene import DTYPES
+from xr_inr.core.sample_rules import DTYPES
 from xr_inr.exceptions import BudgetError, RequestError
 
 both_models = pytest.mark.parametrize("model", MODELS)

@@ -155,9 +155,9 @@ def test_turns_of_several_scenes_are_those_of_each():
         [random.normal(0, 9.0 / (1 + np.arange(count))[:, None, None], (count, *size)) for size in ((4, 5), (8, 9))]
         for count, _ in shapes
     ]
-    turns = [Turn(parts, rank, 0.14) for parts, (_, rank) in zip(subbands, shapes, strict=True)]
-    for turn, found in zip(turns, rotate_together(turns), strict=True):
-        np.testing.assert_allclose(found, rotate(turn.subbands, turn.rank, turn.weight), atol=1e-6)
+    turns = [Turn.of(parts, rank, 0.14) for parts, (_, rank) in zip(subbands, shapes, strict=True)]
+    for turn, parts, found in zip(turns, subbands, rotate_together(turns), strict=True):
+        np.testing.assert_allclose(found, rotate(parts, turn.rank, turn.weight), atol=1e-6)
         np.testing.assert_allclose(found.T @ found, np.eye(turn.rank), atol=1e-9)
 
 

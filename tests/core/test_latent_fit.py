@@ -82,13 +82,11 @@ def test_masked_samples_of_measured_pixels_come_back_as_nodata() -> None:
 
 class TestPlanes:
     def source(self) -> ScenePlanes:
-        return ScenePlanes.of(prepare_scene(scene_like()))
+        return ScenePlanes(prepare_scene(scene_like()))
 
     def test_planes_hold_the_energy_of_the_scene(self) -> None:
         source = self.source()
-        assert np.square(source.planes, dtype=np.float64).sum() == pytest.approx(
-            np.square(source.values, dtype=np.float64).sum(), rel=1e-4
-        )
+        assert np.square(source.planes, dtype=np.float64).sum() == pytest.approx(source.energy, rel=1e-4)
 
     def test_a_finer_step_is_worth_more_components_and_bits(self) -> None:
         source = self.source()
@@ -107,7 +105,7 @@ class TestPlanes:
 
 class TestRounding:
     def start(self, step: float = 0.004) -> tuple[Rounder, SoftScene, list[torch.Tensor]]:
-        source = ScenePlanes.of(prepare_scene(scene_like()))
+        source = ScenePlanes(prepare_scene(scene_like()))
         planes = torch.tensor(source.planes[:4] / step)
         rounder = Rounder(source.pyramid, 4, shipped(), CPU, 0)
         scene = SoftScene(planes, None, source.pyramid)

@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import decode
 from xr_inr.core.mask import NAN, NODATA, VALID
-from xr_inr.core.scene import CONSTANT, DTYPES, FITTED, VOID, SceneLayout, check_nodata, prepare_scene
+from xr_inr.core.sample_rules import DTYPES, check_nodata
+from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout, prepare_scene
 from xr_inr.exceptions import PayloadError, RequestError
 
 EVERY_DTYPE = [*DTYPES, *(dtype.newbyteorder(">") for dtype in DTYPES if dtype.itemsize > 1)]

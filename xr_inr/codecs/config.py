@@ -15,7 +15,7 @@ from xr_inr.codecs.chunks import ChunkAxes, without_padding
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.encode import encode_array
 from xr_inr.core.request import FitRequest, real_number, whole_number
-from xr_inr.core.scene import check_form, check_nodata, good_bands
+from xr_inr.core.sample_rules import check_form, check_nodata, good_bands
 from xr_inr.exceptions import RequestError
 
 CODEC_NAME = "xr_inr"

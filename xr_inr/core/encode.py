@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sys
 import time
@@ -22,11 +23,13 @@ from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
-from xr_inr.core.scene import Scene, good_bands, prepare_scene
+from xr_inr.core.sample_rules import good_bands
+from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren import plan as siren
+from xr_inr.core.source import Samples, source_of
 from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
 
-_SAMPLES_AT_ONCE = 2**24
+_SAMPLES_AT_ONCE = 2**19
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Encoded:
 
 
 def encode_array(
-    array: NDArray[Any],
+    array: Samples,
     request: FitRequest,
     *,
     nodata: float | None = None,
@@ -72,7 +75,8 @@ def encode_array(
     Parameters
     ----------
     array
-        Samples, shape (bands, height, width), integers or floats.
+        Samples, shape (bands, height, width), integers or floats: an array, which may be mapped from a file, or what
+        gives its rows. A latent model is fitted to a large one without all samples in memory at once.
     request
         What is asked for.
     nodata
@@ -207,7 +211,7 @@ class _Terms:
 class _Job:
     """An array that has passed all checks, and what is asked for of it."""
 
-    array: NDArray[Any]
+    array: Samples
     scene: Scene
     request: FitRequest
     bad_bands: tuple[int, ...]
@@ -215,7 +219,7 @@ class _Job:
     smallest: int
 
     @classmethod
-    def of(cls, array: NDArray[Any], request: FitRequest, terms: _Terms, budget: int | None) -> _Job:
+    def of(cls, array: Samples, request: FitRequest, terms: _Terms, budget: int | None) -> _Job:
         bad_bands = terms.bad_bands
         scene = prepare_scene(array, nodata=terms.nodata, allow_void=terms.allow_void, bad_bands=bad_bands)
         if budget is None and request.bpppb is not None:
@@ -247,7 +251,7 @@ class _Job:
         return Encoded(
             payload=payload,
             figures=measure(payload, self.array, self.bad_bands),
-            architecture=Payload(payload, max_samples=self.array.size).architecture,
+            architecture=Payload(payload, max_samples=math.prod(self.array.shape)).architecture,
             iterations=0 if fitted is None else fitted.iterations,
             seconds=seconds,
             search=[] if fitted is None else fitted.search,
@@ -289,9 +293,9 @@ def foresee(
     return Prospect(scene.valid_samples, _smallest_payload(scene, request))
 
 
-def measure(payload: bytes, array: NDArray[Any], bad_bands: Sequence[int] = ()) -> Figures:
+def measure(payload: bytes, array: Samples, bad_bands: Sequence[int] = ()) -> Figures:
     """Decode `payload` row by row and compare it with the array it was made of, bad bands left out."""
-    decoder = Payload(payload, max_samples=array.size)
+    decoder, source = Payload(payload, max_samples=math.prod(array.shape)), source_of(array)
     bands, height, width = decoder.shape
     good = good_bands(bad_bands, bands)[:, None, None]
     step = max(1, _SAMPLES_AT_ONCE // (bands * width))
@@ -301,7 +305,7 @@ def measure(payload: bytes, array: NDArray[Any], bad_bands: Sequence[int] = ()) 
         decoded = decoder.read((rows, (0, width)))
         index = np.arange(rows[0] * width, rows[1] * width)
         classes = decoder.layout.mask.classes(np.arange(bands), index // width, index % width)
-        parts.append(compare(array[:, rows[0] : rows[1]], decoded, good & (classes == VALID).reshape(decoded.shape)))
+        parts.append(compare(source.read(rows), decoded, good & (classes == VALID).reshape(decoded.shape)))
     return functools.reduce(operator.add, parts)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,16 +38,30 @@ class Mask:
     @classmethod
     def from_classes(cls, classes: NDArray[np.uint8]) -> Mask:
         """Collect the distinct planes of `classes`, (bands, height, width)."""
-        height, width = classes.shape[1:]
-        seen = {np.full((height, width), value, np.uint8).tobytes(): value for value in (VALID, NODATA, NAN)}
-        plane_of_band = np.empty(len(classes), np.intp)
+        return cls.from_planes(range(len(classes)), list(classes))
+
+    @classmethod
+    def from_planes(cls, number_of_band: Sequence[int], candidates: Sequence[NDArray[np.uint8]]) -> Mask:
+        """Collect the distinct ones of some planes, (height, width), as bands use them.
+
+        Parameters
+        ----------
+        number_of_band
+            Which of the candidates each band uses.
+        candidates
+            The planes; some may be alike.
+        """
+        height, width = candidates[0].shape
+        known = {np.full((height, width), value, np.uint8).tobytes(): value for value in (VALID, NODATA, NAN)}
+        seen: dict[int, int] = {}
         planes: list[NDArray[np.uint8]] = []
-        for band, plane in enumerate(classes):
-            key = plane.tobytes()
-            if key not in seen:
-                seen[key] = _UNIFORM + len(planes)
-                planes.append(plane)
-            plane_of_band[band] = seen[key]
+        for number in dict.fromkeys(number_of_band):
+            key = candidates[number].tobytes()
+            if key not in known:
+                known[key] = _UNIFORM + len(planes)
+                planes.append(candidates[number])
+            seen[number] = known[key]
+        plane_of_band = np.array([seen[number] for number in number_of_band], np.intp)
         return cls(plane_of_band, np.array(planes, np.uint8).reshape(-1, height, width))
 
     @property
@@ -67,6 +81,16 @@ class Mask:
         for plane in np.unique(of_band[of_band >= _UNIFORM]):
             found[of_band == plane] = self.planes[plane - _UNIFORM][rows, columns]
         return found
+
+    def valid(self, bands: NDArray[np.intp], rows: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """Return which samples of bands in rows [start, stop) are valid, (bands, rows, width); None if all are."""
+        of_band = self.plane_of_band[bands]
+        if not of_band.any():
+            return None
+        height = rows[1] - rows[0]
+        uniform = [np.full((height, self.planes.shape[2]), value == VALID) for value in range(_UNIFORM)]
+        planes = [*uniform, *(self.planes[:, slice(*rows)] == VALID)]
+        return np.stack([planes[number] for number in of_band.tolist()])
 
     def to_bytes(self) -> bytes:
         """Return the stored form."""

@@ -7,7 +7,7 @@ bands, which are not to count, are kept as one typical value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,21 +17,26 @@ from numpy.typing import NDArray
 
 from xr_inr.core.bitstream import ByteReader, ByteWriter, Section
 from xr_inr.core.mask import NAN, NODATA, VALID, Mask, read_runs, write_runs
+from xr_inr.core.sample_rules import (
+    DTYPES,
+    EXACT_INTEGER,
+    LARGEST,
+    LARGEST_SIDE,
+    MOST_BANDS,
+    check_finite,
+    check_form,
+    check_nodata,
+    good_bands,
+)
+from xr_inr.core.source import Rows, Samples, SampleSource, source_of, tiles
+from xr_inr.core.survey import BandFigures, MaskTiles, classify, see_bands
 from xr_inr.exceptions import PayloadError, RequestError
-
-DTYPES = tuple(np.dtype(name) for name in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"))
-"""The sample types a payload can hold, by their code in the header."""
 
 FITTED, CONSTANT, VOID = 0, 1, 2
 """Kinds of band: held by the network, kept as one value, without a valid sample."""
 
 _BIG_ENDIAN = 0x80
 _HAS_NODATA, _HAS_KINDS = 1, 2
-_MAX_BANDS, _MAX_SIDE = 65_535, 2**31 - 1
-_EXACT_INTEGER = 2**53
-
-LARGEST = 1e140
-"""The largest magnitude of a sample: its square still fits in a float64."""
 
 MOST_SAMPLES = 2**31
 """Samples that a payload may have where its reader allows no other number."""
@@ -133,7 +138,7 @@ class SceneLayout:
         low = high = native.type(0)
         if (kinds == FITTED).any():
             low, high = values(reader.raw(2 * native.itemsize))
-            largest = LARGEST if native.kind == "f" else _EXACT_INTEGER
+            largest = LARGEST if native.kind == "f" else EXACT_INTEGER
             # Compared as Python numbers: no float holds every integer of 64 bits.
             if not (low < high and -largest <= low.item() and high.item() <= largest):
                 raise PayloadError(
@@ -153,9 +158,9 @@ class SceneLayout:
 
 
 def _read_shape(reader: ByteReader, max_samples: int) -> tuple[int, int, int]:
-    bands = reader.varint("bands", low=1, high=_MAX_BANDS)
-    height = reader.varint("height", low=1, high=_MAX_SIDE)
-    width = reader.varint("width", low=1, high=_MAX_SIDE)
+    bands = reader.varint("bands", low=1, high=MOST_BANDS)
+    height = reader.varint("height", low=1, high=LARGEST_SIDE)
+    width = reader.varint("width", low=1, high=LARGEST_SIDE)
     if bands * height * width > max_samples:
         raise PayloadError(
             f"a payload must have at most the {max_samples} samples that its reader allows (max_samples). "
@@ -171,11 +176,8 @@ class Scene:
     layout: SceneLayout
     """What the decoder must know."""
 
-    values: NDArray[np.float32]
-    """(fitted bands, pixels) samples scaled so that [low, high] becomes [0, 1]; 0 where masked."""
-
-    valid: NDArray[np.bool_] | None
-    """(fitted bands, pixels) where `values` count; None when all do."""
+    source: SampleSource
+    """Where the samples come from."""
 
     valid_samples: int
     """How many samples of the scene are valid, those of constant bands included and those of bad bands not."""
@@ -183,16 +185,82 @@ class Scene:
     peak: float
     """The largest absolute value of those samples: R of the PSNR (paper, eq. 3)."""
 
+    @property
+    def size(self) -> int:
+        """How many samples the fitted bands have, masked ones included."""
+        _, height, width = self.layout.shape
+        return len(self.layout.fitted_bands) * height * width
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some samples of the fitted bands are masked."""
+        return bool(self.layout.mask.plane_of_band[self.layout.fitted_bands].any())
+
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
+        """(fitted bands, pixels) samples scaled so that [low, high] becomes [0, 1]; 0 where masked."""
+        return self.scaled((0, self.layout.shape[1]))
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_] | None:
+        """(fitted bands, pixels) where `values` count; None when all do."""
+        return self.valid_of((0, self.layout.shape[1]))
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield the parts of the scene that are looked at at a time: all of it at once where it is small."""
+        width = self.layout.shape[2]
+        for rows in tiles(self.layout.shape):
+            pixels = slice(rows[0] * width, rows[1] * width)
+            if rows == (0, self.layout.shape[1]):
+                yield Tile(pixels, self.values, self.valid)
+            else:
+                yield Tile(pixels, self.scaled(rows), self.valid_of(rows))
+
+    def scaled(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the `values` of some rows."""
+        layout = self.layout
+        low = float(layout.low)
+        spread = (float(layout.high) - low) or 1.0
+        samples, valid = self.source.read(rows), self.valid_of(rows)
+        values = np.empty((len(layout.fitted_bands), samples[0].size), np.float32)
+        for index, band in enumerate(layout.fitted_bands.tolist()):
+            of_band = samples[band].ravel().astype(np.float64)
+            if valid is not None:
+                of_band[~valid[index]] = low
+            of_band -= low
+            of_band /= spread
+            values[index] = of_band
+        return values
+
+    def valid_of(self, rows: Rows) -> NDArray[np.bool_] | None:
+        """Return the `valid` of some rows."""
+        found = self.layout.mask.valid(self.layout.fitted_bands, rows)
+        return None if found is None else found.reshape(len(found), -1)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some rows of a scene."""
+
+    pixels: slice
+    """Which of the scene's pixels."""
+
+    values: NDArray[np.float32]
+    """(fitted bands, pixels) as `Scene.values`; not to be written to."""
+
+    valid: NDArray[np.bool_] | None
+    """(fitted bands, pixels) as `Scene.valid`; None where no sample of the fitted bands of the scene is masked."""
+
 
 def prepare_scene(
-    array: NDArray[Any], *, nodata: float | None = None, allow_void: bool = False, bad_bands: Sequence[int] = ()
+    samples: Samples, *, nodata: float | None = None, allow_void: bool = False, bad_bands: Sequence[int] = ()
 ) -> Scene:
     """Check an array and make it ready to fit.
 
     Parameters
     ----------
-    array
-        Samples, shape (bands, height, width), integers or floats of any byte order.
+    samples
+        An array, or what gives its rows; shape (bands, height, width), integers or floats of any byte order.
     nodata
         The value that marks samples without measurement; NaN samples of float arrays are masked in any case.
     allow_void
@@ -211,141 +279,76 @@ def prepare_scene(
         For a wrong number of axes, an empty axis, a dtype that is neither integer nor float, infinite values, integers
         beyond 2**53, a nodata value that `dtype` cannot hold, no valid sample, or bad bands that are not there.
     """
-    check_form(array.shape, array.dtype)
-    dtype = array.dtype
-    marker = check_nodata(nodata, dtype)
-    classes = np.zeros(array.shape, np.uint8)
-    if dtype.kind == "f":
-        marker = dtype.type(np.nan) if marker is None else marker
-        classes[np.isnan(array)] = NODATA if np.isnan(marker) else NAN
-    if marker is not None and not np.isnan(marker):
-        classes[array == marker] = NODATA
-    valid = classes == VALID
-    check_finite(array, valid)
-    good = good_bands(bad_bands, len(array))
-    if not valid[good].any() and not allow_void:
-        raise RequestError(
-            f"a scene must have at least one valid sample. All {array[good].size} are nodata ({nodata}) or NaN."
-        )
-    return _assemble(array, classes, valid, marker, good)
+    source = source_of(samples)
+    check_form(source.shape, source.dtype)
+    good = good_bands(bad_bands, source.shape[0])
+    marker = check_nodata(nodata, source.dtype)
+    if source.dtype.kind == "f" and marker is None:
+        marker = source.dtype.type(np.nan)
+    bands, _, width = source.shape
+    figures, mask_tiles = [BandFigures() for _ in range(bands)], MaskTiles(bands)
+    for rows in tiles(source.shape):
+        tile = source.read(rows)
+        classes = classify(tile, marker)
+        check_finite(tile, True if classes is None else classes == VALID, first_row=rows[0])
+        mask_tiles.see(classes, (rows[1] - rows[0], width))
+        see_bands(figures, tile, classes)
+    valid_samples = sum(of_band.count for of_band, counts in zip(figures, good, strict=True) if counts)
+    if not valid_samples and not allow_void:
+        count = math.prod(source.shape[1:]) * int(good.sum())
+        raise RequestError(f"a scene must have at least one valid sample. All {count} are nodata ({nodata}) or NaN.")
+    layout = _layout(source, figures, mask_tiles.mask(), marker, good)
+    peaks = [
+        max(abs(float(f.low)), abs(float(f.high)))
+        for f, counts in zip(figures, good, strict=True)
+        if counts and f.count
+    ]
+    return Scene(layout, source, valid_samples, max(peaks, default=0.0))
 
 
-def good_bands(bad_bands: Sequence[int], bands: int) -> NDArray[np.bool_]:
-    """Return which of the bands count, (bands,); raises `RequestError` when none does, or a bad one is not there."""
-    good = np.ones(bands, bool)
-    for band in bad_bands:
-        if not 0 <= band < bands:
-            raise RequestError(f"bad_bands must name bands in [0, {bands}). Got {band}.")
-        good[band] = False
-    if not good.any():
-        raise RequestError(f"at least one band must count. All {bands} are bad.")
-    return good
-
-
-def check_form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse a shape or dtype no scene can have; raises `RequestError`."""
-    if len(shape) != 3:
-        raise RequestError(f"a scene must have 3 axes (band, y, x). Got shape {shape}.")
-    if min(shape) < 1 or shape[0] > _MAX_BANDS or max(shape[1:]) > _MAX_SIDE:
-        raise RequestError(
-            f"a scene must have 1 to {_MAX_BANDS} bands and sides of 1 to {_MAX_SIDE}. Got shape {shape}."
-        )
-    if dtype.newbyteorder("<") not in DTYPES:
-        names = ", ".join(known.name for known in DTYPES)
-        raise RequestError(f"dtype must be one of {names}. Got {dtype}.")
-
-
-def check_nodata(nodata: float | None, dtype: np.dtype[Any]) -> Any:
-    """Return `nodata` in `dtype`, rounded to its precision; raises `RequestError` when it cannot hold it."""
-    if nodata is None:
-        return None
-    try:
-        if dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            if int(nodata) == nodata and limits.min <= nodata <= limits.max:
-                return dtype.type(int(nodata))
-        else:
-            with np.errstate(over="ignore", under="ignore"):
-                marker = dtype.type(nodata)
-            if np.isfinite(marker) == math.isfinite(nodata) and (marker == 0) == (nodata == 0):
-                return marker
-    except (ValueError, OverflowError):
-        # NaN or an infinity as integer, or an integer beyond any float.
-        pass
-    raise RequestError(f"nodata must be a value that {dtype} can hold. Got {nodata}.")
-
-
-def check_finite(array: NDArray[Any], valid: NDArray[np.bool_]) -> None:
-    """Refuse infinite samples and integers that a float64 cannot hold exactly; raises `RequestError`."""
-    if array.dtype.kind == "f":
-        infinite = np.isinf(array) & valid
-        if infinite.any():
-            band, row, column = (int(index) for index in np.argwhere(infinite)[0])
-            raise RequestError(
-                f"samples must be finite, NaN or nodata. {int(infinite.sum())} are infinite, "
-                f"the first at band {band}, row {row}, column {column}."
-            )
-        # No smaller type reaches that far, nor could it be compared with a number it cannot hold.
-        beyond = valid & (np.abs(array) > LARGEST) if array.dtype.itemsize == 8 else np.zeros(1, bool)
-        if beyond.any():
-            raise RequestError(f"samples must lie within +-{LARGEST:g}. Got {array[beyond].ravel()[0]}.")
-    elif array.dtype.itemsize == 8:
-        beyond = valid & ((array > _EXACT_INTEGER) | (array < (-_EXACT_INTEGER if array.dtype.kind == "i" else 0)))
-        if beyond.any():
-            raise RequestError(
-                f"integers must lie within +-2**53. Got {array[beyond].ravel()[0]}; scale or offset them first."
-            )
-
-
-def _assemble(
-    array: NDArray[Any], classes: NDArray[np.uint8], valid: NDArray[np.bool_], marker: Any, good: NDArray[np.bool_]
-) -> Scene:
-    bands, height, width = array.shape
-    flat, flat_valid = array.reshape(bands, -1), valid.reshape(bands, -1)
-    kinds = np.full(bands, FITTED, np.uint8)
-    constants, peak = [], 0.0
-    low, high = np.inf, -np.inf
-    for band in range(bands):
-        inside = flat[band][flat_valid[band]]
-        if not len(inside):
+def _layout(
+    source: SampleSource, figures: Sequence[BandFigures], mask: Mask, marker: Any, good: NDArray[np.bool_]
+) -> SceneLayout:
+    kinds = np.full(len(figures), FITTED, np.uint8)
+    constants: list[Any] = []
+    for band, of_band in enumerate(figures):
+        if not of_band.count:
             kinds[band] = VOID
-            continue
-        if not good[band]:
+        elif not good[band] or of_band.constant:
             kinds[band] = CONSTANT
-            # A sample of the band, since a mean could be what marks nodata.
-            constants.append(inside[np.abs(inside - inside.mean(dtype=np.float64)).argmin()])
-            continue
-        smallest, largest = inside.min(), inside.max()
-        peak = max(peak, abs(float(smallest)), abs(float(largest)))
-        # Identical to the bit, so that -0.0 is not restored as 0.0.
-        if smallest == largest and (array.dtype.kind != "f" or len(np.unique(np.signbit(inside))) == 1):
-            kinds[band] = CONSTANT
-            constants.append(inside[0])
-        else:
-            low, high = min(low, float(smallest)), max(high, float(largest))
-    fitted = np.flatnonzero(kinds == FITTED)
-    native = array.dtype.newbyteorder("=")
-    if not len(fitted):
-        low = high = 0.0
-    elif high == low:
+            constants.append(of_band.first if good[band] else _typical(source, band, of_band, mask))
+    fitted = [of_band for of_band, kind in zip(figures, kinds, strict=True) if kind == FITTED]
+    low = min((float(of_band.low) for of_band in fitted), default=0.0)
+    high = max((float(of_band.high) for of_band in fitted), default=0.0)
+    native = source.dtype.newbyteorder("=")
+    if fitted and high == low:
         # Zeros of both signs: equal, but not to the bit.
         high = float(np.nextafter(native.type(low), native.type(np.inf)))
-    if marker is not None and not (low <= float(marker) <= high or (classes == NODATA).any()):
+    if marker is not None and not (low <= float(marker) <= high or mask.holds(NODATA)):
         marker = None
-    spread = (high - low) or 1.0
-    values = np.empty((len(fitted), height * width), np.float32)
-    for index, band in enumerate(fitted.tolist()):
-        samples = np.where(flat_valid[band], flat[band].astype(np.float64), low)
-        values[index] = (samples - low) / spread
-    fitted_valid = flat_valid[fitted]
-    layout = SceneLayout(
-        dtype=array.dtype,
+    bands, height, width = source.shape
+    return SceneLayout(
+        dtype=source.dtype,
         shape=(bands, height, width),
         nodata=marker,
         low=native.type(low),
         high=native.type(high),
         kinds=kinds,
         constants=np.array(constants, native),
-        mask=Mask.from_classes(classes),
+        mask=mask,
     )
-    return Scene(layout, values, None if fitted_valid.all() else fitted_valid, int(valid[good].sum()), peak)
+
+
+def _typical(source: SampleSource, band: int, figures: BandFigures, mask: Mask) -> Any:
+    """Return the sample of a band nearest to its mean: the mean itself could be what marks nodata."""
+    mean = figures.total / figures.count
+    found, least = figures.first, math.inf
+    for rows in tiles(source.shape):
+        samples, valid = source.read(rows)[band], mask.valid(np.array([band]), rows)
+        inside = samples.ravel() if valid is None else samples[valid[0]]
+        if len(inside):
+            distances = np.abs(inside - mean)
+            nearest = int(distances.argmin())
+            if distances[nearest] < least:
+                found, least = inside[nearest], float(distances[nearest])
+    return found

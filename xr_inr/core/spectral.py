@@ -15,7 +15,8 @@ from xr_inr.core import fixed_point
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.packing import largest_level, pack_signed, packed_bytes, unpack_signed
-from xr_inr.core.scene import Scene
+from xr_inr.core.scene import Scene, Tile
+from xr_inr.core.source import WHOLE_SAMPLES
 from xr_inr.exceptions import PayloadError
 
 VECTOR_BITS = 8
@@ -159,16 +160,12 @@ class SpectralBasis:
 def analyse(scene: Scene) -> Analysis:
     """Return the KLT of the fitted bands.
 
-    Masked samples are filled, round by round, with what the leading components say of them; a scene of many pixels is
-    analysed on evenly spaced ones.
+    Masked samples are filled, round by round, with what the leading components say of them; a scene with masked samples
+    and many pixels is analysed on evenly spaced ones.
     """
-    measured = np.arange(scene.values.shape[1]) if scene.valid is None else np.flatnonzero(scene.valid.any(axis=0))
-    if len(measured) > _ANALYSED_PIXELS:
-        measured = measured[np.linspace(0, len(measured) - 1, _ANALYSED_PIXELS).astype(np.intp)]
-    values = scene.values[:, measured].astype(np.float64)
-    if scene.valid is None:
-        return _eigen(values)
-    valid = scene.valid[:, measured]
+    if not scene.has_gaps:
+        return _of_all(scene)
+    values, valid = _analysed(scene)
     counts = np.maximum(valid.sum(axis=1), 1)
     mean = (values * valid).sum(axis=1) / counts
     values = np.where(valid, values, mean[:, None])
@@ -184,8 +181,48 @@ def analyse(scene: Scene) -> Analysis:
     return found
 
 
+def _of_all(scene: Scene) -> Analysis:
+    """Return the KLT of a scene without gaps, summed up tile by tile."""
+    pixels = scene.layout.shape[1] * scene.layout.shape[2]
+    totals = sum(tile.values.sum(axis=1, dtype=np.float64) for tile in scene.tiles())
+    mean = np.asarray(totals / pixels)
+    gram = np.zeros((len(mean), len(mean)))
+    for tile in scene.tiles():
+        centred = tile.values.astype(np.float64)
+        centred -= mean[:, None]
+        gram += centred @ centred.T
+    return _decomposed(mean, gram / pixels)
+
+
+def _analysed(scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the spectra that are looked at, (bands, pixels), and where they are valid."""
+    measured = np.flatnonzero(np.concatenate([_measured(tile) for tile in scene.tiles()]))
+    bands = len(scene.layout.fitted_bands)
+    most = _ANALYSED_PIXELS if scene.size <= WHOLE_SAMPLES else min(_ANALYSED_PIXELS, WHOLE_SAMPLES // bands)
+    if len(measured) > most:
+        measured = measured[np.linspace(0, len(measured) - 1, most).astype(np.intp)]
+    values, valid = np.empty((bands, len(measured))), np.ones((bands, len(measured)), bool)
+    for tile in scene.tiles():
+        here = slice(*np.searchsorted(measured, [tile.pixels.start, tile.pixels.stop]))
+        chosen = measured[here] - tile.pixels.start
+        values[:, here] = tile.values[:, chosen]
+        if tile.valid is not None:
+            valid[:, here] = tile.valid[:, chosen]
+    return values, valid
+
+
+def _measured(tile: Tile) -> NDArray[np.bool_]:
+    if tile.valid is None:
+        return np.ones(tile.values.shape[1], bool)
+    return np.asarray(tile.valid.any(axis=0))
+
+
 def _eigen(values: NDArray[np.float64]) -> Analysis:
     mean = values.mean(axis=1)
     centred = values - mean[:, None]
-    energies, vectors = np.linalg.eigh(centred @ centred.T / values.shape[1])
+    return _decomposed(mean, centred @ centred.T / values.shape[1])
+
+
+def _decomposed(mean: NDArray[np.float64], covariance: NDArray[np.float64]) -> Analysis:
+    energies, vectors = np.linalg.eigh(covariance)
     return Analysis(mean, np.maximum(energies[::-1], 0.0), vectors[:, ::-1])

@@ -71,7 +71,7 @@ class StudyPlanes:
         JobError
             When no component is worth its bits.
         """
-        source = ScenePlanes.of(prepare_scene(cube))
+        source = ScenePlanes(prepare_scene(cube))
         step = source.step_for_bits(_LATENTS_SHARE * bpppb * cube.size, WEIGHT)
         rank, _ = source.rank(step, WEIGHT)
         if not rank:

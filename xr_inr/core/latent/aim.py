@@ -65,12 +65,12 @@ class Aim:
         """Return the mean squared error of the fitted samples, on the [0, 1] scale, that gives the PSNR."""
         low, high = float(self.scene.layout.low), float(self.scene.layout.high)
         squares: float = self.scene.peak**2 * 10.0 ** (-self._wanted / 10.0) * self.scene.valid_samples
-        return squares / (high - low) ** 2 / max(self.scene.values.size, 1)
+        return squares / (high - low) ** 2 / max(self.scene.size, 1)
 
     def psnr_of(self, error: float) -> float:
         """Return the PSNR that a mean squared error of the fitted samples gives, on the [0, 1] scale."""
         low, high = float(self.scene.layout.low), float(self.scene.layout.high)
-        squares = error * self.scene.values.size * (high - low) ** 2 / self.scene.valid_samples
+        squares = error * self.scene.size * (high - low) ** 2 / self.scene.valid_samples
         return math.inf if squares <= 0 else 10.0 * math.log10(self.scene.peak**2 / squares)
 
     @property

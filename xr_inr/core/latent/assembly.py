@@ -69,14 +69,23 @@ def assemble(
 
 def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
     """Least squares: the mean and the directions that bring decoded planes nearest to the scene."""
-    heard = slice(None) if source.void is None else ~source.void.ravel()
-    seen = planes[:, heard] * np.float32(2.0**-PLANE_BITS)
-    values = source.values[:, heard]
-    pixels = seen.shape[1]
-    centre = seen.mean(axis=1, dtype=np.float64)
-    shift = values.mean(axis=1, dtype=np.float64) / step
-    gram = (seen @ seen.T).astype(np.float64) - pixels * np.outer(centre, centre)
-    products = (values @ seen.T).astype(np.float64) / step - pixels * np.outer(shift, centre)
+    rank = len(planes)
+    pixels, sums, shifts = 0, np.zeros(rank), np.zeros(len(source.mean))
+    gram, products = np.zeros((rank, rank)), np.zeros((len(source.mean), rank))
+    for part, centred in source.centred():
+        seen = planes[:, part] * np.float32(2.0**-PLANE_BITS)
+        values = centred
+        if source.void is not None:
+            heard = ~source.void.ravel()[part]
+            seen, values = seen[:, heard], values[:, heard]
+        pixels += seen.shape[1]
+        sums += seen.sum(axis=1, dtype=np.float64)
+        shifts += values.sum(axis=1, dtype=np.float64)
+        gram += seen @ seen.T
+        products += values @ seen.T
+    centre, shift = sums / pixels, shifts / pixels / step
+    gram -= pixels * np.outer(centre, centre)
+    products = products / step - pixels * np.outer(shift, centre)
     ridge = _RIDGE * np.trace(gram) / len(gram) + 1e-9
     directions: NDArray[np.float64] = np.linalg.solve(gram + ridge * np.eye(len(gram)), products.T).T
     directions[:, np.diag(gram) < pixels * _SILENT] = 0.0

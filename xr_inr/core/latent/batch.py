@@ -14,10 +14,10 @@ import torch
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim
-from xr_inr.core.latent.model import LatentFit, turn_together
+from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, sweep_together
-from xr_inr.core.latent.rotation import Turn
+from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.monitor import Monitor, Progress
@@ -147,7 +147,7 @@ class _Batch:
         asks = [self._asks[number] for number in numbers]
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
         if not sweeps:
-            turns = turn_together([ask for ask in asks if isinstance(ask, Turn)])
+            turns = rotate_together([ask for ask in asks if isinstance(ask, Turn)])
             for number, turn in zip(numbers, turns, strict=True):
                 self._send(number, turn)
             return

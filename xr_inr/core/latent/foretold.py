@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.latent.rotation import turned
 from xr_inr.core.latent.tradeoff import WEIGHT, entry_bits
 
 MOST_BEYOND = 40
@@ -16,6 +17,8 @@ MOST_BEYOND = 40
 
 _OUTPUT_WEIGHT_BITS = 4.0
 """About what a weight of the network's last layer takes."""
+
+_PIXELS_AT_ONCE = 2**16
 
 _BESIDE_BITS = 16.0
 """The octave of an output, and the bits after the point of a direction."""
@@ -38,10 +41,13 @@ def beyond(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> NDArray[n
     """
     components, rank = turn.shape
     left_out = np.linalg.qr(turn, mode="complete")[0][:, rank:]
-    rest = left_out.T @ planes.reshape(components, -1).astype(np.float64)
-    directions = np.linalg.eigh(rest @ rest.T)[1][:, ::-1]
-    found: NDArray[np.float64] = directions[:, :MOST_BEYOND].T @ rest
-    return found.reshape(-1, *planes.shape[1:]).astype(np.float32)
+    flat = planes.reshape(components, -1)
+    gram = np.zeros((components, components))
+    for start in range(0, flat.shape[1], _PIXELS_AT_ONCE):
+        few = flat[:, start : start + _PIXELS_AT_ONCE].astype(np.float64)
+        gram += few @ few.T
+    directions = np.linalg.eigh(left_out.T @ gram @ left_out)[1][:, ::-1]
+    return turned(planes, left_out @ directions[:, :MOST_BEYOND])
 
 
 def worthwhile(

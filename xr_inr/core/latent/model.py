@@ -6,7 +6,6 @@ came of it; so one tensor program serves all chunks of a batch, each of which go
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +20,7 @@ from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
-from xr_inr.core.latent.rotation import Turn, components_for, rotate, rotate_together
+from xr_inr.core.latent.rotation import Turn, components_for, turned
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
 from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
@@ -60,13 +59,6 @@ _CORRECTION_SHARE = 0.37
 _FINEST_WEIGHT, _COARSEST_WEIGHT = 0.005, 100.0
 
 
-def turn_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
-    """Return the directions of each turn."""
-    if len(turns) == 1:
-        return [rotate(turns[0].subbands, turns[0].rank, turns[0].weight)]
-    return rotate_together(turns)
-
-
 class LatentFit:
     """The fit of one chunk.
 
@@ -94,7 +86,7 @@ class LatentFit:
         BudgetError
             When no payload can be that small or that good; the message says what was reached.
         """
-        aim, source = self.task.aim, ScenePlanes.of(self.task.aim.scene)
+        aim, source = self.task.aim, ScenePlanes(self.task.aim.scene)
         step = _first_step(source, aim)
         for _ in range(_PROBES):
             rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
@@ -113,7 +105,7 @@ class LatentFit:
                     raise
                 # What is missing lies in components that seemed not worth their bytes.
                 step = max(step / 2.0, source.finest_step)
-                rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, len(source.planes))
+                rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, source.count)
                 fitting = yield from self._begun(source, rank, step)
         return (yield from fitting.run())
 
@@ -141,8 +133,8 @@ class LatentFit:
         return Progress("fit", min(done, self.planned), self.planned, psnr)
 
     def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[_Fitting]:
-        count = min(components_for(rank, len(source.mean)), len(source.planes))
-        turn = yield Turn([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
+        count = min(components_for(rank, len(source.mean)), source.count)
+        turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
         self._fitting = _Fitting(self, source, turn, step)
         return self._fitting
 
@@ -170,7 +162,7 @@ class _Fitting:
         self.rounding = False
         count, rank = turn.shape
         self._turn, self._coded = turn, rank
-        planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
+        planes = turned(source.leading(count), turn / step)
         heard = None
         if source.void is not None:
             heard = torch.tensor(~source.void, dtype=torch.float32, device=device)
@@ -206,7 +198,7 @@ class _Fitting:
 
     def reached(self, error: float) -> tuple[int, float]:
         """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
-        return self._done, self._aim.psnr_of((error * self._step**2 + self._left_out) / self._source.values.size)
+        return self._done, self._aim.psnr_of((error * self._step**2 + self._left_out) / self._source.size)
 
     def _round(self) -> Steps[None]:
         sweeps = self._preset.sweeps
@@ -236,7 +228,7 @@ class _Fitting:
         source, planes = self._source, self._scene.planes
         with torch.no_grad():
             known = self._scene.decoded(self._latents)[:SYNTHESIS_INPUTS].cpu().numpy()
-        candidates = beyond(source.planes[: len(self._turn)], self._turn) / np.float32(self._step)
+        candidates = beyond(source.leading(len(self._turn)), self._turn) / np.float32(self._step)
         coded = planes[len(known) :].cpu().numpy()
         task = SynthesisTask(known, coded, candidates, source.pyramid, len(source.mean))
         best = fit_synthesis(task, self._preset, device=self._device, seed=self._seed, monitor=self._monitor)
@@ -251,8 +243,8 @@ class _Fitting:
 
     def _energy_left_out(self) -> float:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""
-        energy = float(np.square(self._source.values, dtype=np.float64).sum())
-        return max(energy - float(self._scene.planes.double().square().sum()) * self._step**2, 0.0)
+        held = sum(float(plane.double().square().sum()) for plane in self._scene.planes)
+        return max(self._source.energy - held * self._step**2, 0.0)
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
-from xr_inr.core.scene import Scene
+from xr_inr.core.scene import Scene, Tile
+from xr_inr.core.source import WHOLE_SAMPLES
 from xr_inr.core.spectral import analyse as analyse_spectra
 
 MOST_PLANES = 160
@@ -19,56 +20,135 @@ _BITS_OF_AN_ENTRY = 1.5
 _FILL_ROUNDS = 3
 _FILL_SHARE = 1e-3
 _STEPS = 40
+_LATENTS_AT_ONCE = 2**16
+_FIRST_PLANES = 24
+"""Planes of a large scene that are held to begin with, and added when more are asked for."""
 
 
-@dataclass(frozen=True)
 class ScenePlanes:
-    """A scene as planes of its leading KLT components."""
+    """A scene as planes of its leading KLT components.
 
-    mean: NDArray[np.float64]
-    """(bands,) mean spectrum, on the [0, 1] scale of the scene."""
+    The samples of a large scene are read tile by tile each time they are looked at, and only as many planes are held as
+    were asked for.
 
-    vectors: NDArray[np.float64]
-    """(bands, components) KLT directions."""
+    Parameters
+    ----------
+    scene
+        The scene; at least one band must be fitted.
+    """
 
-    planes: NDArray[np.float32]
-    """(components, height, width) on the [0, 1] scale."""
+    def __init__(self, scene: Scene) -> None:
+        self._analysis = analyse_spectra(scene)
+        self._scene = scene
+        self.size = scene.size
+        """Samples of the fitted bands."""
 
-    values: NDArray[np.float32]
-    """(bands, pixels) the scene less its mean, masked samples filled with what the components say."""
+        self.energy = 0.0
+        """Sum of squares of the scene less its mean, on the [0, 1] scale."""
 
-    void: NDArray[np.bool_] | None
-    """(height, width) pixels without any valid sample; None if there are none."""
+        self.void: NDArray[np.bool_] | None = None
+        """(height, width) pixels without any valid sample; None if there are none."""
 
-    pyramid: Pyramid
-    """The subbands of a plane."""
-
-    @classmethod
-    def of(cls, scene: Scene) -> ScenePlanes:
-        """Analyse a scene of which at least one band is fitted."""
-        analysis = analyse_spectra(scene)
         height, width = scene.layout.shape[1:]
-        centred = scene.values - analysis.mean.astype(np.float32)[:, None]
-        void = None
-        if scene.valid is not None:
-            centred[~scene.valid] = 0.0
-            void = ~scene.valid.any(axis=0).reshape(height, width)
-            void = void if void.any() else None
-            _fill(centred, scene.valid, analysis.vectors, analysis.energies)
-        count = min(len(analysis.mean), MOST_PLANES)
-        vectors = analysis.vectors[:, :count]
-        planes = (vectors.T.astype(np.float32) @ centred).reshape(count, height, width)
-        return cls(analysis.mean, vectors, planes, centred, void, Pyramid.of((height, width)))
+        self.pyramid = Pyramid.of((height, width))
+        """The subbands of a plane."""
 
-    @cached_property
+        self.count = min(len(self.mean), MOST_PLANES)
+        """How many components there are."""
+
+        self._kept: NDArray[np.float32] | None = None
+        self._totals = np.zeros(self.count)
+        first = self.count if self.size <= WHOLE_SAMPLES else min(self.count, _FIRST_PLANES)
+        self._planes = np.empty((first, height * width), np.float32)
+        void = []
+        for tile in scene.tiles():
+            if tile.valid is not None:
+                void.append(~tile.valid.any(axis=0))
+            centred = self._centred(tile)
+            self.energy += float(np.square(centred, dtype=np.float64).sum())
+            planes = self.vectors.T.astype(np.float32) @ centred
+            self._totals += np.square(planes, dtype=np.float64).sum(axis=1)
+            self._planes[:, tile.pixels] = planes[:first]
+            if tile.values.shape[1] == height * width:
+                self._kept = centred
+        if void and any(part.any() for part in void):
+            self.void = np.concatenate(void).reshape(height, width)
+        self._analyse_planes()
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(bands,) mean spectrum, on the [0, 1] scale of the scene."""
+        return self._analysis.mean
+
+    @property
+    def vectors(self) -> NDArray[np.float64]:
+        """(bands, components) KLT directions."""
+        return self._analysis.vectors[:, : self.count]
+
+    @property
+    def planes(self) -> NDArray[np.float32]:
+        """(components, height, width) all planes, on the [0, 1] scale."""
+        return self.leading(self.count)
+
+    @property
     def subbands(self) -> list[NDArray[np.floating]]:
         """The subbands of all planes."""
-        return analyse(self.planes, self.pyramid)
+        found: list[NDArray[np.floating]] = analyse(self.planes, self.pyramid)
+        return found
 
-    @cached_property
-    def _energies(self) -> list[NDArray[np.float32]]:
-        """Squares of latents averaged over 3 x 3."""
-        return [_averaged(np.square(part)) for part in self.subbands]
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Latents of a component in each subband that is not empty."""
+        sizes = (high * wide for high, wide in (subband.shape for subband in self.pyramid.subbands))
+        return tuple(size for size in sizes if size)
+
+    def leading(self, count: int) -> NDArray[np.float32]:
+        """Return the planes of the leading components, (count, height, width), on the [0, 1] scale."""
+        self._hold(count)
+        return self._planes[:count].reshape(count, *self.pyramid.size)
+
+    def covariances(self, count: int) -> NDArray[np.float64]:
+        """Return those of the leading components in each subband that is not empty, (subbands, count, count)."""
+        self._hold(count)
+        return self._covariances[:, :count, :count]
+
+    def centred(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield the pixels of each tile and their samples less the mean, (bands, pixels).
+
+        Masked samples are filled with what the components say, those of pixels without a valid one with zero.
+        """
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        for tile in self._scene.tiles():
+            yield tile.pixels, self._centred(tile)
+
+    def _centred(self, tile: Tile) -> NDArray[np.float32]:
+        centred: NDArray[np.float32] = tile.values - self.mean.astype(np.float32)[:, None]
+        if tile.valid is not None:
+            centred[~tile.valid] = 0.0
+            _fill(centred, tile.valid, self._analysis.vectors, self._analysis.energies)
+        return centred
+
+    def _hold(self, count: int) -> None:
+        """Make the planes of more components, if need be."""
+        held = len(self._planes)
+        if count <= held:
+            return
+        more = min(max(count, held + _FIRST_PLANES), self.count)
+        grown = np.empty((more, self._planes.shape[1]), np.float32)
+        grown[:held] = self._planes
+        self._planes = grown
+        for pixels, centred in self.centred():
+            grown[held:, pixels] = self.vectors[:, held:more].T.astype(np.float32) @ centred
+        self._analyse_planes()
+
+    def _analyse_planes(self) -> None:
+        """Note of the planes' subbands what is asked for later: local energies, covariances, the largest magnitude."""
+        subbands = analyse(self._planes.reshape(-1, *self.pyramid.size), self.pyramid)
+        self._energies = [_averaged(np.square(part)) for part in subbands]
+        self._covariances = np.stack([_covariance(part) for part in subbands if part[0].size])
+        self._largest = max(float(np.abs(part).max()) for part in subbands if part.size)
 
     def costs(self, step: float, components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what the leading components take and leave, were they coded with that step.
@@ -78,6 +158,7 @@ class ScenePlanes:
         bits, errors
             (components,) estimated bits, and squared error in squared steps.
         """
+        self._hold(components)
         bits, errors = np.zeros(components), np.zeros(components)
         for part in self._energies:
             energy = part[:components] / np.float32(step * step)
@@ -95,8 +176,8 @@ class ScenePlanes:
         weight
             Squared steps that a bit is worth (lambda).
         """
-        total = np.square(self.planes, dtype=np.float64).sum((1, 2)) / step**2
-        candidates = int((total > 0.05 * self.planes[0].size).sum())
+        total = self._totals / step**2
+        candidates = int((total > 0.05 * self._planes.shape[1]).sum())
         if not candidates:
             return 0, 0.0
         bits, errors = self.costs(step, candidates)
@@ -123,14 +204,15 @@ class ScenePlanes:
     def step_for_error(self, error: float) -> float:
         """Return about the step that leaves a mean squared error, on the [0, 1] scale."""
         low, high = self.finest_step, self._coarsest
-        count = self.values.size
-        whole = float(np.square(self.values, dtype=np.float64).sum())
-        kept = np.square(self.planes, dtype=np.float64).sum((1, 2))
         for _ in range(_STEPS):
             middle = float(np.sqrt(low * high))
             rank = self.rank(middle, 0.13)[0]
-            left = whole - kept[:rank].sum() + (self.costs(middle, rank)[1].sum() * middle**2 if rank else 0.0)
-            if left / count > error:
+            left = (
+                self.energy
+                - self._totals[:rank].sum()
+                + (self.costs(middle, rank)[1].sum() * middle**2 if rank else 0.0)
+            )
+            if left / self.size > error:
                 high = middle
             else:
                 low = middle
@@ -141,12 +223,23 @@ class ScenePlanes:
     @cached_property
     def finest_step(self) -> float:
         """The smallest step at which every latent can be stored, on the [0, 1] scale."""
-        largest = max(float(np.abs(part).max()) for part in self.subbands if part.size)
+        # No latent of a plane that is not held is larger than the root of its energy.
+        largest = max(self._largest, float(np.sqrt(self._totals[len(self._planes) :].max(initial=0.0))))
         return max(largest / _LARGEST_PLANNED, 1e-12)
 
     @property
     def _coarsest(self) -> float:
         return self.finest_step * _LARGEST_PLANNED * 4.0
+
+
+def _covariance(part: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the mean of products of the components of a subband, (components, components)."""
+    flat = part.reshape(len(part), -1)
+    found = np.zeros((len(flat), len(flat)))
+    for start in range(0, flat.shape[1], _LATENTS_AT_ONCE):
+        few = flat[:, start : start + _LATENTS_AT_ONCE].astype(np.float64)
+        found += few @ few.T
+    return found / flat.shape[1]
 
 
 def _averaged(energies: NDArray[np.floating]) -> NDArray[np.float32]:

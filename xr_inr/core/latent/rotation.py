@@ -21,14 +21,18 @@ from xr_inr.core.latent.tradeoff import NOISE, RATE_SCALE
 _ITERATIONS = 200
 _LEARNING_RATE = 2e-2
 _WIDER = 3
+_PIXELS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True)
 class Turn:
     """Directions to be chosen within the components of a scene."""
 
-    subbands: list[NDArray[np.floating]]
-    """One array a subband, (components, height, width), in quantiser steps."""
+    covariances: NDArray[np.float64]
+    """(subbands, components, components) of the components in each subband, in squared quantiser steps."""
+
+    counts: tuple[int, ...]
+    """Latents of a component in each of those subbands."""
 
     rank: int
     """How many directions to choose."""
@@ -37,15 +41,16 @@ class Turn:
     """Squared quantiser steps that a bit is worth (lambda)."""
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """Latents of each subband that is not empty."""
-        return tuple(part[0].size for part in self.subbands if part[0].size)
+    def components(self) -> int:
+        """How many components there are."""
+        return int(self.covariances.shape[1])
 
-    @property
-    def covariances(self) -> NDArray[np.float64]:
-        """(subbands, components, components) of those that are not empty."""
-        flat = [part.reshape(len(part), -1) for part in self.subbands if part[0].size]
-        return np.stack([part @ part.T / part.shape[1] for part in flat]).astype(np.float64)
+    @classmethod
+    def of(cls, subbands: list[NDArray[np.floating]], rank: int, weight: float) -> Turn:
+        """Return the task from subbands, (components, height, width) each, in quantiser steps."""
+        flat = [part.reshape(len(part), -1) for part in subbands if part[0].size]
+        covariances = np.stack([part @ part.T / part.shape[1] for part in flat]).astype(np.float64)
+        return cls(covariances, tuple(part.shape[1] for part in flat), rank, weight)
 
 
 def rotate(subbands: list[NDArray[np.floating]], rank: int, weight: float) -> NDArray[np.float64]:
@@ -53,7 +58,9 @@ def rotate(subbands: list[NDArray[np.floating]], rank: int, weight: float) -> ND
 
     Parameters
     ----------
-    subbands, rank, weight
+    subbands
+        One array a subband, (components, height, width), in quantiser steps.
+    rank, weight
         As in `Turn`.
 
     Returns
@@ -61,7 +68,7 @@ def rotate(subbands: list[NDArray[np.floating]], rank: int, weight: float) -> ND
     ndarray
         (components, rank), orthonormal columns, by falling energy.
     """
-    (turn,) = rotate_together([Turn(subbands, rank, weight)])
+    (turn,) = rotate_together([Turn.of(subbands, rank, weight)])
     return turn
 
 
@@ -75,11 +82,11 @@ def rotate_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
     """
     most = max(turn.rank for turn in turns)
     # Smaller turns get further directions, each along a component of its own that is empty.
-    components = max(len(turn.subbands[0]) + most - turn.rank for turn in turns)
+    components = max(turn.components + most - turn.rank for turn in turns)
     covariances = torch.zeros(len(turns), len(turns[0].counts), components, components, dtype=torch.float64)
     turned = torch.zeros(len(turns), components, most, dtype=torch.float64)
     for turn, own, start in zip(turns, covariances, turned, strict=True):
-        count = len(turn.subbands[0])
+        count = turn.components
         own[:, :count, :count] = torch.from_numpy(turn.covariances)
         start[:count, : turn.rank] = _first(count, turn.rank)
         start[count : count + most - turn.rank, turn.rank :] = torch.eye(most - turn.rank)
@@ -105,8 +112,26 @@ def rotate_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
         energies = ((total @ vectors) * vectors).sum(1)
         for turn, directions, energy in zip(turns, vectors, energies, strict=True):
             order = energy[: turn.rank].argsort(descending=True)
-            found.append(directions[: len(turn.subbands[0]), order].numpy())
+            found.append(directions[: turn.components, order].numpy())
     return found
+
+
+def turned(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the planes of directions, (rank, height, width), summed in float64 a few pixels at a time.
+
+    Parameters
+    ----------
+    planes
+        (components, height, width).
+    turn
+        (components, rank) the directions.
+    """
+    flat = planes.reshape(len(planes), -1)
+    found = np.empty((turn.shape[1], flat.shape[1]), np.float32)
+    for start in range(0, flat.shape[1], _PIXELS_AT_ONCE):
+        few = slice(start, start + _PIXELS_AT_ONCE)
+        found[:, few] = turn.T @ flat[:, few].astype(np.float64)
+    return found.reshape(-1, *planes.shape[1:])
 
 
 def _first(components: int, rank: int) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xr_inr.core.bitstream import Section, container_bytes
 from xr_inr.core.latent.basis import LatentBasis
@@ -24,13 +26,15 @@ def mean_only(scene: Scene) -> LatentBasis:
     scene
         The scene; at least one band must be fitted.
     """
-    means, squares, samples = np.zeros(len(scene.values)), 0.0, 0
-    for band, values in enumerate(scene.values):
-        inside = values if scene.valid is None else values[scene.valid[band]]
-        means[band] = inside.mean(dtype=np.float64)
+    bands = len(scene.layout.fitted_bands)
+    totals, counts, squares = np.zeros(bands), np.zeros(bands, np.int64), 0.0
+    for band, inside in _valid(scene):
+        totals[band] += inside.sum(dtype=np.float64)
+        counts[band] += inside.size
+    means = totals / counts
+    for band, inside in _valid(scene):
         squares += float(np.square(inside - np.float32(means[band]), dtype=np.float64).sum())
-        samples += inside.size
-    step = np.float32(max(_MEAN_STEP * math.sqrt(squares / samples), _FINEST_STEP))
+    step = np.float32(max(_MEAN_STEP * math.sqrt(squares / int(counts.sum())), _FINEST_STEP))
     return LatentBasis(
         step=step,
         mean_levels=np.rint(means / float(step)).astype(np.int64),
@@ -40,9 +44,16 @@ def mean_only(scene: Scene) -> LatentBasis:
     )
 
 
+def _valid(scene: Scene) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield the band and the valid samples of each band of each tile."""
+    for tile in scene.tiles():
+        for band, values in enumerate(tile.values):
+            yield band, values if tile.valid is None else values[tile.valid[band]]
+
+
 def smallest_payload(scene: Scene) -> int:
     """Return the bytes of the smallest payload a scene can be stored in."""
     sections = {tag: len(content) for tag, content in scene.layout.to_sections().items()}
-    if len(scene.values):
+    if len(scene.layout.fitted_bands):
         sections[Section.LATENT_BASIS] = len(mean_only(scene).to_bytes())
     return container_bytes(sections)
