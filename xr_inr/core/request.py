@@ -64,7 +64,9 @@ class FitRequest:
         targets = {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
         if len(targets) != 1:
             given = ", ".join(f"{name}={value}" for name, value in targets.items()) or "none"
-            raise RequestError(f"exactly one target of {', '.join(TARGETS)} must be given. Got {given}.")
+            raise RequestError(
+                f"exactly one target of {', '.join(TARGETS[:-1])} and {TARGETS[-1]} must be given. Got {given}."
+            )
         for name, value in targets.items():
             number = real_number(name, value)
             if not math.isfinite(number) or number < 0 or (number == 0 and name != "max_error"):
