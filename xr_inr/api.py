@@ -31,6 +31,7 @@ class RequestOptions(TypedDict, total=False):
 
     bpppb: float | None
     psnr: float | None
+    max_error: float | None
     model: str
     preset: str
     weight_bits: int | None
@@ -59,7 +60,7 @@ def encode(
     progress
         True for a bar, a callable that is given every `Progress`, or False.
     **request
-        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`.
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def encode_many(
         True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
         together, and the PSNR is that of the worst.
     **request
-        Exactly one target, ``bpppb`` or ``psnr``, which every payload meets, and the other fields of `FitRequest`.
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, which every payload meets, and the other fields of `FitRequest`.
 
     Returns
     -------
@@ -174,7 +175,7 @@ def compress(
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
     **request
-        Exactly one target, ``bpppb`` or ``psnr``, and the other fields of `FitRequest`. A size holds for all chunks
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds for all chunks
         of a variable together, a quality for each.
 
     Returns

@@ -70,6 +70,7 @@ def main() -> None:
 @click.option("--variable", help=_VARIABLE_HELP)
 @click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded.")
 @click.option("--psnr", type=float, help="Target: PSNR in dB, at least.")
+@click.option("--max-error", type=float, help="Target: the largest error of any sample; 0 keeps integers as they are.")
 @click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}.")
 @click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {_PRESETS_HELP}.")
 @click.option(

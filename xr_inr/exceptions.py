@@ -21,6 +21,10 @@ class BudgetError(RequestError):
     """No payload can be that small, or none of those fitted is that good; the message says what can be met."""
 
 
+class BoundError(XrInrError):
+    """A decoded sample errs by more than was promised; nothing was written."""
+
+
 class BatchError(RequestError):
     """Some arrays of a batch cannot be encoded; the message says which, and why each.
 

@@ -10,6 +10,7 @@ from xr_inr.core.request import FitRequest
 from xr_inr.diagnosis import show_versions
 from xr_inr.exceptions import (
     BatchError,
+    BoundError,
     BudgetError,
     DependencyError,
     PayloadError,
@@ -25,6 +26,7 @@ from xr_inr.vrt import GDAL_SETTINGS, write_vrt
 __all__ = [
     "GDAL_SETTINGS",
     "BatchError",
+    "BoundError",
     "BudgetError",
     "DependencyError",
     "Figures",

@@ -56,7 +56,7 @@ def test_weight_bits_replace_those_of_the_preset(bits):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param({}, "exactly one target of bpppb and psnr must be given. Got none", id="no-target"),
+        pytest.param({}, "exactly one target of bpppb, psnr and max_error must be given. Got none", id="no-target"),
         pytest.param({"bpppb": 0.1, "psnr": 40}, "exactly one target .* Got bpppb=0.1, psnr=40", id="two-targets"),
         pytest.param({"bpppb": 0}, "bpppb must be a positive, finite number. Got 0", id="bpppb-0"),
         pytest.param({"bpppb": -0.1}, "bpppb must be a .*number. Got -0.1", id="bpppb-negative"),

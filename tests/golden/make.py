@@ -60,6 +60,9 @@ class Case:
     """What sets it apart, as it stands in its name."""
 
     bpppb: float = 1.0
+    max_error: float | None = None
+    """The target in place of `bpppb`."""
+
     shape: tuple[int, int, int] = (8, 20, 23)
     """(bands, height, width)."""
 
@@ -84,6 +87,7 @@ class Case:
 
 LATENTS = frozenset({Section.LATENT_BASIS, Section.LATENT_SIDE, Section.LATENT_STREAM})
 NETWORK = LATENTS | {Section.LATENT_SYNTHESIS}
+RESIDUAL = frozenset({Section.LATENT_BASIS, Section.RESIDUAL})
 MASKED = frozenset({Section.MASK})
 INTEGERS = frozenset({Section.SPECTRAL, Section.NETWORK_QUANTISED})
 TABLE_I = frozenset({Section.NETWORK_TABLE_I})
@@ -97,6 +101,10 @@ CASES = (
     Case("latent", "balanced", "<f4", "network", **CURVED),
     Case("latent", "fast", ">i2", "big_endian", sections=LATENTS),
     Case("latent", "fast", "|u1", "constant", constant=True, sections=frozenset({Section.CONSTANTS})),
+    Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),
+    Case("latent", "fast", "<i2", "bound", max_error=2, nodata=True, sections=RESIDUAL | MASKED),
+    Case("latent", "fast", "<u2", "bound", max_error=100, shape=(24, 40, 66), sections=RESIDUAL | LATENTS),
+    Case("latent", "fast", "<f4", "bound", max_error=0.05, nodata=True, sections=RESIDUAL | MASKED),
     Case("siren", "fast", "<u2", "plain", sections=INTEGERS),
     Case("siren", "balanced", "<i2", "nodata", nodata=True, sections=INTEGERS | MASKED),
     Case("siren", "best", "<f4", "masked", nodata=True, sections=INTEGERS | MASKED | {Section.CONSTANTS}),
@@ -173,9 +181,8 @@ def fit(case: Case) -> bytes:
     from xr_inr.core.request import FitRequest
 
     scene, nodata = scene_of(case)
-    request = FitRequest(
-        bpppb=case.bpppb, model=case.model, preset=case.preset, weight_bits=case.weight_bits, device="cpu"
-    )
+    target = {"bpppb": case.bpppb} if case.max_error is None else {"max_error": case.max_error}
+    request = FitRequest(**target, model=case.model, preset=case.preset, weight_bits=case.weight_bits, device="cpu")
     payload = encode_array(scene, request, nodata=nodata).payload
     lacking = case.sections - Payload(payload).section_bytes.keys()
     if lacking:

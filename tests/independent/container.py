@@ -132,8 +132,23 @@ def classes_of(data, shape):
     return np.stack([planes[plane] for plane in plane_of_band])
 
 
-def samples_of(header, values):
-    """Return samples of the whole scene; `values` are those of the model, (fitted bands, height, width) float64."""
+def beside_nodata(values, header):
+    if header.nodata is not None and header.low <= header.nodata <= header.high:
+        up = header.nodata < header.high
+        if values.dtype.kind == "f":
+            beside = np.nextafter(header.nodata, header.high if up else header.low)
+        else:
+            beside = int(header.nodata) + (1 if up else -1)
+        values[values == header.nodata] = beside
+    return values
+
+
+def samples_of(header, values, residuals=None):
+    """Return samples of the whole scene.
+
+    `values` are those of the model, (fitted bands, height, width) float64; `residuals` makes of samples of these bands
+    what they become with a residual layer.
+    """
     result = np.zeros(header.shape, header.code)
     if len(header.fitted):
         low, high = float(header.low), float(header.high)
@@ -141,14 +156,9 @@ def samples_of(header, values):
         values = np.clip(values + low, low, high)
         if result.dtype.kind != "f":
             values = np.rint(values)
-        values = values.astype(header.code)
-        if header.nodata is not None and header.low <= header.nodata <= header.high:
-            up = header.nodata < header.high
-            if result.dtype.kind == "f":
-                beside = np.nextafter(header.nodata, header.high if up else header.low)
-            else:
-                beside = int(header.nodata) + (1 if up else -1)
-            values[values == header.nodata] = beside
+        values = beside_nodata(values.astype(header.code), header)
+        if residuals is not None:
+            values = beside_nodata(residuals(values), header)
         result[header.fitted] = values
     result[header.kinds == 1] = header.constants[:, None, None]
     if header.nodata is not None:

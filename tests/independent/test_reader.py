@@ -1,6 +1,7 @@
 """docs/format.md says all that a decoder needs: one written from it gives the samples of every golden payload."""
 
 import ast
+import functools
 import hashlib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.golden import make
 
-from . import coder, container, latent, siren
+from . import coder, container, latent, residual, siren
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text()
@@ -26,7 +27,10 @@ def decode(payload):
     if not len(header.fitted):
         return container.samples_of(header, None)
     values = siren.values_of(sections, header) if model == 1 else latent.values_of(sections, header, NETWORK)
-    return container.samples_of(header, values)
+    residuals = None
+    if 11 in sections:
+        residuals = functools.partial(residual.with_residuals, sections[11], header)
+    return container.samples_of(header, values, residuals)
 
 
 @pytest.mark.parametrize("entry", make.manifest(), ids=lambda entry: entry["name"])

@@ -47,6 +47,7 @@ class Section(enum.IntEnum):
     LATENT_SYNTHESIS = 8
     LATENT_SIDE = 9
     LATENT_STREAM = 10
+    RESIDUAL = 11
 
 
 class ByteWriter:

@@ -6,7 +6,7 @@ Only the positions asked for are evaluated, and each sample is the same however,
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from xr_inr.core.arrays import Arrays
 from xr_inr.core.bitstream import Model, Section, read_container
-from xr_inr.core.latent.reading import LatentReader, PlaneWindow
+from xr_inr.core.decoded_values import restore
+from xr_inr.core.latent.reading import LatentReader
 from xr_inr.core.mask import NAN, NODATA
 from xr_inr.core.request import whole_number
+from xr_inr.core.residual.reading import ResidualReader
 from xr_inr.core.scene import CONSTANT, FITTED, MOST_SAMPLES, SceneLayout
 from xr_inr.core.siren.reading import SirenReader
-from xr_inr.exceptions import RequestError
+from xr_inr.exceptions import PayloadError, RequestError
 
 Window = tuple[slice | tuple[int, int], slice | tuple[int, int]]
 """(rows, columns), each a slice or a (start, stop) pair."""
@@ -29,6 +31,9 @@ Bands = int | slice | Sequence[int] | NDArray[Any]
 
 Reader = SirenReader | LatentReader
 """Gives, within a part of the scene, samples of fitted bands on the [0, 1] scale."""
+
+Fitted = Callable[[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]], NDArray[Any]]
+"""Gives samples of fitted bands, in the scene's dtype, at (rows, columns, bands)."""
 
 _SAMPLES_AT_ONCE = 2**17
 """Samples of which a cache holds the floats."""
@@ -65,6 +70,7 @@ class Payload:
         self.layout = SceneLayout.from_sections(sections, limit)
         self.section_bytes = {tag: len(content) for tag, content in sections.items()}
         self.reader = _reader(self.model, sections, self.layout, self._arrays)
+        self.residual = _residual(sections, self.layout, self.reader)
         self._fitted_index = np.cumsum(self.layout.kinds == FITTED) - 1
         self._constant_index = np.cumsum(self.layout.kinds == CONSTANT) - 1
 
@@ -180,17 +186,18 @@ class Payload:
     def _points_at_once(self, bands: NDArray[np.intp]) -> int:
         return max(1, self._arrays.at_once(_SAMPLES_AT_ONCE) // max(len(bands), 1))
 
-    def _within(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
-    ) -> PlaneWindow | SirenReader | None:
+    def _within(self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]) -> Fitted | None:
         """Return what gives the samples of fitted bands around positions; None where none is asked for."""
         if self.reader is None or not (len(rows) and len(columns) and (self.layout.kinds[bands] == FITTED).any()):
             return None
-        return self.reader.within((int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1))
+        if self.residual is not None:
+            return self.residual.samples
+        near = self.reader.within((int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1))
+        return lambda rows, columns, bands: restore(near(rows, columns, bands), self.layout)
 
     def _samples(
         self,
-        within: PlaneWindow | SirenReader | None,
+        within: Fitted | None,
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
         bands: NDArray[np.intp],
@@ -200,11 +207,11 @@ class Payload:
         kinds = layout.kinds[bands]
         fitted, constant = kinds == FITTED, kinds == CONSTANT
         if within is not None and fitted.all():
-            result = restore(within(rows, columns, self._fitted_index[bands]), layout)
+            result = within(rows, columns, self._fitted_index[bands])
         else:
             result = np.zeros((len(bands), *np.broadcast_shapes(rows.shape, columns.shape)), layout.dtype)
             if within is not None:
-                result[fitted] = restore(within(rows, columns, self._fitted_index[bands[fitted]]), layout)
+                result[fitted] = within(rows, columns, self._fitted_index[bands[fitted]])
             result.T[..., constant] = layout.constants[self._constant_index[bands[constant]]]
         if not layout.mask.all_valid:
             classes = layout.mask.classes(bands, rows, columns)
@@ -256,28 +263,6 @@ def decode(
     return Payload(payload, device, max_samples=max_samples).read(window, bands)
 
 
-def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
-    """Bring values on the [0, 1] scale, overwritten, back to data units and the scene's dtype, within its range."""
-    low, high = float(layout.low), float(layout.high)
-    values *= high - low
-    values += low
-    np.clip(values, low, high, out=values)
-    if layout.dtype.kind in "iu":
-        np.rint(values, out=values)
-    restored = values.astype(layout.dtype)
-    if layout.nodata is not None and low <= float(layout.nodata) <= high:
-        restored[restored == layout.nodata] = _beside(layout.nodata, layout)
-    return restored
-
-
-def _beside(nodata: Any, layout: SceneLayout) -> Any:
-    """Return the value next to nodata within the value range: a valid sample must not decode to nodata."""
-    rises = bool(nodata < layout.high)
-    if layout.dtype.kind in "iu":
-        return int(nodata) + (1 if rises else -1)
-    return np.nextafter(nodata, layout.high if rises else layout.low)
-
-
 def band_indices(bands: Bands | None, count: int) -> NDArray[np.intp]:
     """Return the indices that `bands` names among `count` bands; raises `RequestError`."""
     if bands is None or isinstance(bands, slice):
@@ -317,3 +302,11 @@ def _reader(model: Model, sections: dict[Section, bytes], layout: SceneLayout, a
     if model is Model.SIREN:
         return SirenReader(sections, bands, size, arrays)
     return LatentReader(sections, bands, size, arrays) if bands else None
+
+
+def _residual(sections: dict[Section, bytes], layout: SceneLayout, reader: Reader | None) -> ResidualReader | None:
+    if Section.RESIDUAL not in sections:
+        return None
+    if not isinstance(reader, LatentReader):
+        raise PayloadError("a residual layer must come with a latent model of at least one band")
+    return ResidualReader(sections[Section.RESIDUAL], layout, reader)

@@ -7,8 +7,8 @@ import math
 import operator
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Model, Section, write_container
+from xr_inr.core.bounded import fit_bounded
 from xr_inr.core.decode import Payload
 from xr_inr.core.goal import FittedModel, Goal
 from xr_inr.core.latent import smallest as latent
@@ -23,11 +24,12 @@ from xr_inr.core.mask import VALID
 from xr_inr.core.metrics import Figures, compare
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest, budget_bytes
+from xr_inr.core.residual.grid import Grid
 from xr_inr.core.sample_rules import good_bands
 from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren import plan as siren
 from xr_inr.core.source import Samples, source_of
-from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
+from xr_inr.exceptions import BatchError, BoundError, BudgetError, RequestError, XrInrError
 
 _SAMPLES_AT_ONCE = 2**19
 
@@ -101,6 +103,8 @@ def encode_array(
         When the array or the request breaks a rule, before any fitting.
     BudgetError
         When no payload can be that small or that good.
+    BoundError
+        When a decoded sample errs by more than the target ``max_error``.
     DependencyError
         When torch is needed and not installed.
     """
@@ -108,7 +112,9 @@ def encode_array(
     device = devices.resolve(request.device)
     job = _Job.of(array, request, _Terms(nodata, allow_void, tuple(bad_bands)), budget)
     fitted = None
-    if job.must_be_fitted:
+    if job.must_be_fitted and request.max_error is not None:
+        fitted = job.bounded(device, monitor or Monitor())
+    elif job.must_be_fitted:
         from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
 
         fitted = fit_model(job.goal, request, device=device, monitor=monitor or Monitor())
@@ -182,20 +188,29 @@ def encode_arrays(
         raise BatchError(failures, {})
     fitted: dict[int, FittedModel] = {}
     wanted = {number: job.goal for number, job in jobs.items() if job.must_be_fitted}
-    if wanted:
-        from xr_inr.core.rate import fit_models  # noqa: PLC0415 - loads torch
-
-        models = fit_models(list(wanted.values()), request, device=device, monitor=monitor or Monitor())
-        for number, model in zip(wanted, models, strict=True):
-            if isinstance(model, BudgetError):
-                failures[number] = model
-            else:
-                fitted[number] = model
+    if request.max_error is not None:
+        fitted = {number: jobs[number].bounded(device, monitor or Monitor()) for number in wanted}
+    elif wanted:
+        fitted, failures = _fitted_together(wanted, request, device, monitor or Monitor())
     share = (time.perf_counter() - started) / len(arrays)
     encoded = {number: job.encoded(fitted.get(number), share) for number, job in jobs.items() if number not in failures}
     if failures:
         raise BatchError(failures, encoded)
     return list(encoded.values())
+
+
+def _fitted_together(
+    goals: Mapping[int, Goal], request: FitRequest, device: Any, monitor: Monitor
+) -> tuple[dict[int, FittedModel], dict[int, XrInrError]]:
+    """Return the models that meet their goals, and why the others do not."""
+    from xr_inr.core.rate import fit_models  # noqa: PLC0415 - loads torch
+
+    models = fit_models(list(goals.values()), request, device=device, monitor=monitor)
+    found = dict(zip(goals, models, strict=True))
+    failures: dict[int, XrInrError] = {
+        number: model for number, model in found.items() if isinstance(model, BudgetError)
+    }
+    return {number: model for number, model in found.items() if isinstance(model, FittedModel)}, failures
 
 
 @dataclass(frozen=True)
@@ -225,6 +240,8 @@ class _Job:
         if budget is None and request.bpppb is not None:
             budget = budget_bytes(request.bpppb, scene.layout.samples)
         smallest = _smallest_payload(scene, request)
+        if request.max_error is not None and len(scene.layout.fitted_bands):
+            Grid.for_bound(scene.layout, request.max_error)
         if budget is not None:
             _check_budget(budget, smallest, scene.layout.samples, asked=request.bpppb)
         return cls(array, scene, request, bad_bands, budget, smallest)
@@ -243,14 +260,29 @@ class _Job:
             measure_psnr=lambda sections: measure(self.payload(sections), self.array, self.bad_bands).psnr,
         )
 
+    def bounded(self, device: Any, monitor: Monitor) -> FittedModel:
+        """Fit a model and a residual layer that keep the target ``max_error``."""
+
+        def fit_to(psnr: float) -> FittedModel:
+            from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
+
+            return fit_model(replace(self.goal, budget=None, psnr=psnr), self.request, device=device, monitor=monitor)
+
+        samples = source_of(self.array).read((0, self.array.shape[1]))
+        return fit_bounded(self.scene, samples, self.request.target, fit_to)
+
     def payload(self, sections: dict[Section, bytes]) -> bytes:
         return write_container(Model[self.request.model.upper()], self.scene.layout.to_sections() | sections)
 
     def encoded(self, fitted: FittedModel | None, seconds: float) -> Encoded:
         payload = self.payload({} if fitted is None else fitted.sections)
+        figures = measure(payload, self.array, self.bad_bands)
+        bound = self.request.max_error
+        if bound is not None and figures.max_error > bound:
+            raise BoundError(f"no sample must err by more than max_error={bound:g}. One errs by {figures.max_error:g}.")
         return Encoded(
             payload=payload,
-            figures=measure(payload, self.array, self.bad_bands),
+            figures=figures,
             architecture=Payload(payload, max_samples=math.prod(self.array.shape)).architecture,
             iterations=0 if fitted is None else fitted.iterations,
             seconds=seconds,

@@ -20,6 +20,9 @@ PRESETS_OF: Mapping[str, Mapping[str, LatentPreset | SirenPreset]] = {"latent": 
 MODELS = tuple(PRESETS_OF)
 """The models that can be asked for, the default first."""
 
+TARGETS = ("bpppb", "psnr", "max_error")
+"""What a payload can be asked to reach."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitRequest:
@@ -39,6 +42,9 @@ class FitRequest:
     psnr: float | None = None
     """Target: PSNR in dB over all valid samples, at least."""
 
+    max_error: float | None = None
+    """Target: the largest error of any valid sample, in data units; 0 keeps integers as they are."""
+
     model: str = MODELS[0]
     """Which representation."""
 
@@ -55,17 +61,22 @@ class FitRequest:
     """Of everything drawn at random; the same seed on the same machine gives the same payload."""
 
     def __post_init__(self) -> None:
-        targets = {name: value for name in ("bpppb", "psnr") if (value := getattr(self, name)) is not None}
+        targets = {name: value for name in TARGETS if (value := getattr(self, name)) is not None}
         if len(targets) != 1:
             given = ", ".join(f"{name}={value}" for name, value in targets.items()) or "none"
-            raise RequestError(f"exactly one target of bpppb and psnr must be given. Got {given}.")
+            raise RequestError(
+                f"exactly one target of {', '.join(TARGETS[:-1])} and {TARGETS[-1]} must be given. Got {given}."
+            )
         for name, value in targets.items():
             number = real_number(name, value)
-            if not math.isfinite(number) or number <= 0:
-                raise RequestError(f"{name} must be a positive, finite number. Got {value!r}.")
+            if not math.isfinite(number) or number < 0 or (number == 0 and name != "max_error"):
+                sign = "non-negative" if name == "max_error" else "positive"
+                raise RequestError(f"{name} must be a {sign}, finite number. Got {value!r}.")
             object.__setattr__(self, name, number)
         _check_choice("model", self.model, MODELS)
         _check_choice("preset", self.preset, tuple(PRESETS_OF[self.model]), f" with model={self.model!r}")
+        if self.max_error is not None and self.model != "latent":
+            raise RequestError(f"max_error must come with model='latent'. Got model={self.model!r}.")
         if self.weight_bits is not None:
             bits = whole_number("weight_bits", self.weight_bits)
             _check_choice("weight_bits", bits, FLOAT_BITS + INTEGER_BITS)
@@ -83,7 +94,8 @@ class FitRequest:
     @property
     def target(self) -> float:
         """The value of the one target that is given."""
-        return next(value for value in (self.bpppb, self.psnr) if value is not None)
+        found: float = next(value for name in TARGETS if (value := getattr(self, name)) is not None)
+        return found
 
     @property
     def latent_preset(self) -> LatentPreset:

@@ -1,0 +1,85 @@
+"""A payload of which no sample errs by more than a bound: a model, and a residual layer on top of it.
+
+The better the model, the less is left to the layer. Where the bound is tight the layer alone is smallest, since it
+predicts each band from those before it; where it is wide the model holds most. So a mean spectrum is tried first, and
+then models of several qualities, each as far as it pays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.bitstream import Model, Section, write_container
+from xr_inr.core.decode import Payload
+from xr_inr.core.goal import FittedModel, Sections
+from xr_inr.core.latent.smallest import mean_only
+from xr_inr.core.residual.fit import fit_layer
+from xr_inr.core.residual.grid import Grid
+from xr_inr.core.scene import Scene
+from xr_inr.exceptions import BudgetError
+
+_SHARES = (0.29, 0.42, 0.2, 0.6)
+"""Root mean square errors of the models tried, in parts of the bound; a next one only where the first paid."""
+
+FitTo = Callable[[float], FittedModel]
+"""Fits a model to a PSNR in dB; raises `BudgetError` where none is that good."""
+
+
+def fit_bounded(scene: Scene, array: NDArray[Any], max_error: float, fit: FitTo) -> FittedModel:
+    """Return the smallest model found whose residual layer keeps a bound.
+
+    Parameters
+    ----------
+    scene
+        The scene; at least one band must be fitted.
+    array
+        Its samples, (bands, height, width).
+    max_error
+        The bound, in data units.
+    fit
+        Fits a model to a PSNR.
+
+    Raises
+    ------
+    RequestError
+        When the dtype does not allow so small an error.
+    """
+    grid = Grid.for_bound(scene.layout, max_error)
+    best = _with_layer(scene, array, grid, FittedModel({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0))
+    if grid.step == 1:
+        return best
+    bound = grid.step * grid.unit / 2.0
+    for share in _SHARES:
+        try:
+            model = fit(20.0 * math.log10(scene.peak / (share * bound)))
+        except BudgetError:
+            break
+        if _size(model) >= _size(best):
+            break
+        tried = _with_layer(scene, array, grid, model)
+        if _size(tried) < _size(best):
+            best = tried
+        elif share == _SHARES[0]:
+            break
+    return best
+
+
+def _with_layer(scene: Scene, array: NDArray[Any], grid: Grid, model: FittedModel) -> FittedModel:
+    layout = scene.layout
+    fitted = layout.fitted_bands
+    decoded = Payload(write_container(Model.LATENT, layout.to_sections() | model.sections)).read(bands=fitted)
+    valid = np.ones(decoded.shape, bool) if scene.valid is None else scene.valid.reshape(decoded.shape)
+    low = layout.dtype.type(layout.low)
+    samples = np.where(valid, array[fitted], low)
+    section = fit_layer(grid, grid.positions(samples), grid.numbers(np.where(valid, decoded, low)), valid)
+    sections: Sections = model.sections | {Section.RESIDUAL: section}
+    return FittedModel(sections, model.iterations)
+
+
+def _size(model: FittedModel) -> int:
+    return sum(map(len, model.sections.values()))

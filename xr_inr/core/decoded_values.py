@@ -1,0 +1,37 @@
+"""From what a model gives to samples in the scene's dtype and range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.scene import SceneLayout
+
+
+def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
+    """Bring values on the [0, 1] scale, overwritten, back to data units and the scene's dtype, within its range."""
+    low, high = float(layout.low), float(layout.high)
+    values *= high - low
+    values += low
+    np.clip(values, low, high, out=values)
+    if layout.dtype.kind in "iu":
+        np.rint(values, out=values)
+    return beside_nodata(values.astype(layout.dtype), layout)
+
+
+def beside_nodata(samples: NDArray[Any], layout: SceneLayout) -> NDArray[Any]:
+    """Move samples that equal nodata, in place, to the value next to it: a valid one must not decode to nodata."""
+    nodata = layout.nodata
+    if nodata is not None and float(layout.low) <= float(nodata) <= float(layout.high):
+        samples[samples == nodata] = _beside(nodata, layout)
+    return samples
+
+
+def _beside(nodata: Any, layout: SceneLayout) -> Any:
+    """Return the value next to nodata within the value range."""
+    rises = bool(nodata < layout.high)
+    if layout.dtype.kind in "iu":
+        return int(nodata) + (1 if rises else -1)
+    return np.nextafter(nodata, layout.high if rises else layout.low)
