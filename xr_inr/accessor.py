@@ -13,6 +13,7 @@ from xr_inr.core.request import FitRequest
 from xr_inr.progress import ProgressOption
 from xr_inr.report import Report, Reports
 from xr_inr.store import Mode, ZarrFormat
+from xr_inr.stream import StreamingOptions, StreamOptions
 from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks
 
@@ -48,9 +49,16 @@ class _Accessor:
             **request,
         )
 
-    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+    def to_zarr(
+        self,
+        store: Any,
+        *,
+        mode: Mode = "w-",
+        zarr_format: ZarrFormat = 3,
+        **streaming: Unpack[StreamingOptions],
+    ) -> None:
         """Write what `compress` returned to a Zarr store, without fitting again; see `xr_inr.write`."""
-        api.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+        api.write(self._obj, store, mode=mode, zarr_format=zarr_format, **streaming)
 
     @property
     def nbytes(self) -> int:
@@ -70,6 +78,7 @@ class DataArrayAccessor(_Accessor):
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataArray:
@@ -82,6 +91,7 @@ class DataArrayAccessor(_Accessor):
             nodata=nodata,
             allow_labels=allow_labels,
             bad_bands=bad_bands,
+            compute=compute,
             progress=progress,
             **request,
         )
@@ -106,6 +116,7 @@ class DatasetAccessor(_Accessor):
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.Dataset:
@@ -119,6 +130,7 @@ class DatasetAccessor(_Accessor):
             nodata=nodata,
             allow_labels=allow_labels,
             bad_bands=bad_bands,
+            compute=compute,
             progress=progress,
             **request,
         )
@@ -145,6 +157,7 @@ class DataTreeAccessor:
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataTree:
@@ -155,7 +168,7 @@ class DataTreeAccessor:
         ``"reflectance"`` or ``"swir/radiance"``.
         """
         options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
-        return tree.compress(self._obj, options, variables=variables, progress=progress)
+        return tree.compress(self._obj, options, variables=variables, progress=progress, compute=compute)
 
     def encoding(
         self,
@@ -173,9 +186,17 @@ class DataTreeAccessor:
         options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
         return tree.encoding(self._obj, options, variables=variables, zarr_format=zarr_format)
 
-    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+    def to_zarr(
+        self,
+        store: Any,
+        *,
+        mode: Mode = "w-",
+        zarr_format: ZarrFormat = 3,
+        **streaming: Unpack[StreamingOptions],
+    ) -> None:
         """Write what `compress` returned to a Zarr store, group by group; see `xr_inr.write`."""
-        tree.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+        options = StreamOptions(**streaming)
+        tree.write(self._obj, store, mode=mode, zarr_format=zarr_format, streaming=options)
 
     @property
     def report(self) -> Reports:

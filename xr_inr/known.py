@@ -9,6 +9,7 @@ import xarray as xr
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import fitted_of
 from xr_inr.report import ATTRIBUTE, Report, Reports, stored_report
+from xr_inr.scenes import Scenes
 from xr_inr.store import Payloads
 from xr_inr.stored import stored_of
 
@@ -24,7 +25,10 @@ def reports_of(ds: xr.Dataset) -> dict[str, Report]:
     reports = {}
     for name, variable in ds.data_vars.items():
         fitted = fitted_of(variable)
-        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted, variable)
+        if fitted is None:
+            found = stored_report(variable)
+        else:
+            found = Report.of(str(name), fitted, Scenes.of_fitted(variable, fitted))
         if found is not None:
             reports[str(name)] = found
     return reports

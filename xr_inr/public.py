@@ -11,6 +11,7 @@ from xr_inr.diagnosis import show_versions
 from xr_inr.exceptions import (
     BatchError,
     BudgetError,
+    ChunksError,
     DependencyError,
     PayloadError,
     RequestError,
@@ -25,6 +26,7 @@ __all__ = [
     "GDAL_SETTINGS",
     "BatchError",
     "BudgetError",
+    "ChunksError",
     "DependencyError",
     "Figures",
     "FitRequest",
