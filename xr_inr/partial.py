@@ -132,10 +132,7 @@ class Partial:
             self._journal.begin(identities)
             return
         if not resume:
-            raise StoreExistsError(
-                f"an unfinished write lies in {self.folder}: resume=True (--resume) goes on with it; "
-                "delete that folder to begin anew"
-            )
+            raise StoreExistsError(unfinished_write(self.folder))
         if found := differences(header, identities):
             raise RequestError(
                 f"only the same write can go on. In {self.folder} lies another ({'; '.join(found)}); "
@@ -207,6 +204,14 @@ class Partial:
 def partial_folder(target: Path) -> Path:
     """Return the folder in which a streamed write to a store on the local disk is prepared."""
     return target.with_name(f".{target.name}.partial")
+
+
+def unfinished_write(folder: Path) -> str:
+    """Return what to say of an unfinished write in a folder."""
+    return (
+        f"an unfinished write lies in {folder}: resume=True (--resume) goes on with it; "
+        "delete that folder to begin anew"
+    )
 
 
 def holds_work(target: Path) -> bool:

@@ -17,7 +17,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.known import payloads_of
-from xr_inr.partial import Batch, Partial, Plans, holds_work, opened
+from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, unfinished_write
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
 from xr_inr.store import Groups, Mode, ZarrFormat, check_target, local_path, write_store
@@ -68,12 +68,8 @@ def write_datasets(
         known = {path: (ds, payloads_of(ds)) for path, ds in datasets.items()}
         write_store(known, store, mode=mode, zarr_format=zarr_format)
         return
+    at_the_end = check_stream_target(store, mode, zarr_format, resume=options.resume)
     path = local_path(store)
-    if options.resume and path is None:
-        raise RequestError(f"only a write to a store on a local disk can be resumed. Got {store}.")
-    # A process may have ended when its store was in place and before it had cleaned up.
-    at_the_end = options.resume and mode == "w-" and path is not None and path.exists() and holds_work(path)
-    check_target(store, "w" if at_the_end else mode, zarr_format)
     fitting = _fitting(plans, options)
     with opened(path, plans, resume=options.resume) as partial:
         left = [batch for batch in _batches(plans) if partial.left_of(batch)]
@@ -84,6 +80,33 @@ def write_datasets(
         _fit(plans, partial, left, fitting)
         groups = _with_kept(datasets, partial)
         write_store(groups, store, mode=mode, zarr_format=zarr_format, partial=None if path is None else partial)
+
+
+def check_stream_target(store: Any, mode: str, zarr_format: int, *, resume: bool) -> bool:
+    """Refuse, before any work, a target to which nothing can be streamed.
+
+    Returns
+    -------
+    bool
+        Whether the store seems to be written already, by a process that ended before it had cleaned up.
+
+    Raises
+    ------
+    RequestError, StoreExistsError
+        As `check_target`, and when a write that was interrupted lies there and `resume` is not set.
+    """
+    path = local_path(store)
+    if path is None:
+        if resume:
+            raise RequestError(f"only a write to a store on a local disk can be resumed. Got {store}.")
+        check_target(store, mode, zarr_format)
+        return False
+    unfinished = holds_work(path)
+    if unfinished and not resume:
+        raise StoreExistsError(unfinished_write(partial_folder(path)))
+    at_the_end = unfinished and mode == "w-" and path.exists()
+    check_target(store, "w" if at_the_end else mode, zarr_format)
+    return at_the_end
 
 
 Fitting = Callable[[Iterable[tuple[Batch, BatchTask]], FitDisplay, int], Iterator[tuple[Batch, BatchResult]]]
