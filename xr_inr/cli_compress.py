@@ -19,7 +19,7 @@ from xr_inr.opening import open_scene
 from xr_inr.partial import holds_work
 from xr_inr.report import Report
 from xr_inr.store import Mode, check_target, local_path
-from xr_inr.stream import check_stream_target
+from xr_inr.stream import StreamingOptions, check_stream_target
 from xr_inr.variables import Chunks, SceneAxes, find_axes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,7 +94,7 @@ def compress(
     arguments = fit_arguments(scene, options)
     try:
         small = api.compress(scene, **arguments, compute=not in_chunks, progress=False if quiet else None)
-        streaming = {"resume": resume} if in_chunks else {}
+        streaming: StreamingOptions = {"resume": resume} if in_chunks else {}
         api.write(small, target, mode=mode, zarr_format=2 if zarr_format == 2 else 3, **streaming)
     except KeyboardInterrupt:
         raise click.ClickException(interrupted(target)) from None

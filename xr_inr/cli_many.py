@@ -18,8 +18,9 @@ from xr_inr.core import device as devices
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError, StoreExistsError, XrInrError
 from xr_inr.opening import open_scene
+from xr_inr.partial import holds_work
 from xr_inr.report import Report
-from xr_inr.store import check_format
+from xr_inr.store import Mode, check_format
 from xr_inr.variable_fit import FitOptions, VariableFit
 from xr_inr.zip_store import SUFFIX
 
@@ -61,11 +62,11 @@ class _Job:
     def run(self, *, overwrite: bool, zarr_format: int, quiet: bool) -> tuple[str, Report]:
         """Write the store, unless it is there; return what was done, and its report."""
         scene = self.scene()
-        if self.target.exists() and self.is_finished():
+        if self.target.exists() and not holds_work(self.target) and self.is_finished():
             return "was there", written_report(str(self.target), scene)
         arguments = fit_arguments(scene, self.options)
         planned = api.compress(scene, **arguments, compute=False, progress=False if quiet else None)
-        mode = "w" if overwrite else "w-"
+        mode: Mode = "w" if overwrite else "w-"
         api.write(planned, self.target, mode=mode, zarr_format=2 if zarr_format == 2 else 3, resume=True)
         return "written", written_report(str(self.target), scene)
 
@@ -88,8 +89,8 @@ def compress_many(
 ) -> None:
     """Compress every one of SOURCES, paths or quoted patterns such as 'in/*.tif', into a store in FOLDER.
 
-    A store that is there and was made with the same request is left alone, one that was interrupted is gone on with: the
-    same command again does what is left. A scene that fails is named at the end, and does not stop the others.
+    A store that is there and was made with the same request is left alone, one that was interrupted is gone on with:
+    the same command again does what is left. A scene that fails is named at the end, and does not stop the others.
     """
     check_format(zarr_format)
     devices.resolve(FitRequest(**{name: options[name] for name in _REQUEST}).device)
@@ -121,7 +122,7 @@ def _expanded(sources: Sequence[str]) -> list[str]:
         if Path(source).exists() or not glob.has_magic(source):
             found.append(source)
             continue
-        matching = sorted(glob.glob(source, recursive=True))
+        matching = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - a pattern may begin at the root
         if not matching:
             raise RequestError(f"a pattern must match something. Got {source!r}.")
         found += matching
