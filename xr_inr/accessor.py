@@ -14,6 +14,7 @@ from xr_inr.progress import ProgressOption
 from xr_inr.report import Report
 from xr_inr.reports import Reports
 from xr_inr.store import Mode, ZarrFormat
+from xr_inr.stream import StreamingOptions, StreamOptions
 from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks
 
@@ -62,9 +63,16 @@ class _ArrayAccessor(_Accessor):
             **request,
         )
 
-    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+    def to_zarr(
+        self,
+        store: Any,
+        *,
+        mode: Mode = "w-",
+        zarr_format: ZarrFormat = 3,
+        **streaming: Unpack[StreamingOptions],
+    ) -> None:
         """Write what `compress` returned to a Zarr store, without fitting again; see `xr_inr.write`."""
-        api.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+        api.write(self._obj, store, mode=mode, zarr_format=zarr_format, **streaming)
 
 
 @xr.register_dataarray_accessor("inr")  # type: ignore[no-untyped-call]
@@ -79,6 +87,7 @@ class DataArrayAccessor(_ArrayAccessor):
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataArray:
@@ -91,6 +100,7 @@ class DataArrayAccessor(_ArrayAccessor):
             nodata=nodata,
             allow_labels=allow_labels,
             bad_bands=bad_bands,
+            compute=compute,
             progress=progress,
             **request,
         )
@@ -115,6 +125,7 @@ class DatasetAccessor(_ArrayAccessor):
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.Dataset:
@@ -128,6 +139,7 @@ class DatasetAccessor(_ArrayAccessor):
             nodata=nodata,
             allow_labels=allow_labels,
             bad_bands=bad_bands,
+            compute=compute,
             progress=progress,
             **request,
         )
@@ -151,6 +163,7 @@ class DataTreeAccessor(_Accessor):
         nodata: float | None = None,
         allow_labels: bool = False,
         bad_bands: Sequence[int] | None = None,
+        compute: bool = True,
         progress: ProgressOption = None,
         **request: Unpack[RequestOptions],
     ) -> xr.DataTree:
@@ -161,7 +174,7 @@ class DataTreeAccessor(_Accessor):
         ``"reflectance"`` or ``"swir/radiance"``.
         """
         options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
-        return tree.compress(self._obj, options, variables=variables, progress=progress)
+        return tree.compress(self._obj, options, variables=variables, progress=progress, compute=compute)
 
     def encoding(
         self,
@@ -179,9 +192,17 @@ class DataTreeAccessor(_Accessor):
         options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
         return tree.encoding(self._obj, options, variables=variables, zarr_format=zarr_format)
 
-    def to_zarr(self, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
+    def to_zarr(
+        self,
+        store: Any,
+        *,
+        mode: Mode = "w-",
+        zarr_format: ZarrFormat = 3,
+        **streaming: Unpack[StreamingOptions],
+    ) -> None:
         """Write what `compress` returned to a Zarr store, group by group; see `xr_inr.write`."""
-        tree.write(self._obj, store, mode=mode, zarr_format=zarr_format)
+        options = StreamOptions(**streaming)
+        tree.write(self._obj, store, mode=mode, zarr_format=zarr_format, streaming=options)
 
     @property
     def report(self) -> Reports:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError
-from xr_inr.known import payloads_of, reports_of, some
+from xr_inr.known import reports_of, some
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.reports import Reports
-from xr_inr.scene_fits import fit_scenes, scene_encodings
-from xr_inr.store import Mode, ZarrFormat, write_store
+from xr_inr.scene_fits import fit_scenes, plan_scenes, scene_encodings
+from xr_inr.store import Mode, ZarrFormat
+from xr_inr.stream import StreamingOptions, StreamOptions, write_datasets
 from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import Chunks, chosen_scenes
 
@@ -108,7 +109,8 @@ def encode_many(
         True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
         together, and the PSNR is that of the worst.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, which every payload meets, and the other fields of `FitRequest`.
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, which every payload meets, and the other fields of
+        `FitRequest`.
 
     Returns
     -------
@@ -145,6 +147,7 @@ def compress(
     nodata: float | None = None,
     allow_labels: bool = False,
     bad_bands: Sequence[int] | None = None,
+    compute: bool = True,
     progress: ProgressOption = None,
     **request: Unpack[RequestOptions],
 ) -> XarrayObject:
@@ -171,12 +174,15 @@ def compress(
         Indices of the bands that are not to count: each is kept as one typical value, takes no more bytes than that,
         and no figure tells of it. If None, those for which a coordinate ``good_bands`` or ``good_wavelengths`` along
         the bands is 0; ``bad_bands=()`` fits all.
+    compute
+        False to check everything and fit nothing: `write`, or ``.inr.to_zarr``, then fits, batch by batch, keeps what
+        is finished on the disk, and can be resumed. Until it is written, the result has no values to give.
     progress
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds for all chunks
-        of a variable together, a quality for each.
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds
+        for all chunks of a variable together, a quality for each.
 
     Returns
     -------
@@ -192,7 +198,7 @@ def compress(
     """
     options = FitOptions(FitRequest(**request), chunks, band_dim, nodata, allow_labels, bad_bands)
     ds, names = _scenes(obj, variables, band_dim)
-    replaced = fit_scenes({name: ds[name] for name in names}, options, progress)
+    replaced = (fit_scenes if compute else plan_scenes)({name: ds[name] for name in names}, options, progress)
     if isinstance(obj, xr.DataArray):
         (variable,) = replaced.values()
         result = xr.DataArray(variable, coords=obj.coords, name=obj.name)
@@ -243,8 +249,15 @@ def encoding(
     return scene_encodings({name: ds[name] for name in names}, options, zarr_format)
 
 
-def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr_format: ZarrFormat = 3) -> None:
-    """Write a compressed object to a Zarr store; nothing is fitted again, payloads are copied.
+def write(
+    obj: xr.DataArray | xr.Dataset,
+    store: Any,
+    *,
+    mode: Mode = "w-",
+    zarr_format: ZarrFormat = 3,
+    **streaming: Unpack[StreamingOptions],
+) -> None:
+    """Write a compressed object to a Zarr store; what has payloads is copied, what was only planned is fitted now.
 
     Parameters
     ----------
@@ -257,16 +270,22 @@ def write(obj: xr.DataArray | xr.Dataset, store: Any, *, mode: Mode = "w-", zarr
         written.
     zarr_format
         3 or 2.
+    **streaming
+        For what ``compress(..., compute=False)`` returned: ``resume=True`` goes on with a write that was interrupted,
+        or begins one; ``client=`` fits on a cluster. See `xr_inr.stream.StreamOptions`.
 
     Raises
     ------
     RequestError
         When nothing in `obj` has payloads: it was not compressed, or is a selection, or has been loaded or changed.
+        Or when what was interrupted was another write; the message says what differs.
     StoreExistsError
-        When the store exists and may not be replaced.
+        When the store exists and may not be replaced, or an interrupted write lies there and `resume` is not set.
+    ChunksError
+        At the end, when chunks could not be fitted; the others are kept for `resume`.
     """
-    ds = _as_dataset(obj)
-    write_store({"/": (ds, payloads_of(ds))}, store, mode=mode, zarr_format=zarr_format)
+    options = StreamOptions(**streaming)
+    write_datasets({"/": _as_dataset(obj)}, store, mode=mode, zarr_format=zarr_format, options=options)
 
 
 def report(obj: xr.DataArray | xr.Dataset) -> Reports:

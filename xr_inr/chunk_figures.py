@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.chunk_record import Recorded
 from xr_inr.core.metrics import psnr
-from xr_inr.lazy import Fitted
 
 MOST_STORED = 1024
 """Chunks whose figures are stored with an array: some 25 kB of JSON. Of more chunks, none are."""
@@ -44,11 +44,11 @@ class ChunkFigures:
     """Largest absolute error in each chunk, in data units."""
 
     @classmethod
-    def of(cls, fitted: Fitted) -> Self:
+    def of(cls, fitted: Recorded) -> Self:
         """Return the figures of what has just been fitted."""
-        chunks = [chunk for _, chunk in sorted(fitted.encoded.items())]
+        chunks = [record for _, record in sorted(fitted.records.items())]
         grid = tuple(-(-size // step) for size, step in zip(fitted.shape, fitted.chunk_shape, strict=True))
-        sizes = tuple(len(chunk.payload) for chunk in chunks)
+        sizes = tuple(chunk.payload_bytes for chunk in chunks)
         peak = fitted.figures.peak
         return cls(
             grid=grid,

@@ -1,9 +1,8 @@
-"""The command line: ``xr-inr compress | decompress | info | compare | vrt | doctor``, and ``rio inr`` of the same."""
+"""The command line: ``xr-inr compress | compress-many | decompress | info | ...``, and ``rio inr`` of the same."""
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -13,27 +12,21 @@ from typing import Any
 import click
 import xarray as xr
 
-from xr_inr import api, page
+from xr_inr import page
 from xr_inr._version import __version__
+from xr_inr.cli_compress import HTML_HELP, VARIABLE_HELP, compress
 from xr_inr.cli_doctor import doctor
+from xr_inr.cli_many import compress_many
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
-from xr_inr.core.request import MODELS, PRESETS_OF
-from xr_inr.core.siren.presets import DEFAULT_PRESET
-from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
-from xr_inr.exceptions import RequestError, XrInrError
+from xr_inr.core.request import PRESETS_OF
+from xr_inr.exceptions import XrInrError
 from xr_inr.geo import write_raster
 from xr_inr.opening import open_scene, open_scenes
 from xr_inr.preset_figures import as_text, conditions, figures_of
 from xr_inr.report import json_safe, stored_report
-from xr_inr.store import check_target
-from xr_inr.variables import Chunks, SceneAxes, find_axes
 from xr_inr.vrt import GDAL_SETTINGS, write_vrt
-
-_VARIABLE_HELP = "Which variable, if a store holds several scenes."
-_HTML_HELP = "Write the report as a page too, one file with pictures, maps and spectra."
-_PRESETS_HELP = "; ".join(f"{', '.join(presets)} ({model})" for model, presets in PRESETS_OF.items())
 
 
 class _Commands(click.Group):
@@ -64,71 +57,10 @@ def main() -> None:
     """  # noqa: D301 - click's mark for lines that must not be wrapped
 
 
-@main.command(short_help="Compress a raster into a Zarr store.")
-@click.argument("source")
-@click.argument("target")
-@click.option("--variable", help=_VARIABLE_HELP)
-@click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded.")
-@click.option("--psnr", type=float, help="Target: PSNR in dB, at least.")
-@click.option("--max-error", type=float, help="Target: the largest error of any sample; 0 keeps integers as they are.")
-@click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}.")
-@click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {_PRESETS_HELP}.")
-@click.option(
-    "--weight-bits", type=int, help=f"Bits of a weight of a siren: {', '.join(map(str, FLOAT_BITS + INTEGER_BITS))}."
-)
-@click.option("--chunks", default="scene", show_default=True, help="'scene', or a chunk's height and width: 256x256.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything drawn at random.")
-@click.option("--nodata", type=float, help="The value of samples without measurement, if the file does not say.")
-@click.option("--zarr-format", type=int, default=3, show_default=True, help="3 or 2.")
-@click.option("--allow-labels", is_flag=True, help="Compress what seems to hold categories.")
-@click.option("--all-bands", is_flag=True, help="Fit also the bands that the source marks as bad.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing store, once all has been fitted.")
-@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
-@click.option("--quiet", is_flag=True, help="Print neither progress nor report.")
-def compress(
-    source: str,
-    target: str,
-    *,
-    variable: str | None,
-    chunks: str,
-    nodata: float | None,
-    zarr_format: int,
-    allow_labels: bool,
-    all_bands: bool,
-    overwrite: bool,
-    page_path: str | None,
-    quiet: bool,
-    **request: Any,
-) -> None:
-    """Compress SOURCE, anything that GDAL reads or a Zarr store, into the Zarr store TARGET."""
-    mode = "w" if overwrite else "w-"
-    check_target(target, mode, zarr_format)
-    if page_path is not None:
-        page.check_path(page_path)
-    if Path(target).resolve() == Path(source).resolve():
-        raise RequestError(f"the target must be another place than the source. Got {target}.")
-    scene = open_scene(source, variable)
-    small = api.compress(
-        scene,
-        chunks=_parse_chunks(chunks, find_axes(scene)),
-        nodata=nodata,
-        allow_labels=allow_labels,
-        bad_bands=() if all_bands else None,
-        progress=False if quiet else None,
-        **request,
-    )
-    api.write(small, target, mode="w" if overwrite else "w-", zarr_format=2 if zarr_format == 2 else 3)
-    if page_path is not None:
-        small.inr.report.to_html(page_path, original=scene)
-    if not quiet:
-        click.echo(api.report(small))
-
-
 @main.command(short_help="Decompress a Zarr store into a GeoTIFF.")
 @click.argument("source")
 @click.argument("target")
-@click.option("--variable", help=_VARIABLE_HELP)
+@click.option("--variable", help=VARIABLE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def decompress(source: str, target: str, variable: str | None, *, overwrite: bool) -> None:
     """Write the scene in the Zarr store SOURCE to the GeoTIFF TARGET, with its georeferencing and band metadata."""
@@ -174,10 +106,10 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
 @main.command(short_help="Measure how far two scenes are apart.")
 @click.argument("original")
 @click.argument("decoded")
-@click.option("--variable", help=_VARIABLE_HELP)
+@click.option("--variable", help=VARIABLE_HELP)
 @click.option("--bands", is_flag=True, help="Print the figures of every band.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures of every band.")
-@click.option("--html", "page_path", metavar="FILE.html", help=_HTML_HELP)
+@click.option("--html", "page_path", metavar="FILE.html", help=HTML_HELP)
 def compare(
     original: str, decoded: str, *, variable: str | None, bands: bool, as_json: bool, page_path: str | None
 ) -> None:
@@ -205,7 +137,7 @@ def compare(
 @main.command(short_help="Write a .vrt through which GDAL reads a store.")
 @click.argument("source")
 @click.argument("target", required=False)
-@click.option("--variable", help=_VARIABLE_HELP)
+@click.option("--variable", help=VARIABLE_HELP)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--quiet", is_flag=True, help="Do not print the settings that GDAL needs.")
 def vrt(source: str, target: str | None, variable: str | None, *, overwrite: bool, quiet: bool) -> None:
@@ -221,6 +153,8 @@ def vrt(source: str, target: str | None, variable: str | None, *, overwrite: boo
             click.echo(f"  {name}={value}")
 
 
+main.add_command(compress)
+main.add_command(compress_many)
 main.add_command(doctor)
 
 inr = _Commands(
@@ -236,15 +170,6 @@ inr = _Commands(
 def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:
     report = stored_report(decoded)
     return page.of_pair(original, decoded) if report is None else page.of_report(report.with_original(original))
-
-
-def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
-    if text == "scene":
-        return text
-    sizes = re.fullmatch(r"(\d+)x(\d+)", text, re.ASCII)
-    if sizes is None:
-        raise RequestError(f"--chunks must be 'scene' or HEIGHTxWIDTH, such as 256x256. Got {text!r}.")
-    return {axes.y: int(sizes[1]), axes.x: int(sizes[2])}
 
 
 def _preset_settings() -> dict[str, dict[str, Any]]:

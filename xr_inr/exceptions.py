@@ -46,6 +46,27 @@ class BatchError(RequestError):
         return type(self), (self.failures, self.encoded)
 
 
+class ChunksError(XrInrError):
+    """Some chunks could not be fitted while a store was written; the others are kept, and the message says where.
+
+    Parameters
+    ----------
+    failures
+        Why each of them failed, by its variable and its index.
+    advice
+        What can be done.
+    """
+
+    def __init__(self, failures: Mapping[tuple[str, tuple[int, ...]], str], advice: str) -> None:
+        said = "; ".join(f"{name!r}, chunk {index}: {reason}" for (name, index), reason in failures.items())
+        super().__init__(f"{len(failures)} chunks could not be fitted. {advice} {said}")
+        self.failures = dict(failures)
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type[ChunksError], tuple[dict[tuple[str, tuple[int, ...]], str], str]]:
+        return type(self), (self.failures, self.advice)
+
+
 class PayloadError(XrInrError, ValueError):
     """Bytes that are not a whole, unaltered payload of a known format version."""
 

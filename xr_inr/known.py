@@ -8,8 +8,10 @@ import xarray as xr
 
 from xr_inr.exceptions import RequestError
 from xr_inr.lazy import fitted_of
+from xr_inr.planned import NOT_FITTED, plan_of
 from xr_inr.report import ATTRIBUTE, Report, stored_report
 from xr_inr.reports import Reports
+from xr_inr.scenes import Scenes
 from xr_inr.store import Payloads
 from xr_inr.stored import stored_of
 
@@ -21,11 +23,22 @@ def payloads_of(ds: xr.Dataset) -> dict[Hashable, Payloads]:
 
 
 def reports_of(ds: xr.Dataset) -> dict[str, Report]:
-    """Return the reports of the variables of a Dataset, of those that have one."""
+    """Return the reports of the variables of a Dataset, of those that have one.
+
+    Raises
+    ------
+    RequestError
+        When a variable is planned and not fitted.
+    """
     reports = {}
     for name, variable in ds.data_vars.items():
+        if plan_of(variable) is not None:
+            raise RequestError(NOT_FITTED)
         fitted = fitted_of(variable)
-        found = stored_report(variable) if fitted is None else Report.of(str(name), fitted, variable)
+        if fitted is None:
+            found = stored_report(variable)
+        else:
+            found = Report.of(str(name), fitted, Scenes.of_fitted(variable, fitted))
         if found is not None:
             reports[str(name)] = found
     return reports

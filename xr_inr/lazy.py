@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,17 +17,15 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import MemoryStore
 
+from xr_inr.chunk_record import ChunkIndex, ChunkRecord, Recorded
 from xr_inr.codecs.config import CodecConfig
 from xr_inr.codecs.zarr import InrCodec
 from xr_inr.core.encode import Encoded
-from xr_inr.core.metrics import Figures
 from xr_inr.original import Gone, Original
-
-ChunkIndex = tuple[int, ...]
 
 
 @dataclass
-class Fitted:
+class Fitted(Recorded):
     """The payloads of one variable and what is known of them."""
 
     shape: tuple[int, ...]
@@ -49,20 +47,9 @@ class Fitted:
     """The way back to the samples it was fitted to."""
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of all payloads."""
-        return sum(len(chunk.payload) for chunk in self.encoded.values())
-
-    @property
-    def samples(self) -> int:
-        """Samples of the variable, masked ones included."""
-        return math.prod(self.shape)
-
-    @property
-    def figures(self) -> Figures:
-        """The error over all chunks."""
-        first, *rest = (chunk.figures for chunk in self.encoded.values())
-        return sum(rest, start=first)
+    def records(self) -> Mapping[ChunkIndex, ChunkRecord]:
+        """What each chunk cost and kept."""
+        return {index: ChunkRecord.of(chunk) for index, chunk in self.encoded.items()}
 
     def put_into(self, array: zarr.Array[Any]) -> None:
         """Write the payloads under the keys of a Zarr array of this shape and these chunks."""
@@ -113,18 +100,29 @@ def as_variable(fitted: Fitted, like: xr.Variable) -> xr.Variable:
 
     Of the encoding only what ties it to its coordinates is kept: the rest says how the source was stored.
     """
+    return wrapped(FittedArray(fitted), like)
+
+
+def wrapped(array: BackendArray, like: xr.Variable) -> xr.Variable:
+    """Return a variable with the dimensions and attributes of `like`, and the values of `array`."""
     encoding = {key: like.encoding[key] for key in ("grid_mapping", "coordinates") if key in like.encoding}
-    return xr.Variable(like.dims, indexing.LazilyIndexedArray(FittedArray(fitted)), like.attrs, encoding)
+    return xr.Variable(like.dims, indexing.LazilyIndexedArray(array), like.attrs, encoding)
 
 
 def fitted_of(variable: xr.DataArray | xr.Variable) -> Fitted | None:
     """Return the payloads behind a variable; None if it has none, or is a selection, or has been loaded or changed."""
+    data = behind(variable)
+    return data.fitted if isinstance(data, FittedArray) else None
+
+
+def behind(variable: xr.DataArray | xr.Variable) -> Any:
+    """Return what a variable gives its values from, without loading it; None if it is a selection of that."""
     data: Any = variable.variable._data if isinstance(variable, xr.DataArray) else variable._data  # noqa: SLF001
     while isinstance(data, indexing.CopyOnWriteArray | indexing.MemoryCachedArray | indexing.LazilyIndexedArray):
         if isinstance(data, indexing.LazilyIndexedArray) and not is_whole(data):
             return None
         data = data.array
-    return data.fitted if isinstance(data, FittedArray) else None
+    return data
 
 
 def is_whole(data: indexing.LazilyIndexedArray) -> bool:

@@ -16,9 +16,9 @@ import xarray as xr
 from xr_inr._version import __version__
 from xr_inr.band_axis import BandAxis
 from xr_inr.chunk_figures import ChunkFigures
+from xr_inr.chunk_record import Recorded
 from xr_inr.core.request import MODELS
 from xr_inr.exceptions import RequestError
-from xr_inr.lazy import Fitted
 from xr_inr.report_reading import read_fields
 from xr_inr.scenes import Scenes
 from xr_inr.views import unit_of
@@ -109,10 +109,10 @@ class Report:
     """The samples behind the figures, for pictures; not stored."""
 
     @classmethod
-    def of(cls, name: str, fitted: Fitted, variable: xr.DataArray | None = None) -> Report:
-        """Return the report of what has just been fitted, with the variable that decodes from it for its pictures."""
+    def of(cls, name: str, fitted: Recorded, scenes: Scenes | None = None) -> Report:
+        """Return the report of what has been fitted, with the samples behind it for its pictures."""
         figures = fitted.figures
-        chunks = fitted.encoded.values()
+        chunks = fitted.records.values()
         return cls(
             name=name,
             shape=fitted.shape,
@@ -128,13 +128,13 @@ class Report:
             request=fitted.config.request.to_dict(),
             bad_bands=fitted.config.bad_bands,
             networks=tuple(chunk.architecture for chunk in chunks if chunk.architecture is not None),
-            chunks=len(fitted.encoded),
-            chunk_figures=ChunkFigures.of(fitted) if len(fitted.encoded) > 1 else None,
+            chunks=len(chunks),
+            chunk_figures=ChunkFigures.of(fitted) if len(chunks) > 1 else None,
             seconds=sum(chunk.seconds for chunk in chunks),
             band_psnr=tuple(figures.band_psnr.tolist()),
             band_max_error=tuple(np.where(figures.valid_samples > 0, figures.max_errors, np.nan).tolist()),
             search=tuple(line for chunk in chunks for line in chunk.search),
-            scenes=None if variable is None else Scenes.of_fitted(variable, fitted),
+            scenes=scenes,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from xr_inr.core import device as devices
 from xr_inr.exceptions import RequestError
-from xr_inr.lazy import as_variable
+from xr_inr.lazy import as_variable, wrapped
+from xr_inr.planned import Plan, PlannedArray
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.store import ZarrFormat, array_encoding, check_format
 from xr_inr.variable_fit import FitOptions, VariableFit
@@ -21,10 +22,23 @@ def fit_scenes(
     """Fit scenes, all looked through before the first fit; return variables that decode, by the same names."""
     jobs = _planned(scenes, options)
     with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
-        budgets = {name: job.check() for name, job in jobs.items()}
+        checked = {name: job.check() for name, job in jobs.items()}
         for name, job in jobs.items():
-            job.run(budgets[name], display)
+            job.run(checked[name].budgets, display)
     return {name: as_variable(job.fitted, scenes[name].variable) for name, job in jobs.items()}
+
+
+def plan_scenes(
+    scenes: Mapping[Hashable, xr.DataArray], options: FitOptions, progress: ProgressOption
+) -> dict[Hashable, xr.Variable]:
+    """Look scenes through and fit nothing; return variables that are fitted when they are written, by the same names.
+
+    Whether the device is there is asked by whoever fits: that can be another machine.
+    """
+    FitDisplay(progress, 1).close()
+    jobs = {name: VariableFit.plan(scene, name, options) for name, scene in scenes.items()}
+    plans = {name: Plan(job, job.check(with_crc=True), progress) for name, job in jobs.items()}
+    return {name: wrapped(PlannedArray(plan), scenes[name].variable) for name, plan in plans.items()}
 
 
 def scene_encodings(

@@ -21,9 +21,11 @@ from zarr.storage._common import make_store_path
 
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec
+from xr_inr.durable import flush_tree
 from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo import attach_georeference
 from xr_inr.lazy import Fitted
+from xr_inr.partial import Kept, Partial
 from xr_inr.report import ATTRIBUTE, Report
 from xr_inr.stored import Stored
 from xr_inr.zip_store import SUFFIX, holds_store, is_zip_name, pack
@@ -48,7 +50,7 @@ _PACKING = frozenset({"_FillValue", "_Unsigned", "add_offset", "dtype", "missing
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
 
 
-Payloads = Fitted | Stored
+Payloads = Fitted | Kept | Stored
 """What a variable can be written from without a fit."""
 
 Groups = Mapping[str, tuple[xr.Dataset, Mapping[Hashable, Payloads]]]
@@ -116,7 +118,9 @@ def check_target(store: Any, mode: str, zarr_format: int) -> None:
             raise StoreExistsError(f"{path} is not a Zarr store; it is not replaced")
 
 
-def write_store(groups: Groups, store: Any, *, mode: Mode, zarr_format: ZarrFormat) -> None:
+def write_store(
+    groups: Groups, store: Any, *, mode: Mode, zarr_format: ZarrFormat, partial: Partial | None = None
+) -> None:
     """Write Datasets with the variables of which there are payloads.
 
     A store on the local disk, in a folder or in one file, appears, or replaces the one before it, when everything has
@@ -128,6 +132,9 @@ def write_store(groups: Groups, store: Any, *, mode: Mode, zarr_format: ZarrForm
         A Dataset for each group of the store, by its path, and the payloads of its variables; "/" first.
     store, mode, zarr_format
         As for `xr_inr.write`.
+    partial
+        The folder in which a store on the local disk is put together, for one that must be on the disk whole before
+        it appears.
 
     Raises
     ------
@@ -151,7 +158,7 @@ def write_store(groups: Groups, store: Any, *, mode: Mode, zarr_format: ZarrForm
             raise RequestError(f"a store in place cannot be written from itself; choose another target. Got {store}.")
         _write_groups(groups, store, mode, zarr_format)
         return
-    with _replacing(path) as beside:
+    with _replacing(path, partial) as beside:
         if not is_zip_name(path):
             _write_groups(groups, beside, "w-", zarr_format)
             return
@@ -233,12 +240,20 @@ def _write(
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def _replacing(path: Path, partial: Partial | None) -> Iterator[Path]:
     """Give a path to write to; put it in the place of `path` when all went well, remove it when not."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    before = path.with_name(f"{beside.name}.before")
+    if partial is None:
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+        before = path.with_name(f"{beside.name}.before")
+    else:
+        beside, before = partial.store, partial.before
+        # What a process left that ended here.
+        _remove(beside)
+        _remove(beside.with_name(f"{beside.name}.folder"))
     try:
         yield beside
+        if partial is not None:
+            flush_tree(beside)
         if path.exists():
             path.rename(before)
         beside.rename(path)

@@ -7,11 +7,12 @@ from typing import Any
 
 import xarray as xr
 
-from xr_inr.known import payloads_of, reports_of, some
+from xr_inr.known import reports_of, some
 from xr_inr.progress import ProgressOption
 from xr_inr.reports import Reports
-from xr_inr.scene_fits import fit_scenes, scene_encodings
-from xr_inr.store import Mode, ZarrFormat, write_store
+from xr_inr.scene_fits import fit_scenes, plan_scenes, scene_encodings
+from xr_inr.store import Mode, ZarrFormat
+from xr_inr.stream import StreamOptions, write_datasets
 from xr_inr.variable_fit import FitOptions
 from xr_inr.variables import chosen_scenes, find_axes, is_scene
 
@@ -24,7 +25,12 @@ _BAND_COORDINATES = {
 
 
 def compress(
-    tree: xr.DataTree, options: FitOptions, *, variables: Sequence[str] | None, progress: ProgressOption
+    tree: xr.DataTree,
+    options: FitOptions,
+    *,
+    variables: Sequence[str] | None,
+    progress: ProgressOption,
+    compute: bool = True,
 ) -> xr.DataTree:
     """Fit the scenes of all groups and return the tree with values that decode from the fitted payloads.
 
@@ -39,7 +45,7 @@ def compress(
         How to fit.
     variables
         Paths of the variables to compress, such as ``"reflectance"`` or ``"swir/radiance"``; all scenes if None.
-    progress
+    progress, compute
         As for `xr_inr.compress`.
 
     Raises
@@ -51,7 +57,8 @@ def compress(
     """
     datasets = _with_band_coordinates(tree, options.band_dim)
     scenes = _scenes(datasets, variables, options.band_dim)
-    fitted = fit_scenes({_joined(*place): datasets[place[0]][place[1]] for place in scenes}, options, progress)
+    chosen: dict[Hashable, xr.DataArray] = {_joined(*place): datasets[place[0]][place[1]] for place in scenes}
+    fitted = (fit_scenes if compute else plan_scenes)(chosen, options, progress)
     for path, name in scenes:
         datasets[path] = datasets[path].assign({name: fitted[_joined(path, name)]})
     return xr.DataTree.from_dict(datasets, name=tree.name)
@@ -70,11 +77,12 @@ def encoding(
     return result
 
 
-def write(tree: xr.DataTree, store: Any, *, mode: Mode, zarr_format: ZarrFormat) -> None:
+def write(
+    tree: xr.DataTree, store: Any, *, mode: Mode, zarr_format: ZarrFormat, streaming: StreamOptions | None = None
+) -> None:
     """Write a compressed tree to a Zarr store, a group for each of its groups; see `xr_inr.write`."""
     datasets = {node.path: node.to_dataset(inherit=False) for node in tree.subtree}
-    groups = {path: (ds, payloads_of(ds)) for path, ds in datasets.items()}
-    write_store(groups, store, mode=mode, zarr_format=zarr_format)
+    write_datasets(datasets, store, mode=mode, zarr_format=zarr_format, options=streaming or StreamOptions())
 
 
 def report(tree: xr.DataTree) -> Reports:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
+import zlib
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xr_inr.batch_fit import BatchTask
+from xr_inr.chunk_record import ChunkIndex
 from xr_inr.codecs.config import CodecConfig
-from xr_inr.core.encode import Prospect, encode_arrays, foresee
+from xr_inr.core.encode import Prospect, foresee
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.exceptions import BatchError, BudgetError, RequestError
-from xr_inr.lazy import ChunkIndex, Fitted
+from xr_inr.lazy import Fitted
 from xr_inr.original import Original
 from xr_inr.progress import FitDisplay
 from xr_inr.variables import (
@@ -34,6 +39,17 @@ _SAMPLES_AT_ONCE = 2**24
 
 Budgets = dict[ChunkIndex, int]
 """Bytes for each chunk."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of a variable once all its samples have been looked through."""
+
+    budgets: Budgets | None
+    """The bytes each chunk may take; None where the target is not a size."""
+
+    samples_crc: int
+    """CRC-32 of all samples, chunk by chunk; 0 if nobody asked for it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +98,7 @@ class VariableFit:
         fitted = Fitted(variable.shape, variable.dtype, shape, config, original=Original(variable))
         return cls(name, variable, axes, fitted, watch)
 
-    @property
+    @cached_property
     def batches(self) -> list[list[ChunkIndex]]:
         """The chunks that are fitted at once: of a latent model as many of equal shape as `_SAMPLES_AT_ONCE` allow."""
         if self._config.request.model != "latent":
@@ -97,18 +113,20 @@ class VariableFit:
             found += [indices[start : start + most] for start in range(0, len(indices), most)]
         return found
 
-    def check(self, *, each_alone: bool = False) -> Budgets | None:
+    def check(self, *, each_alone: bool = False, with_crc: bool = False) -> Checked:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
 
         Parameters
         ----------
         each_alone
             Whether every chunk must meet the target by itself, as when a codec encodes it.
+        with_crc
+            Whether the samples shall be known again later.
 
         Returns
         -------
-        dict
-            The bytes each chunk may take; None where the target is not a size.
+        Checked
+            What there is to know.
 
         Raises
         ------
@@ -118,11 +136,14 @@ class VariableFit:
             When the payloads cannot be as small as asked for.
         """
         prospects = {}
+        crc = 0
         for index in self._indices():
             scene = self._scene(index)
             prospects[index] = (self._foreseen(scene), scene.size)
             if self.watch is not None:
                 self.watch.see(scene, self._config.nodata)
+            if with_crc:
+                crc = zlib.crc32(np.ascontiguousarray(scene).data, crc)
         if not any(prospect.valid_samples for prospect, _ in prospects.values()):
             raise RequestError(
                 f"variable {self.name!r} must have at least one valid sample. "
@@ -132,13 +153,13 @@ class VariableFit:
             self.watch.decide()
         bpppb = self._config.request.bpppb
         if bpppb is None:
-            return None
+            return Checked(None, crc)
         smallest = {index: prospect.smallest for index, (prospect, _) in prospects.items()}
         samples = {index: size for index, (_, size) in prospects.items()}
         if each_alone:
             for index, size in smallest.items():
                 share_budget(f"{self.name}, chunk {index}", bpppb, {index: size}, {index: samples[index]})
-        return share_budget(str(self.name), bpppb, smallest, samples)
+        return Checked(share_budget(str(self.name), bpppb, smallest, samples), crc)
 
     def run(self, budgets: Budgets | None, display: FitDisplay) -> None:
         """Fit every chunk to its budget, one batch loaded at a time.
@@ -149,21 +170,24 @@ class VariableFit:
             When the payload of a chunk cannot be that good; the message names it.
         """
         for batch in self.batches:
+            task = self.task(batch, budgets)
             try:
-                encoded = encode_arrays(
-                    [self._scene(index) for index in batch],
-                    self._config.request,
-                    nodata=self._config.nodata,
-                    budgets=None if budgets is None else [budgets[index] for index in batch],
-                    allow_void=True,
-                    bad_bands=self._config.bad_bands,
-                    monitor=display.next_fit(str(self.name)),
-                )
+                scenes = {index: task.scene(index) for index in batch}
+                encoded = task.encode(scenes, display.next_fit(str(self.name)))
             except BatchError as error:
                 number, reason = next(iter(error.failures.items()))
                 kind = BudgetError if isinstance(reason, BudgetError) else RequestError
                 raise kind(f"variable {self.name!r}, chunk {batch[number]}: {reason}") from reason
             self.fitted.encoded.update(zip(batch, encoded, strict=True))
+
+    def task(self, batch: Sequence[ChunkIndex], budgets: Budgets | None) -> BatchTask:
+        """Return the fitting of some chunks at once."""
+        return BatchTask(
+            parts={index: self.variable.variable[self._part(index)] for index in batch},
+            budgets=None if budgets is None else {index: budgets[index] for index in batch},
+            axes=self.axes.chunk_axes,
+            config=self._config,
+        )
 
     @property
     def _config(self) -> CodecConfig:
