@@ -11,7 +11,7 @@ import xarray as xr
 
 from xr_inr.exceptions import RequestError
 from xr_inr.geo import open_raster
-from xr_inr.geo.conventions import is_reserved
+from xr_inr.geo.names import is_reserved
 from xr_inr.variables import is_scene
 from xr_inr.zip_store import is_zip_name, open_zip
 

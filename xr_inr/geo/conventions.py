@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from affine import Affine
@@ -15,61 +14,9 @@ from rasterio.errors import CRSError
 from rioxarray.exceptions import RioXarrayError
 
 from xr_inr.exceptions import RequestError
-
-BAND_TAGS = "band_tags"
-"""Tags per band, by column: ``{tag: text, the same for every band, or [text or None for each band]}``."""
-
-GDAL_DOMAINS = "gdal_domains"
-"""Other metadata domains: ``{"dataset": {domain: {tag: text}}, "band": {domain: columns as in band_tags}}``.
-
-Dataset tags that cannot be attributes of their own stand under the domain ``""``, GDAL's default one.
-"""
-
-COLOR_INTERPRETATION = "color_interpretation"
-"""GDAL colour interpretation, one name for all bands or a list; absent for gray followed by undefined."""
-
-_CONVENTION_PREFIXES = ("proj:", "spatial:")
-
-_RESERVED = frozenset(
-    {
-        BAND_TAGS,
-        COLOR_INTERPRETATION,
-        GDAL_DOMAINS,
-        # CF, xarray and Zarr
-        "_ARRAY_DIMENSIONS",
-        "_FillValue",
-        "_Unsigned",
-        "xr_inr",  # a store's report describes the store, not a raster written from it
-        "add_offset",
-        "ancillary_variables",
-        "bounds",
-        "calendar",
-        "cell_measures",
-        "coordinates",
-        "dtype",
-        "fill_value",
-        "formula_terms",
-        "grid_mapping",
-        "long_name",
-        "missing_value",
-        "scale_factor",
-        "units",
-        "zarr_conventions",
-        # rioxarray, and xarray.open_rasterio before it
-        "crs",
-        "gcps",
-        "is_tiled",
-        "nodata",
-        "nodatavals",
-        "offsets",
-        "res",
-        "scales",
-        "transform",
-    }
-)
-
-# Pixels; single-precision coordinates come close to it.
-_SNAP = 0.05
+from xr_inr.geo.names import CONVENTION_PREFIXES
+from xr_inr.geo.pixel_references import moved_along
+from xr_inr.geo.windows import PixelWindow, ends_of, stored_transform, window_of
 
 # The entries validators compare letter by letter: tags v0.1 of the two specifications.
 _PROJ = {
@@ -86,11 +33,6 @@ _SPATIAL = {
     "name": "spatial",
     "description": "Spatial coordinate information",
 }
-
-
-def is_reserved(name: str) -> bool:
-    """Tell whether an attribute of this name means something to xarray, rioxarray or this package."""
-    return name in _RESERVED or name.startswith(_CONVENTION_PREFIXES)
 
 
 def read_crs(da: xr.DataArray) -> CRS | None:
@@ -142,75 +84,18 @@ def read_transform(da: xr.DataArray, y_dim: Hashable, x_dim: Hashable) -> Affine
     mapping = da.coords[da.rio.grid_mapping].attrs if da.rio.grid_mapping in da.coords else {}
     if "gcps" in mapping:
         return None
-    stored = _stored_transform(mapping)
+    stored = stored_transform(mapping)
     height, width = da.sizes[y_dim], da.sizes[x_dim]
-    if x_dim in da.coords and y_dim in da.coords:
-        x, y = (_even_ends(da, dim) for dim in (x_dim, y_dim))
-    elif all(name in da.coords and da.coords[name].dims == (y_dim, x_dim) for name in ("xc", "yc")):
-        x, y = ([float(da.coords[name][i, i]) for i in (0, -1)] for name in ("xc", "yc"))
-    else:
-        return None if stored in (None, Affine.identity()) else stored
-
-    if stored is None:
+    ends = ends_of(da, y_dim, x_dim)
+    if ends is not None and stored is None:
         if 1 in (height, width):
             raise RequestError(f"a single coordinate gives no pixel size: {height} x {width} pixels, no GeoTransform")
-        stored = Affine((x[1] - x[0]) / (width - 1), 0, x[0], 0, (y[1] - y[0]) / (height - 1), y[0])
-        return _window(stored, -0.5, -0.5, 1, 1)
-    a, b, c, d, e, f = stored[:6]
-    determinant = a * e - b * d
-    columns = [(e * (px - c) - b * (py - f)) / determinant for px, py in zip(x, y, strict=True)]
-    rows = [(a * (py - f) - d * (px - c)) / determinant for px, py in zip(x, y, strict=True)]
-    (column, column_step), (row, row_step) = _corner(columns, width), _corner(rows, height)
-    if (column, row, column_step, row_step) != (0, 0, 1, 1):
-        stored = _window(stored, column, row, column_step, row_step)
+        x, y = ends
+        centres = Affine((x[1] - x[0]) / (width - 1), 0, x[0], 0, (y[1] - y[0]) / (height - 1), y[0])
+        stored = PixelWindow(-0.5, -0.5).of(centres)
+    elif ends is not None and stored is not None:
+        stored = window_of(ends, height, width, stored).of(stored)
     return None if stored == Affine.identity() else stored
-
-
-def _stored_transform(mapping: Mapping[Any, Any]) -> Affine | None:
-    text = mapping.get("GeoTransform")
-    if text is None:
-        return None
-    try:
-        stored = Affine.from_gdal(*(float(number) for number in str(text).split()))
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"GeoTransform must be six numbers; got {text!r}") from error
-    if stored.determinant == 0:
-        raise RequestError(f"GeoTransform must give pixels an area; got {text!r}")
-    return stored
-
-
-def _even_ends(da: xr.DataArray, dim: Hashable) -> list[float]:
-    """Return the first and last of a dimension's coordinates."""
-    values = da.coords[dim].to_numpy()
-    if values.dtype.kind not in "iuf":
-        raise RequestError(f"coordinates of pixels must be numbers; {dim!r} holds {values.dtype}")
-    even, step = np.linspace(values[0], values[-1], values.size, retstep=True)
-    if values.size > 1 and (step == 0 or np.abs(values - even).max() > 0.1 * abs(step)):
-        raise RequestError(f"coordinates must have even steps; those of {dim!r} have not: {values[:5]}, ...")
-    return [float(values[0]), float(values[-1])]
-
-
-def _corner(centres: list[float], count: int) -> tuple[float, float]:
-    """Return the edge and step, in pixels of the stored grid, of pixels with these first and last centres.
-
-    Both are whole numbers, but for rounding errors of the coordinates, unless the array was resampled.
-    """
-    step = (centres[1] - centres[0]) / (count - 1) if count > 1 else 1.0
-    step = round(step) if abs(step - round(step)) * count < _SNAP else step
-    edge = centres[0] - step / 2
-    return (round(edge) if abs(edge - round(edge)) < _SNAP else edge), step
-
-
-def _window(grid: Affine, column: float, row: float, column_step: float, row_step: float) -> Affine:
-    a, b, c, d, e, f = grid[:6]
-    return Affine(
-        a * column_step,
-        b * row_step,
-        a * column + b * row + c,
-        d * column_step,
-        e * row_step,
-        d * column + e * row + f,
-    )
 
 
 def attach_georeference(ds: xr.Dataset, names: Iterable[Hashable]) -> xr.Dataset:
@@ -247,6 +132,7 @@ def attach_georeference(ds: xr.Dataset, names: Iterable[Hashable]) -> xr.Dataset
             raise RequestError(f"names must be data variables, one of {list(ds.data_vars)!r}; got {name!r}")
     mappings = {name: mapping for name in names if (mapping := _grid_mapping(ds, name)) is not None}
     prepared = ds.copy(deep=False).set_coords(set(mappings.values()))
+    prepared = _moved_along(prepared, mappings)
     grids = {}
     for name, mapping in mappings.items():
         variable = prepared.variables[name]
@@ -281,6 +167,21 @@ def _grid_mapping(ds: xr.Dataset, name: Hashable) -> str | None:
         # Arithmetic drops encoding, so rioxarray falls back on this name; so does this.
         mapping = "spatial_ref"
     return mapping if mapping in ds.variables else None
+
+
+def _moved_along(ds: xr.Dataset, mappings: Mapping[Hashable, str]) -> xr.Dataset:
+    """Return a Dataset whose ground control points and RPCs are those of the pixels it holds."""
+    moved = {}
+    for name, mapping in mappings.items():
+        da = ds[name]
+        dims = _spatial_dims(da)
+        after = da if dims is None else moved_along(da, *dims)
+        if after is not da and dims is not None:
+            moved[name] = after.attrs, {key: after.coords[key] for key in (*dims, mapping) if key in after.coords}
+    for name, (attrs, coords) in moved.items():
+        ds[name].attrs.update(attrs)
+        ds = ds.assign_coords(coords)
+    return ds
 
 
 def _grid_attributes(da: xr.DataArray) -> dict[str, Any] | None:
@@ -335,7 +236,7 @@ def _spatial_dims(da: xr.DataArray) -> tuple[Hashable, Hashable] | None:
 
 def _declare(attrs: Mapping[Any, Any], grid: Mapping[str, Any]) -> dict[Any, Any]:
     """Merge grid attributes into attrs, replacing those of an earlier grid."""
-    kept = {k: v for k, v in attrs.items() if not str(k).startswith(_CONVENTION_PREFIXES)}
+    kept = {k: v for k, v in attrs.items() if not str(k).startswith(CONVENTION_PREFIXES)}
     declared = [_PROJ, *([_SPATIAL] if "spatial:dimensions" in grid else [])]
     ours = (_PROJ["uuid"], _SPATIAL["uuid"])
     others = [c for c in kept.get("zarr_conventions", []) if not isinstance(c, Mapping) or c.get("uuid") not in ours]

@@ -13,7 +13,7 @@ import xarray as xr
 from rasterio.enums import ColorInterp
 
 from xr_inr.exceptions import RequestError
-from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
+from xr_inr.geo.names import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
 from xr_inr.geo.reading import envi_lists
 from xr_inr.variables import GOOD_BANDS
 

@@ -24,6 +24,7 @@ from rioxarray.exceptions import RioXarrayError
 from xr_inr.exceptions import RequestError, StoreExistsError
 from xr_inr.geo.conventions import read_crs, read_transform
 from xr_inr.geo.metadata import RasterMetadata, collect_metadata, write_metadata
+from xr_inr.geo.pixel_references import moved_along
 from xr_inr.variables import find_axes
 
 _DTYPES = (
@@ -118,6 +119,7 @@ def plan_raster(
         If dimensions, dtype, coordinates or metadata cannot make a raster.
     """
     y_dim, x_dim, band_dim = _dimensions(da, y_dim, x_dim)
+    da = moved_along(da, y_dim, x_dim)
     first = pack(da.isel({y_dim: slice(0, 1)}))
     metadata = collect_metadata(da, first.attrs, band_dim, imagery=imagery)
     gcps = da.rio.get_gcps() or []

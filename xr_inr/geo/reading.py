@@ -20,7 +20,8 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rioxarray.exceptions import RioXarrayError
 
 from xr_inr.exceptions import RequestError
-from xr_inr.geo.conventions import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
+from xr_inr.geo.names import BAND_TAGS, COLOR_INTERPRETATION, GDAL_DOMAINS, is_reserved
+from xr_inr.geo.pixel_references import with_pixel_numbers
 
 # What a driver says about this file rather than about the scene.
 _FILE_DOMAINS = frozenset({"IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "LocationInfo"})
@@ -55,7 +56,9 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
         - ``wavelength``, ``fwhm``: float64 along ``band``, ``units`` as in the file, NaN for a band
           without. From band tags, else an ENVI header, else the IMAGERY domain, else the NetCDF dimension;
         - ``good_bands``: int8 along ``band``, from ``bbl``;
-        - ``y``, ``x``, or ``yc``, ``xc`` of shape (y, x) on a rotated grid, and ``spatial_ref``.
+        - ``y``, ``x``, or ``yc``, ``xc`` of shape (y, x) on a rotated grid, and ``spatial_ref``. Where ground
+          control points or RPCs alone place it, ``y`` and ``x`` are numbers of pixels from the upper left corner,
+          so that a selection is written with points and RPCs that have moved along.
 
         Attributes, where the file has them: its tags as text, ``long_name`` (descriptions),
         ``units``, ``_FillValue``, ``scale_factor`` and ``add_offset`` (or lists ``scales`` and
@@ -94,6 +97,8 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
         raise RequestError(f"{name} holds {len(parts)} rasters; open one of them: {', '.join(parts[:3])}, ...")
 
     da = _placed_as_the_file_says(da, crs, transform)
+    if _placed_by_pixels(da, attrs) and not {"x", "y", "xc", "yc"} & set(da.coords):
+        da = with_pixel_numbers(da, "y", "x")
     band = da.dims[0]
     da = da.drop_vars(["wavelength", "fwhm"], errors="ignore")
     for key, (values, coord_attrs) in coords.items():
@@ -111,6 +116,11 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
 
 def _has_mask_band(source: Any) -> bool:
     return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in source.mask_flag_enums)
+
+
+def _placed_by_pixels(da: xr.DataArray, attrs: Mapping[str, Any]) -> bool:
+    """Whether ground control points or RPCs place the raster, which selections can only follow by coordinates."""
+    return "gcps" in da.coords[da.rio.grid_mapping].attrs or "RPC" in attrs.get(GDAL_DOMAINS, {}).get("dataset", {})
 
 
 def _placed_as_the_file_says(da: xr.DataArray, crs: CRS | None, transform: Affine) -> xr.DataArray:
