@@ -10,6 +10,7 @@ python -m benchmarks networks     the context network that the package ships, fi
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
 python -m benchmarks studies      what was tried outside the latent model and not built
 python -m benchmarks fuzz         altered payloads and configurations, millions of them; fails where one is not refused
+python -m benchmarks faults       writes that are killed or run out of room, and what they leave of the store
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
 python -m benchmarks table        the tables in README.md and docs, the figures of the package's presets
@@ -112,6 +113,12 @@ def _fuzz(options: Options) -> None:
     sys.exit(f"{found} findings, kept in {options.findings}" if found else 0)
 
 
+def _faults(_: Options) -> None:
+    from benchmarks.faults import run as faults  # noqa: PLC0415
+
+    faults.run()
+
+
 def _variant(name: str) -> str:
     """Return the name of a variant; its module is loaded only where one is named."""
     from benchmarks.ingredients.variants import VARIANTS  # noqa: PLC0415 - loads torch
@@ -167,6 +174,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "ingredients": _ingredients,
     "studies": _studies,
     "fuzz": _fuzz,
+    "faults": _faults,
     "bd": _bd,
     "plot": _plot,
     "table": _table,

@@ -16,6 +16,8 @@ from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
 from benchmarks.downstream import tables as downstream_tables
+from benchmarks.faults import tables as fault_tables
+from benchmarks.fuzz import tables as fuzz_tables
 from benchmarks.ingredients import tables as ingredient_tables
 from benchmarks.ingredients.studies import tables as study_tables
 from benchmarks.paper import length
@@ -34,6 +36,7 @@ DOCUMENTS = (
     ROOT / "docs" / "ingredients.md",
     ROOT / "docs" / "metadata.md",
     ROOT / "docs" / "scale.md",
+    ROOT / "docs" / "promises.md",
 )
 """The documents that may have tables."""
 
@@ -218,6 +221,8 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "scale": lambda _: scale_tables.table(),
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
+    "fuzz": lambda _: fuzz_tables.fuzz(),
+    "faults": lambda _: fault_tables.faults(),
     "roundtrip": lambda _: roundtrip_tables.roundtrip(),
     "ingredients": lambda _: ingredient_tables.ingredients(),
     "ingredient_studies": lambda _: study_tables.studies(),

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def run(executions: int, seed: int, targets: Sequence[str] | None, findings: Pat
     made = results.machine(LIBRARIES)
     with tempfile.TemporaryDirectory() as folder:
         while todo:
-            for done in _done(todo, seed, Path(folder)):
+            for done in _done(tuple(todo), seed, Path(folder)):
                 todo.pop(0)
                 found += sum(done["findings"].values())
                 _keep(done, findings)
@@ -101,10 +101,10 @@ def run(executions: int, seed: int, targets: Sequence[str] | None, findings: Pat
     return found
 
 
-def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path) -> list[dict[str, Any]]:
-    """Do jobs in a worker until one kills it or all are done."""
+def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Do jobs in a worker until one kills it or all are done; yield what came of each as soon as it is."""
     command = [sys.executable, "-m", "benchmarks.fuzz.worker", str(seed), str(folder)]
-    finished = []
+    finished = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603 - ourselves
         if worker.stdin is None or worker.stdout is None:
             raise RuntimeError("the worker must have pipes")
@@ -117,16 +117,17 @@ def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path) -> list[dict[
             line = worker.stdout.readline()
             if not line:
                 break
-            finished.append(json.loads(line))
-            print(*_told(finished[-1]), sep="\t", flush=True)
+            done = json.loads(line)
+            print(*_told(done), sep="\t", flush=True)
+            finished += 1
+            yield done
         worker.stdin.close()
-    if len(finished) < len(todo):
+    if finished < len(todo):
         content = (folder / CURRENT).read_bytes()
         data = content[4 : 4 + int.from_bytes(content[:4], "little")]
         how = f"the process died of {_name(worker.returncode)}"
         died = {"results": 0, "refused": 0, "findings": {how: 1}, "kept": {how: [data.hex()]}}
-        finished.append({**todo[len(finished)], **died, "slowest_s": 0.0, "seconds": 0.0})
-    return finished
+        yield {**todo[finished], **died, "slowest_s": 0.0, "seconds": 0.0}
 
 
 def _told(done: dict[str, Any]) -> list[str]:
