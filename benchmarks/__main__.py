@@ -53,12 +53,16 @@ def _paper(options: Options) -> None:
 
 
 def _speed(options: Options) -> None:
-    from benchmarks.speed import batch  # noqa: PLC0415
+    from benchmarks.speed import batch, pixels, seams  # noqa: PLC0415
     from benchmarks.speed import run as speed  # noqa: PLC0415
 
-    for kind in (*speed.KINDS, batch.TABLE) if options.kind == "all" else (options.kind,):
+    for kind in (*speed.KINDS, batch.TABLE, pixels.TABLE, seams.TABLE) if options.kind == "all" else (options.kind,):
         if kind == batch.TABLE:
             batch.run(options.repeats)
+        elif kind == pixels.TABLE:
+            pixels.run()
+        elif kind == seams.TABLE:
+            seams.run()
         else:
             speed.run(kind, options.repeats)
 
@@ -206,7 +210,9 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--minutes", type=float, help="stop then, and go on from there in the next run")
     paper.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     speed = known["speed"]
-    speed.add_argument("kind", nargs="?", choices=("speed", "scaling", "batch", "all"), default="all")
+    speed.add_argument(
+        "kind", nargs="?", choices=("speed", "scaling", "batch", "pixels", "seams", "all"), default="all"
+    )
     speed.add_argument("--repeats", type=int, default=3, help="of every measurement; the median counts")
     networks = known["networks"]
     networks.add_argument("--steps", type=int, default=pretraining.STEPS, help="of the optimiser (%(default)s)")

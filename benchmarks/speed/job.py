@@ -85,19 +85,19 @@ def _measure(timed: Timed, calls: int) -> Measured:
     highest, of_call = 0, None
     for _ in range(calls):
         timed.prepare()
-        highest = max(highest, _peak_kib())
-        anew = _start_peak_anew()
-        before = _peak_kib()
+        highest = max(highest, peak_kib())
+        anew = start_peak_anew()
+        before = peak_kib()
         started = time.perf_counter()
         timed.call()
         seconds.append(time.perf_counter() - started)
-        peak = _peak_kib()
+        peak = peak_kib()
         highest = max(highest, peak)
         of_call = peak - before if anew else None
     return Measured(seconds, highest, of_call)
 
 
-def _peak_kib() -> int:
+def peak_kib() -> int:
     """Return the most memory this process has held, as `measure.peak_memory` does, whose imports belong to no codec.
 
     VmHWM of proc(5) starts anew with the program, ``ru_maxrss`` from the peak of the process that launched it.
@@ -107,7 +107,7 @@ def _peak_kib() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**10 if sys.platform == "darwin" else 1)
 
 
-def _start_peak_anew() -> bool:
+def start_peak_anew() -> bool:
     """Let the peak start from what is resident now, see proc(5); return False where the system cannot."""
     try:
         _CLEAR_REFS.write_text("5")

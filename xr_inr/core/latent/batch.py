@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim
+from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, sweep_together
@@ -25,7 +27,7 @@ from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
 
 _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
-"""Latents in one sweep, of which each takes about a kibibyte; a larger chunk is swept alone."""
+"""Latents in one sweep, at most; a larger chunk is swept alone."""
 
 
 def fit_latent(
@@ -105,7 +107,7 @@ def fit_latents(
     """
     fits = [LatentFit(Task(aim, preset, device, seed, monitor)) for aim in aims]
     with devices.lock(device):
-        return _Batch(fits, monitor, _LATENTS_AT_ONCE[device.type]).run()
+        return _Batch(fits, monitor, latents_at_once(device, _LATENTS_AT_ONCE[device.type])).run()
 
 
 class _Batch:
@@ -113,6 +115,7 @@ class _Batch:
 
     def __init__(self, fits: Sequence[LatentFit], monitor: Monitor, latents_at_once: int) -> None:
         self._fits = fits
+        self._device = fits[0].task.device
         self._monitor = monitor
         self._latents_at_once = latents_at_once
         self._steps: dict[int, Steps[LatentResult]] = {number: fit.steps() for number, fit in enumerate(fits)}
@@ -151,7 +154,12 @@ class _Batch:
             for number, turn in zip(numbers, turns, strict=True):
                 self._send(number, turn)
             return
-        latents = sweep_together(sweeps)
+        found_latents = self._swept(sweeps)
+        if found_latents is None:
+            for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
+                self._serve(half)
+            return
+        latents = found_latents
         layout = Layout(tuple(len(parts[0]) for parts in latents))
         joined = [layout.joined(parts) for parts in zip(*latents, strict=True)]
         errors = SoftScenes([sweep.scene for sweep in sweeps], layout).errors(joined)
@@ -162,6 +170,21 @@ class _Batch:
         for number, found in zip(numbers, latents, strict=True):
             self._send(number, found)
         self._monitor.report(self._whole_progress())
+
+    def _swept(self, sweeps: Sequence[Sweep]) -> list[list[Tensor]] | None:
+        """Return the latents after sweeps of several chunks; None where memory does not suffice for all at once."""
+        states = [sweep.rounder.state for sweep in sweeps]
+        try:
+            return sweep_together(sweeps)
+        except (MemoryError, torch.OutOfMemoryError):
+            if len(sweeps) == 1:
+                raise
+        for sweep, state in zip(sweeps, states, strict=True):
+            sweep.rounder.state = state
+        self._latents_at_once = max(1, sum(sweep.size for sweep in sweeps) // 2)
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return None
 
     def _send(self, number: int, found: Any) -> None:
         """Let a fit go on with what it asked for, and keep what it asks for next, or what came of it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.rotation import turned
+from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.tradeoff import WEIGHT, entry_bits
 
 MOST_BEYOND = 40
@@ -47,7 +47,7 @@ def beyond(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> NDArray[n
         few = flat[:, start : start + _PIXELS_AT_ONCE].astype(np.float64)
         gram += few @ few.T
     directions = np.linalg.eigh(left_out.T @ gram @ left_out)[1][:, ::-1]
-    return turned(planes, left_out @ directions[:, :MOST_BEYOND])
+    return turned_planes(planes, left_out @ directions[:, :MOST_BEYOND])
 
 
 def worthwhile(

@@ -20,7 +20,7 @@ from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
-from xr_inr.core.latent.rotation import Turn, components_for, turned
+from xr_inr.core.latent.rotation import Turn, components_for, turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
 from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
@@ -162,7 +162,7 @@ class _Fitting:
         self.rounding = False
         count, rank = turn.shape
         self._turn, self._coded = turn, rank
-        planes = turned(source.leading(count), turn / step)
+        planes = turned_planes(source.leading(count), turn / step)
         heard = None
         if source.void is not None:
             heard = torch.tensor(~source.void, dtype=torch.float32, device=device)

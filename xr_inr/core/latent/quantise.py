@@ -102,6 +102,16 @@ class Rounder:
         (swept,) = _swept([Sweep(self, latents, scene, weight, share)], self.soft, scene)
         return swept
 
+    @property
+    def state(self) -> tuple[Tensor, NDArray[np.int32]]:
+        """What a sweep changes: the random numbers to come, and the offsets."""
+        return self._random.get_state(), self.offsets
+
+    @state.setter
+    def state(self, state: tuple[Tensor, NDArray[np.int32]]) -> None:
+        self._random.set_state(state[0])
+        self.offsets = state[1]
+
     def drawn(self, count: int, share: float) -> Tensor:
         """Return which of so many latents to decide on, (count,), on the CPU."""
         return torch.rand(count, generator=self._random) < share

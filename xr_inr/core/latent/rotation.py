@@ -116,7 +116,7 @@ def rotate_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
     return found
 
 
-def turned(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> NDArray[np.float32]:
+def turned_planes(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the planes of directions, (rank, height, width), summed in float64 a few pixels at a time.
 
     Parameters

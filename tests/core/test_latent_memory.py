@@ -1,0 +1,97 @@
+"""Sweeps within the memory that is free, and what happens when it does not suffice."""
+
+import numpy as np
+import pytest
+import torch
+
+from xr_inr.core.encode import encode_arrays
+from xr_inr.core.latent import batch, memory
+from xr_inr.core.request import FitRequest
+
+CPU = torch.device("cpu")
+GIBIBYTE = 2**30
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Return what lets files tell how many bytes are free, and the limit and use of a control group."""
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+
+    def tell(available=None, limit=None, used=0):
+        if available is not None:
+            (tmp_path / "meminfo").write_text(f"MemTotal: 99 kB\nMemAvailable:  {available // 1024} kB\n")
+        if limit is not None:
+            (tmp_path / "memory.max").write_text(f"{limit}\n")
+            (tmp_path / "memory.current").write_text(f"{used}\n")
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("told", "free"),
+    [
+        ({}, None),
+        ({"available": 4 * GIBIBYTE}, 4 * GIBIBYTE),
+        ({"available": 4 * GIBIBYTE, "limit": "max"}, 4 * GIBIBYTE),
+        ({"available": 4 * GIBIBYTE, "limit": 3 * GIBIBYTE, "used": GIBIBYTE}, 2 * GIBIBYTE),
+        ({"available": 4 * GIBIBYTE, "limit": GIBIBYTE, "used": 2 * GIBIBYTE}, 0),
+    ],
+)
+def test_free_memory_is_what_the_system_and_the_control_group_leave(machine, told, free):
+    machine(**told)
+    assert memory.free_memory(CPU) == free
+
+
+@pytest.mark.parametrize(
+    ("available", "latents"), [(None, 500_000), (GIBIBYTE, 500_000), (2**26, 2**26 // 2 // 256), (1024, 2**14)]
+)
+def test_latents_at_once_follow_from_the_free_memory(machine, available, latents):
+    machine(available)
+    assert memory.latents_at_once(CPU, 500_000) == latents
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")
+def test_free_memory_of_a_gpu_is_its_own():
+    assert 0 < memory.free_memory(torch.device("cuda", 0)) <= torch.cuda.get_device_properties(0).total_memory
+
+
+def chunks(count):
+    random = np.random.default_rng(0)
+    field = np.sin(np.mgrid[0:16, 0:16].sum(axis=0) / 4.0)
+    return [
+        (500 + 200 * field * random.uniform(0.5, 2, (6, 1, 1)) + random.normal(0, 3, (6, 16, 16))).astype("u2")
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_comes_to_the_same(monkeypatch, error):
+    request = FitRequest(preset="fast", device="cpu", bpppb=2.0)
+    expected = encode_arrays(chunks(4), request)
+    sweep, refused = batch.sweep_together, []
+
+    def sweep_few(sweeps):
+        if len(sweeps) > 1:
+            refused.append(len(sweeps))
+            sweeps[0].rounder.drawn(100, 0.5)
+            raise error("injected")
+        return sweep(sweeps)
+
+    monkeypatch.setattr(batch, "sweep_together", sweep_few)
+    found = encode_arrays(chunks(4), request)
+    assert 4 in refused
+    for one, other in zip(found, expected, strict=True):
+        assert len(one.payload) == pytest.approx(len(other.payload), rel=0.03)
+        assert one.figures.psnr == pytest.approx(other.figures.psnr, abs=0.05)
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_a_single_chunk_that_memory_does_not_suffice_for_ends_the_fit(monkeypatch):
+    def refuse(_):
+        raise MemoryError("injected")
+
+    monkeypatch.setattr(batch, "sweep_together", refuse)
+    with pytest.raises(MemoryError, match="injected"):
+        encode_arrays(chunks(1), FitRequest(preset="fast", device="cpu", bpppb=2.0))
