@@ -219,6 +219,21 @@ def holds_work(target: Path) -> bool:
     return (partial_folder(target) / "journal").is_file()
 
 
+def put_back(target: Path) -> None:
+    """Put the store that was to be replaced in its place, where a process ended while it did that.
+
+    Raises
+    ------
+    RequestError
+        When another process writes to the target.
+    """
+    folder = partial_folder(target)
+    with only_process(folder / "lock", str(target)):
+        before = Partial(folder, {}).before
+        if before.exists() and not target.exists():
+            before.rename(target)
+
+
 @contextmanager
 def opened(target: Path | None, plans: Plans, *, resume: bool) -> Iterator[Partial]:
     """Give the folder of a streamed write, locked against other processes; it stays where work in it is not done.
@@ -247,9 +262,6 @@ def opened(target: Path | None, plans: Plans, *, resume: bool) -> Iterator[Parti
     folder_path.mkdir(exist_ok=True)
     with only_process(folder_path / "lock", str(target)):
         found = Partial(folder_path, plans)
-        if found.before.exists() and not target.exists():
-            # A process ended while it put the new store in the place of this one.
-            found.before.rename(target)
         found.open(resume=resume)
         try:
             yield found

@@ -17,7 +17,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.known import payloads_of
-from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, unfinished_write
+from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, put_back, unfinished_write
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
 from xr_inr.store import Groups, Mode, ZarrFormat, check_target, local_path, write_store
@@ -102,6 +102,8 @@ def check_stream_target(store: Any, mode: str, zarr_format: int, *, resume: bool
         check_target(store, mode, zarr_format)
         return False
     unfinished = holds_work(path)
+    if unfinished:
+        put_back(path)
     if unfinished and not resume:
         raise StoreExistsError(unfinished_write(partial_folder(path)))
     at_the_end = unfinished and mode == "w-" and path.exists()

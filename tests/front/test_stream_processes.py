@@ -165,11 +165,11 @@ LARGE = PRELUDE + textwrap.dedent(
 
     def write(rows, target):
         for row in range(rows):
-            lines = np.sin(np.arange(row * side, (row + 1) * side) / 90)[:, None] + np.arange(side) / 300
+            lines = (1 + row / 1000) * np.sin(np.arange(side) / 9)[:, None] * np.cos(np.arange(side) / 7)
             np.save(f"{folder}/{row}.npy", np.broadcast_to(lines, (bands, side, side)))
         in_files = dask.array.map_blocks(load, chunks=((bands,), (side,) * rows, (side,)), dtype="f8")
         scene = xr.DataArray(in_files, dims=("band", "y", "x"), name="scene")
-        asked = {"psnr": 10.0, "preset": "fast", "device": "cpu", "chunks": {"y": side}}
+        asked = {"psnr": 1.0, "preset": "fast", "device": "cpu", "chunks": {"y": side}}
         scene.inr.compress(**asked, compute=False).inr.to_zarr(f"{folder}/{target}")
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
