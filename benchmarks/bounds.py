@@ -7,7 +7,7 @@ error of what was decoded; a codec that breaks its bound has a row that says so 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import imagecodecs
@@ -20,6 +20,9 @@ from benchmarks import results, scenes
 from benchmarks.results import Row
 
 TABLE = "bounds"
+NOTHING = "-"
+"""Where nothing was measured."""
+
 SCENES = (
     "jasper_ridge_224",
     "jasper_ridge_198",
@@ -144,3 +147,38 @@ def measured(name: str, scene: Scene, part: float, codec: str) -> Row:
         "wall_s": f"{wall:.2f}",
         **results.machine(["imagecodecs", "pcodec"]),
     }
+
+
+def table() -> str:
+    """Return a table for each scene: bits per pixel per band at each bound, the fewest bold."""
+    parts = []
+    for name in SCENES:
+        rows = {(row["codec"], row["part"]): row for row in results.read(TABLE) if row["scene"] == name}
+        bounds = {row["part"]: row["bound"] for row in rows.values()}
+        lines = []
+        for codec in CODECS:
+            cells = [_cell(rows, codec, part) for part in bounds]
+            if any(cell != NOTHING for cell in cells):
+                lines.append([codec, *cells])
+        if lines:
+            header = ["codec", *(f"within {bound}" for bound in bounds.values())]
+            parts.append(f"{scenes.SCENES[name].title}, bits per pixel per band:\n\n{markdown(header, lines)}")
+    return "\n\n".join(parts) or NOTHING
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its first column to the left and all others to the right."""
+    rule = "|".join(["", "---", *["--:"] * (len(header) - 1), ""])
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
+    return "\n".join([first, rule, *others])
+
+
+def _cell(rows: Mapping[tuple[str, str], Row], codec: str, part: str) -> str:
+    row = rows.get((codec, part))
+    if row is None:
+        return NOTHING
+    if row["held"] != "True":
+        return f"broken ({row['max_error']})"
+    kept = [float(other["bpppb"]) for (_, at), other in rows.items() if at == part and other["held"] == "True"]
+    figure = f"{float(row['bpppb']):.3f}"
+    return f"**{figure}**" if float(row["bpppb"]) == min(kept) else figure

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import claims, results
+from benchmarks import bounds, claims, results
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
 from benchmarks.downstream import tables as downstream_tables
@@ -215,6 +215,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
+    "bounds": lambda _: bounds.table(),
     "roundtrip": lambda _: roundtrip_tables.roundtrip(),
     "ingredients": lambda _: ingredient_tables.ingredients(),
     "ingredient_studies": lambda _: study_tables.studies(),
