@@ -5,6 +5,7 @@ python -m benchmarks paper        the paper's experiments; fits that were cut sh
 python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth, many arrays at once
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks roundtrip    what of a raster's metadata comes back from a store, here and with xarray alone
+python -m benchmarks bounds       the smallest file whose samples all keep a bound, from 0 to 1 % of the range
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
@@ -77,6 +78,12 @@ def _roundtrip(_: Options) -> None:
     from benchmarks.roundtrip import run as roundtrip  # noqa: PLC0415
 
     roundtrip.run()
+
+
+def _bounds(_: Options) -> None:
+    from benchmarks import bounds  # noqa: PLC0415
+
+    bounds.run()
 
 
 def _storage(_: Options) -> None:
@@ -173,6 +180,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "speed": _speed,
     "downstream": _downstream,
     "roundtrip": _roundtrip,
+    "bounds": _bounds,
     "storage": _storage,
     "networks": _networks,
     "ingredients": _ingredients,

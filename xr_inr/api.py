@@ -181,8 +181,8 @@ def compress(
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds
-        for all chunks of a variable together, a quality for each.
+        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds for
+        all chunks of a variable together, a quality for each.
 
     Returns
     -------

@@ -60,6 +60,7 @@ CODECS = {
     "zstd, bit-shuffled": Entry("lossless", "ShuffledZstd", lossless=True),
     "jpeg-ls": Entry("lossless", "JpegLs", lossless=True),
     "pcodec": Entry("lossless", "Pcodec", lossless=True),
+    "latent, max_error=0": Entry("siren", "Lossless", lossless=True),
     "atlas-hsi": Entry("atlas", "Atlas"),
     **OURS,
 }

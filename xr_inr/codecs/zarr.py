@@ -40,8 +40,9 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     bad_bands
         Indices of the bands that are not to count: each is kept as one typical value.
     **request
-        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr``, ``max_error``), and ``model``,
-        ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
+        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr`` or
+        ``max_error``), and ``model``, ``preset``,
+        ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from xr_inr.core.residual.grid import Grid
 from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
 
-_SHARES = (0.29, 0.42, 0.2, 0.6)
+_SHARES = (0.36, 0.26)
 """Root mean square errors of the models tried, in parts of the bound; a next one only where the first paid."""
 
 FitTo = Callable[[float], FittedModel]

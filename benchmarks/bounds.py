@@ -1,0 +1,184 @@
+"""How small a scene gets when no sample may err by more than a bound: 0, and parts of its range up to 1 %.
+
+A row is measured once and written at once, so that a run that was cut short goes on. What is written is the largest
+error of what was decoded; a codec that breaks its bound has a row that says so and no place in the table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pcodec
+from numpy.typing import NDArray
+
+import xr_inr
+from benchmarks import results, scenes
+from benchmarks.results import Row
+
+TABLE = "bounds"
+NOTHING = "-"
+"""Where nothing was measured."""
+
+SCENES = (
+    "jasper_ridge_224",
+    "jasper_ridge_198",
+    "indian_pines_200",
+    "pavia_centre_crop",
+    "abu_airport_1",
+    "abu_beach_1",
+)
+PARTS = (0.0, 0.001, 0.0025, 0.005, 0.01)
+"""Bounds in parts of the range from the lowest to the highest sample, rounded to whole numbers."""
+
+Scene = NDArray[Any]
+Coded = tuple[int, Scene]
+"""Bytes, and the scene as decoded."""
+
+
+def _ours(scene: Scene, bound: int) -> Coded:
+    payload = xr_inr.encode(scene, max_error=bound, preset="fast")
+    return len(payload), xr_inr.decode(payload)
+
+
+def _jpeg_ls(scene: Scene, bound: int) -> Coded:
+    """Code planes across each axis, and keep the smallest of the three."""
+    shifted = (scene.astype(np.int64) - int(scene.min())).astype(np.uint16)
+    best: Coded | None = None
+    for axis in range(3):
+        planes = np.ascontiguousarray(np.moveaxis(shifted, axis, 0))
+        streams = [bytes(imagecodecs.jpegls_encode(plane, level=bound)) for plane in planes]
+        decoded = np.stack([imagecodecs.jpegls_decode(stream) for stream in streams])
+        size = sum(map(len, streams))
+        if best is None or size < best[0]:
+            best = size, np.moveaxis(decoded, 0, axis).astype(np.int64) + int(scene.min())
+    if best is None:
+        raise TypeError("a scene must have axes")
+    return best
+
+
+def _pcodec(scene: Scene, bound: int) -> Coded:
+    """Round to multiples of 2 x bound + 1, and code them or the differences of bands."""
+    step, low = 2 * bound + 1, int(scene.min())
+    whole = ((scene.astype(np.int64) - low + bound) // step).astype(np.int32)
+    config = pcodec.ChunkConfig(compression_level=12)
+    differences = np.concatenate([whole[:1], np.diff(whole, axis=0)])
+    sizes = [len(pcodec.standalone.simple_compress(part.reshape(-1), config)) for part in (whole, differences)]
+    return min(sizes), whole.astype(np.int64) * step + low
+
+
+def _field(encode: Callable[[NDArray[np.float32], float], bytes], decode: Callable[..., Any]) -> Any:
+    """Return a codec of floats whose decoded samples are rounded; the bound leaves room for that rounding."""
+
+    def code(scene: Scene, bound: int) -> Coded:
+        cube = np.ascontiguousarray(scene, np.float32)
+        stream = bytes(encode(cube, bound + 0.49))
+        decoded = np.asarray(decode(stream, cube.shape)).reshape(cube.shape)
+        return len(stream), np.rint(decoded.astype(np.float64))
+
+    return code
+
+
+_sz3 = _field(
+    lambda cube, bound: imagecodecs.sz3_encode(cube, imagecodecs.SZ3.MODE.ABS, abs=bound),
+    lambda stream, shape: imagecodecs.sz3_decode(stream, shape=shape, dtype=np.float32),
+)
+_zfp = _field(
+    lambda cube, bound: imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY),
+    lambda stream, shape: imagecodecs.zfp_decode(stream),  # noqa: ARG005
+)
+_sperr = _field(
+    lambda cube, bound: imagecodecs.sperr_encode(
+        cube, bound, imagecodecs.SPERR.MODE.PWE, chunks=cube.shape, numthreads=1
+    ),
+    lambda stream, shape: imagecodecs.sperr_decode(stream, shape=shape, dtype=np.float32, numthreads=1),
+)
+
+CODECS: dict[str, Callable[[Scene, int], Coded]] = {
+    "jpeg-ls": _jpeg_ls,
+    "pcodec": _pcodec,
+    "sz3": _sz3,
+    "zfp": _zfp,
+    "sperr 3-d": _sperr,
+    "latent, fast": _ours,
+}
+"""In the order they are measured: what is quick first."""
+
+
+def bound_of(scene: Scene, part: float) -> int:
+    """Return a part of the range of a scene as a whole number, at least 1 unless the part is 0."""
+    return 0 if part == 0 else max(1, round(part * (int(scene.max()) - int(scene.min()))))
+
+
+def run(names: Sequence[str] = SCENES, codecs: Sequence[str] = tuple(CODECS)) -> None:
+    """Measure what has no row in ``results/bounds.tsv`` yet."""
+    rows = results.read(TABLE)
+    done = {(row["scene"], row["part"], row["codec"]) for row in rows}
+    for name in names:
+        scene = scenes.load(name)
+        for codec in codecs:
+            for part in PARTS:
+                if (name, f"{part:g}", codec) not in done:
+                    rows.append(measured(name, scene, part, codec))
+                    print(*(rows[-1][key] for key in ("scene", "codec", "bound", "bpppb", "processor_s")), flush=True)
+                    results.write(TABLE, rows, list(rows[-1]))
+
+
+def measured(name: str, scene: Scene, part: float, codec: str) -> Row:
+    """Return the row of a scene, a bound and a codec; times are of encoding and decoding together."""
+    bound = bound_of(scene, part)
+    wall, processor = time.perf_counter(), time.process_time()
+    size, decoded = CODECS[codec](scene, bound)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    reached = float(np.abs(decoded.astype(np.float64) - scene).max())
+    return {
+        "scene": name,
+        "part": f"{part:g}",
+        "bound": str(bound),
+        "codec": codec,
+        "bytes": str(size),
+        "bpppb": f"{8 * size / scene.size:.5f}",
+        "max_error": f"{reached:g}",
+        "held": str(reached <= bound),
+        "processor_s": f"{processor:.2f}",
+        "wall_s": f"{wall:.2f}",
+        **results.machine(["imagecodecs", "pcodec"]),
+    }
+
+
+def table() -> str:
+    """Return a table for each scene: bits per pixel per band at each bound, the fewest bold."""
+    parts = []
+    for name in SCENES:
+        rows = {(row["codec"], row["part"]): row for row in results.read(TABLE) if row["scene"] == name}
+        bounds = {row["part"]: row["bound"] for row in rows.values()}
+        lines = []
+        for codec in CODECS:
+            cells = [_cell(rows, codec, part) for part in bounds]
+            if any(cell != NOTHING for cell in cells):
+                lines.append([codec, *cells])
+        if lines:
+            header = ["codec", *(f"within {bound}" for bound in bounds.values())]
+            parts.append(f"{scenes.SCENES[name].title}, bits per pixel per band:\n\n{markdown(header, lines)}")
+    return "\n\n".join(parts) or NOTHING
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its first column to the left and all others to the right."""
+    rule = "|".join(["", "---", *["--:"] * (len(header) - 1), ""])
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
+    return "\n".join([first, rule, *others])
+
+
+def _cell(rows: Mapping[tuple[str, str], Row], codec: str, part: str) -> str:
+    row = rows.get((codec, part))
+    if row is None:
+        return NOTHING
+    if row["held"] != "True":
+        return f"broken ({row['max_error']})"
+    kept = [float(other["bpppb"]) for (_, at), other in rows.items() if at == part and other["held"] == "True"]
+    figure = f"{float(row['bpppb']):.3f}"
+    return f"**{figure}**" if float(row["bpppb"]) == min(kept) else figure
