@@ -70,7 +70,7 @@ def _pcodec(scene: Scene, bound: int) -> Coded:
     return min(sizes), whole.astype(np.int64) * step + low
 
 
-def _field(encode: Callable[[NDArray[np.float32], float], bytes], decode: Callable[..., Any]) -> Any:
+def _field(encode: Callable[[NDArray[np.float32], Any], bytes | bytearray], decode: Callable[..., Any]) -> Any:
     """Return a codec of floats whose decoded samples are rounded; the bound leaves room for that rounding."""
 
     def code(scene: Scene, bound: int) -> Coded:
