@@ -262,8 +262,9 @@ class Report:
             rows.append(("band PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
         if self.chunk_figures is not None:
             chunks = np.array([value for value in self.chunk_figures.psnr if not math.isnan(value)])
-            low, middle, high = np.percentile(chunks, [0, 50, 100], method="nearest")
-            rows.append(("chunk PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
+            if len(chunks):
+                low, middle, high = np.percentile(chunks, [0, 50, 100], method="nearest")
+                rows.append(("chunk PSNR", f"{low:.2f} / {middle:.2f} / {high:.2f} dB (worst / median / best)"))
         if self.networks:
             shapes = dict.fromkeys(self.networks)
             model = self.request.get("model", MODELS[0])

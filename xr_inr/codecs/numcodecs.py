@@ -70,7 +70,7 @@ class InrCodec(Codec):  # type: ignore[misc]
         self._shape = None if shape is None else _sizes(shape)
         try:
             self._dtype = None if dtype is None else np.dtype(dtype)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise RequestError(f"dtype must name a numpy dtype. Got {dtype!r}.") from error
         if self._shape is not None:
             ChunkAxes(band_axis, len(self._shape)).check_shape(self._shape)
