@@ -92,7 +92,9 @@ def test_planning_fits_nothing_and_keeps_all_but_the_values(scene, fits):
 
 
 @pytest.mark.parametrize(
-    "use", [lambda lazy: lazy.values, lambda lazy: lazy[0, 0, 0].load(), lambda lazy: lazy.mean()], ids=str
+    "use",
+    [lambda lazy: lazy.values, lambda lazy: lazy[0, 0, 0].load(), lambda lazy: lazy.mean()],
+    ids=["values", "load", "mean"],
 )
 def test_values_are_refused_before_the_fit(scene, use):
     with pytest.raises(RequestError, match="nothing has been fitted yet"):
