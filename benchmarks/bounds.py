@@ -75,7 +75,7 @@ def _field(encode: Callable[[NDArray[np.float32], Any], bytes | bytearray], deco
 
     def code(scene: Scene, bound: int) -> Coded:
         cube = np.ascontiguousarray(scene, np.float32)
-        stream = bytes(encode(cube, bound + 0.49))
+        stream = encode(cube, bound + 0.49)
         decoded = np.asarray(decode(stream, cube.shape)).reshape(cube.shape)
         return len(stream), np.rint(decoded.astype(np.float64))
 
@@ -83,16 +83,19 @@ def _field(encode: Callable[[NDArray[np.float32], Any], bytes | bytearray], deco
 
 
 _sz3 = _field(
-    lambda cube, bound: imagecodecs.sz3_encode(cube, imagecodecs.SZ3.MODE.ABS, abs=bound),
+    lambda cube, bound: bytes(imagecodecs.sz3_encode(cube, imagecodecs.SZ3.MODE.ABS, abs=bound)),
     lambda stream, shape: imagecodecs.sz3_decode(stream, shape=shape, dtype=np.float32),
 )
 _zfp = _field(
-    lambda cube, bound: imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY),
+    # Its stub knows whole numbers only; of this mode the level is a tolerance.
+    lambda cube, bound: bytes(
+        imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY)  # type: ignore[arg-type]
+    ),
     lambda stream, shape: imagecodecs.zfp_decode(stream),  # noqa: ARG005
 )
 _sperr = _field(
-    lambda cube, bound: imagecodecs.sperr_encode(
-        cube, bound, imagecodecs.SPERR.MODE.PWE, chunks=cube.shape, numthreads=1
+    lambda cube, bound: bytes(
+        imagecodecs.sperr_encode(cube, bound, imagecodecs.SPERR.MODE.PWE, chunks=cube.shape, numthreads=1)
     ),
     lambda stream, shape: imagecodecs.sperr_decode(stream, shape=shape, dtype=np.float32, numthreads=1),
 )

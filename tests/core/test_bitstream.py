@@ -194,9 +194,10 @@ def payload_with(encode, masked_scene, masked_payload, make_scene):
     latents = make_example((24, 27)).sections
     around = read_container(encode(make_scene((5, 24, 27)), bpppb=0.5, model="latent").payload)[1]
     latent = write_container(Model.LATENT, {Section.SCENE: around[Section.SCENE]} | latents)
+    exact = encode(make_scene((5, 24, 27), "u2"), max_error=0, bpppb=None, model="latent").payload
 
     def found(tag):
-        return next(payload for payload in (masked_payload, paper, latent) if tag in read_container(payload)[1])
+        return next(payload for payload in (masked_payload, paper, latent, exact) if tag in read_container(payload)[1])
 
     return found
 
