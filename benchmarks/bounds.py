@@ -88,9 +88,7 @@ _sz3 = _field(
 )
 _zfp = _field(
     # Its stub knows whole numbers only; of this mode the level is a tolerance.
-    lambda cube, bound: bytes(
-        imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY)  # type: ignore[arg-type]
-    ),
+    lambda cube, bound: bytes(imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY)),
     lambda stream, shape: imagecodecs.zfp_decode(stream),  # noqa: ARG005
 )
 _sperr = _field(
