@@ -17,7 +17,7 @@ from benchmarks.fuzz import mutation, seeds
 from benchmarks.fuzz.mutation import Mutation
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec as ZarrCodec
-from xr_inr.core.bitstream import Section, read_container
+from xr_inr.core.bitstream import Section, read_container, write_container
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.reading import LatentReader, read_side
@@ -31,7 +31,7 @@ from xr_inr.core.spectral import SpectralBasis
 from xr_inr.exceptions import PayloadError, RequestError
 from xr_inr.report import Report
 
-MAX_SAMPLES = 2**14
+MAX_SAMPLES = 2**16
 """What the caller allows; memory is measured against it."""
 
 _SIZE, _BANDS = (8, 8), 3
@@ -133,6 +133,12 @@ def _stream(data: bytes) -> None:
     reader.within((0, 8), (0, 8))
 
 
+def _residual(data: bytes) -> None:
+    """Decode samples: another residual layer on top of a payload's model."""
+    model, held = next(part for part in seeds.parts() if Section.RESIDUAL in part[1])
+    decode(write_container(model, {**held, Section.RESIDUAL: data}), max_samples=MAX_SAMPLES)
+
+
 _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.SCENE: _layout,
     Section.MASK: lambda data: Mask.from_bytes(data, (_BANDS + 2, *_SIZE)),
@@ -144,6 +150,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.LATENT_SYNTHESIS: lambda data: SineSynthesis.from_bytes(data, _BANDS),
     Section.LATENT_SIDE: lambda data: read_side(data, _BANDS, Pyramid.of(_SIZE)),
     Section.LATENT_STREAM: _stream,
+    Section.RESIDUAL: _residual,
 }
 """What reads a section by itself."""
 

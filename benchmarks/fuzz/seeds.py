@@ -17,6 +17,9 @@ from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
 FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
 """Golden payloads of 3 bands of 8 x 8 pixels."""
 
+_BOUND = ("uint8_lossless", "uint16_bound", "int16_bound", "float32_bound")
+"""Golden payloads with a residual layer."""
+
 _FORMS = ("latent_fast", "siren_fast", "siren_paper")
 _RICH = 12
 """How often one of every section stands among the payloads, each of which has few."""
@@ -30,7 +33,8 @@ def payloads() -> list[bytes]:
     """Return payloads of every model, sample type and byte order, and some of every section there is."""
     plain = [path.read_bytes() for form in _FORMS for path in sorted(FOLDER.glob(f"{form}_*.bin"))]
     rich = [_with_all((FOLDER / f"{form}_float32_little.bin").read_bytes()) for form in _FORMS]
-    return plain + _RICH * rich
+    bound = [(FOLDER.parent / f"latent_fast_{form}.bin").read_bytes() for form in _BOUND]
+    return plain + _RICH // 4 * bound + _RICH * rich
 
 
 @functools.cache
