@@ -5,6 +5,7 @@ python -m benchmarks paper        the paper's experiments; fits that were cut sh
 python -m benchmarks speed        throughput beside KLT + JPEG 2000, single spectra, growth, many arrays at once
 python -m benchmarks downstream   classification and index maps on the decoded scenes of 'run'
 python -m benchmarks roundtrip    what of a raster's metadata comes back from a store, here and with xarray alone
+python -m benchmarks gdal         what gdalinfo and gdal_translate say of a compressed EnMAP scene
 python -m benchmarks bounds       the smallest file whose samples all keep a bound, from 0 to 1 % of the range
 python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
@@ -27,7 +28,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import ingredients, pretraining, runner, scenes
+from benchmarks import gdal, ingredients, pretraining, runner, scenes
 from benchmarks.codecs import registry
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.exceptions import RequestError
@@ -78,6 +79,10 @@ def _roundtrip(_: Options) -> None:
     from benchmarks.roundtrip import run as roundtrip  # noqa: PLC0415
 
     roundtrip.run()
+
+
+def _gdal(_: Options) -> None:
+    gdal.run()
 
 
 def _bounds(_: Options) -> None:
@@ -180,6 +185,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "speed": _speed,
     "downstream": _downstream,
     "roundtrip": _roundtrip,
+    "gdal": _gdal,
     "bounds": _bounds,
     "storage": _storage,
     "networks": _networks,
@@ -253,7 +259,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         _COMMANDS[options.command](options)
-    except (scenes.MissingSceneError, runner.JobError, RequestError) as error:
+    except (scenes.MissingSceneError, runner.JobError, gdal.GdalError, RequestError) as error:
         sys.exit(str(error))
 
 

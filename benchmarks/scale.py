@@ -110,7 +110,7 @@ def scale(rows: Sequence[Row], plan: Plan = EMIT) -> str:
         "a GPU",
         "100 GPUs",
     )
-    lines = [f"| {' | '.join(head)} |", "|---|---|---|--:|--:|--:|--:|--:|--:|"]
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|--:|--:|--:|--:|--:|--:|--:|"]
     for operation in ("encode", "decode"):
         for work, scenes in works.items():
             for cost in known:

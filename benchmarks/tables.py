@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import bounds, claims, results
+from benchmarks import bounds, claims, gdal, results
 from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "benchmarks.md",
+    ROOT / "docs" / "gdal.md",
     ROOT / "docs" / "ingredients.md",
     ROOT / "docs" / "metadata.md",
     ROOT / "docs" / "scale.md",
@@ -225,6 +226,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
     "fuzz": lambda _: fuzz_tables.fuzz(),
     "faults": lambda _: fault_tables.faults(),
+    "gdal": lambda _: gdal.shown(),
     "bounds": lambda _: bounds.table(),
     "roundtrip": lambda _: roundtrip_tables.roundtrip(),
     "ingredients": lambda _: ingredient_tables.ingredients(),

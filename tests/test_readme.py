@@ -1,5 +1,6 @@
 """The documents say what the results say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from benchmarks import tables
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("path", [path for path in tables.DOCUMENTS if path.exists()], ids=lambda path: path.name)
@@ -30,3 +32,11 @@ def test_pictures_are_there(path):
 
     assert path != README or names
     assert all((path.parent / name).is_file() for name in names)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_row_of_a_table_has_the_cells_of_its_header(path):
+    prose = re.sub(r"^( *)```.*?^\1```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^\|.*\n?)+", prose, re.MULTILINE):
+        rows = re.sub(r"`[^`\n]*`|\\\|", "", table).splitlines()
+        assert len({row.count("|") for row in rows}) == 1, rows[0]

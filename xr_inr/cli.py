@@ -21,8 +21,9 @@ from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.core.bitstream import MAGIC, Section
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import PRESETS_OF
-from xr_inr.exceptions import XrInrError
+from xr_inr.exceptions import RequestError, XrInrError
 from xr_inr.geo import write_raster
+from xr_inr.known import some
 from xr_inr.opening import open_scene, open_scenes
 from xr_inr.preset_figures import as_text, conditions, figures_of
 from xr_inr.report import json_safe, stored_report
@@ -71,10 +72,13 @@ def decompress(source: str, target: str, variable: str | None, *, overwrite: boo
 @click.argument("source", required=False)
 @click.option("--presets", is_flag=True, help="Print the presets instead, with measured time and gain.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(source: str | None, *, presets: bool, as_json: bool) -> None:
+@click.option("--html", "page_path", metavar="FILE.html", help="Write the reports of a store as one page too.")
+def info(source: str | None, *, presets: bool, as_json: bool, page_path: str | None) -> None:
     """Print what SOURCE holds and how it was made: a Zarr store, a payload in a file, or a raster."""
     if presets == (source is not None):
         raise click.UsageError("give either a SOURCE or --presets")
+    if page_path is not None:
+        _check_page_of(source, page_path)
     if source is None:
         found = {
             name: settings | ({"measured": figures_of(name)} if as_json else as_text(name))
@@ -84,6 +88,8 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
         found = {Path(source).name: _describe_payload(Path(source).read_bytes())}
     else:
         reports = {str(scene.name): (scene, stored_report(scene)) for scene in open_scenes(source)}
+        if page_path is not None:
+            some({name: report for name, (_, report) in reports.items() if report is not None}).to_html(page_path)
         if not as_json and all(report is not None for _, report in reports.values()):
             click.echo("\n\n".join(str(report) for _, report in reports.values()))
             return
@@ -94,11 +100,7 @@ def info(source: str | None, *, presets: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(json_safe(found), indent=2))
         return
-    for name, values in found.items():
-        click.echo(name)
-        width = max(map(len, values))
-        for key, value in values.items():
-            click.echo(f"  {key:<{width}}  {value}")
+    _print_tables(found)
     if presets:
         click.echo(f"\n{conditions()}")
 
@@ -165,6 +167,21 @@ inr = _Commands(
     help="Store hyperspectral scenes as implicit neural representations; the commands of xr-inr.",
 )
 """The same commands, as a plugin of rio."""
+
+
+def _check_page_of(source: str | None, page_path: str) -> None:
+    """Refuse a page of what has no reports, or in a place where none can be written."""
+    page.check_path(page_path)
+    if source is None or _is_payload(source):
+        raise RequestError(f"--html must be given with a Zarr store. Got {source or '--presets'}.")
+
+
+def _print_tables(found: dict[str, dict[str, Any]]) -> None:
+    for name, values in found.items():
+        click.echo(name)
+        width = max(map(len, values))
+        for key, value in values.items():
+            click.echo(f"  {key:<{width}}  {value}")
 
 
 def _told_of(original: xr.DataArray, decoded: xr.DataArray) -> page.Content:

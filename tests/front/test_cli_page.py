@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import xarray as xr
 
 from .helpers import call, succeed
 
@@ -43,6 +44,28 @@ def test_compare_of_rasters_writes_a_page_without_sizes(geotiff, tmp_path):
 
 def test_json_stays_json(geotiff, stored, tmp_path):
     assert "psnr" in json.loads(succeed("compare", geotiff, stored, "--json", "--html", tmp_path / "r.html").stdout)
+
+
+def test_info_writes_a_page_of_every_scene_of_a_store(small, in_chunks, tmp_path):
+    small.inr.to_zarr(tmp_path / "one.zarr")
+    xr.Dataset({"first": small, "second": in_chunks}).inr.to_zarr(tmp_path / "two.zarr")
+    one = succeed("info", tmp_path / "one.zarr", "--html", tmp_path / "one.html")
+    two = succeed("info", tmp_path / "two.zarr", "--html", tmp_path / "two.html")
+
+    assert "bpppb" in one.stdout
+    assert "bpppb" in two.stdout
+    assert "<iframe" not in (tmp_path / "one.html").read_text(encoding="utf-8")
+    assert (tmp_path / "two.html").read_text(encoding="utf-8").count("<iframe") == 2
+
+
+def test_info_has_no_page_of_what_has_no_report(geotiff, tmp_path):
+    presets = call("info", "--presets", "--html", tmp_path / "report.html")
+    raster = call("info", geotiff, "--html", tmp_path / "report.html")
+
+    assert "--html must be given with a Zarr store. Got --presets." in presets.stderr
+    assert "no variable has a report" in raster.stderr
+    assert presets.exit_code == raster.exit_code == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", [("compress", "--bpppb", 2), ("compare",)], ids=["compress", "compare"])

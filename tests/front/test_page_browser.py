@@ -1,63 +1,20 @@
 """The page in a real browser: its script runs, its controls work, it fits narrow screens. Skipped without Chromium."""
 
-import html
-import json
-import os
 import re
-import shutil
-import subprocess
-import warnings
 
-import numpy as np
 import pytest
-import rasterio
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from .browser import do, needs_browser
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium was found: neither chromium, chromium-browser nor google-chrome is installed"
-)
-
-HARNESS = """<!doctype html><meta charset="utf-8"><body><iframe src="report.html" width="WIDTH" height="900"></iframe>
-<script>
-const wait = (time) => new Promise((done) => setTimeout(done, time));
-document.querySelector("iframe").addEventListener("load", async ({ target }) => {
-  const [page, view] = [target.contentDocument, target.contentWindow];
-  const one = (name) => page.querySelector(name);
-  const press = (element, key) => element.dispatchEvent(new view.KeyboardEvent("keydown", { key, bubbles: true }));
-  const point = (kind, x, y, element) => element.dispatchEvent(
-    new view.PointerEvent(kind, { clientX: x, clientY: y, button: 0, bubbles: true, pointerId: 1 }));
-  await wait(300);
-  let told;
-  try { told = await (async () => { STEPS })(); } catch (error) { told = { failed: String(error) }; }
-  const text = JSON.stringify(told);
-  document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: text }));
-});
-</script>"""
+pytestmark = needs_browser
 
 PARTS = {
     "ready": "page.documentElement.dataset.ready",
     "failure": "!one('#failure').hidden",
     "curves": "page.querySelectorAll('.curve').length",
-    "overflow": "page.documentElement.scrollWidth - page.documentElement.clientWidth",
+    "overflow": "page.documentElement.scrollWidth - view.innerWidth",
     "pixels": "page.querySelectorAll('#chips li').length",
 }
-
-
-def browse(folder, *options):
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    command = [BROWSER, "--headless", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000", *sandbox]
-    profile = f"--user-data-dir={folder / 'profile'}"
-    return subprocess.run([*command, profile, *options], capture_output=True, check=True, text=True, timeout=120).stdout
-
-
-def do(folder, text, steps, width=1000):
-    """Open a page in a frame of some width, do `steps` there, and return what they return."""
-    (folder / "report.html").write_text(text, encoding="utf-8")
-    harness = folder / "harness.html"
-    harness.write_text(HARNESS.replace("WIDTH", str(width)).replace("STEPS", steps), encoding="utf-8")
-    found = browse(folder, "--allow-file-access-from-files", "--dump-dom", harness.as_uri())
-    return json.loads(re.search(r"<pre>(.*)</pre>", html.unescape(found))[1])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +23,7 @@ def text(in_chunks):
     return in_chunks.inr.report.to_html()
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1600])
+@pytest.mark.parametrize("width", [320, 400, 768, 1600])
 def test_page_starts_and_fits_any_width(text, tmp_path, width):
     steps = "return {" + ", ".join(f"{name}: {value}" for name, value in PARTS.items()) + "}"
     found = do(tmp_path, text, steps, width)
@@ -75,7 +32,7 @@ def test_page_starts_and_fits_any_width(text, tmp_path, width):
     assert not found["failure"]
     assert found["curves"] >= 6
     assert found["pixels"] == 2
-    assert found["overflow"] == 0
+    assert found["overflow"] <= 0
 
 
 def test_divider_follows_keys_and_the_pointer(text, tmp_path):
@@ -188,16 +145,3 @@ def test_script_in_the_name_of_a_scene_does_not_run(scene, tmp_path):
     )
 
     assert found == {"ready": "yes", "broken": "no", "title": name}
-
-
-def test_page_can_be_looked_at(text, tmp_path):
-    (tmp_path / "report.html").write_text(text, encoding="utf-8")
-    picture = tmp_path / "picture.png"
-    browse(tmp_path, f"--screenshot={picture}", "--window-size=1000,1400", (tmp_path / "report.html").as_uri())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(picture) as source:
-            shown = source.read()
-
-    assert shown.shape[1:] == (1400, 1000)
-    assert len(np.unique(shown.reshape(len(shown), -1), axis=1).T) > 200

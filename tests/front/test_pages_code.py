@@ -16,6 +16,8 @@ WITH_COMMANDS = [page for page in PAGES if commands_of(page)]
 PROMISED = {
     "README.md": (
         "small.inr.report.bpppb <= 0.1",
+        "bounded.inr.report.max_error <= 2",
+        "(stranger == xr_inr.decode(payload)).all()",
         "ds['reflectance'].shape == (40, 64, 64)",
         "window.shape == (2, 8, 8)",
     ),
@@ -24,7 +26,7 @@ PROMISED = {
 """What is true after the Python blocks of a page."""
 
 LEFT = {
-    "README.md": ("report.html", "scene.zarr", "scene_again.tif"),
+    "README.md": ("report.html", "scene.zarr", "scene_again.tif", "archive/scene.zarr"),
     "docs/howto/command-line.md": ("scene.zarr", "scene_again.tif", "good.zarr", "report.html", "compared.html"),
     "docs/gdal.md": ("scene.vrt",),
 }
