@@ -15,6 +15,7 @@ from xr_inr.core.latent import smallest as latent
 from xr_inr.core.measuring import measure
 from xr_inr.core.metrics import Figures
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.residual.grid import Grid
 from xr_inr.core.scene import Scene, prepare_scene
@@ -131,10 +132,15 @@ class Job:
         return Goal(
             self.scene,
             budget=self.budget,
-            psnr=self.request.psnr if self.budget is None else None,
+            quality=self._quality if self.budget is None else None,
             smallest=self.smallest,
-            measure_psnr=lambda sections: measure(self.payload(sections), self.array, self.bad_bands).psnr,
+            measure=lambda sections: measure(self.payload(sections), self.array, self.bad_bands),
         )
+
+    @property
+    def _quality(self) -> Quality | None:
+        asked = {"psnr": self.request.psnr, "sam": self.request.sam}
+        return next((Quality(name, value) for name, value in asked.items() if value is not None), None)
 
     def bounded(self, device: Any, monitor: Monitor) -> FittedModel:
         """Fit a model and a residual layer that keep the target ``max_error``."""
@@ -142,7 +148,8 @@ class Job:
         def fit_to(psnr: float) -> FittedModel:
             from xr_inr.core.rate import fit_model  # noqa: PLC0415 - loads torch
 
-            return fit_model(replace(self.goal, budget=None, psnr=psnr), self.request, device=device, monitor=monitor)
+            goal = replace(self.goal, budget=None, quality=Quality("psnr", psnr))
+            return fit_model(goal, self.request, device=device, monitor=monitor)
 
         samples = source_of(self.array).read((0, self.array.shape[1]))
         return fit_bounded(self.scene, samples, self.request.target, fit_to)
