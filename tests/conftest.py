@@ -67,7 +67,7 @@ def encode(tiny_presets):  # noqa: ARG001 - in force while a test encodes
     """A function that fits an array with a tiny preset, on the CPU; by default a siren, within 16 bpppb."""
 
     def encode(array, *, nodata=None, allow_void=False, monitor=None, **request):
-        target = {} if "psnr" in request else {"bpppb": 16.0}
+        target = {} if {"psnr", "sam"} & request.keys() else {"bpppb": 16.0}
         asked = FitRequest(**{"model": "siren", "preset": "fast", "device": "cpu"} | target | request)
         return encode_array(array, asked, nodata=nodata, allow_void=allow_void, monitor=monitor)
 

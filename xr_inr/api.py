@@ -32,6 +32,7 @@ class RequestOptions(TypedDict, total=False):
 
     bpppb: float | None
     psnr: float | None
+    sam: float | None
     max_error: float | None
     model: str
     preset: str
@@ -61,7 +62,7 @@ def encode(
     progress
         True for a bar, a callable that is given every `Progress`, or False.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`.
+        Exactly one target, ``bpppb``, ``psnr``, ``sam`` or ``max_error``, and the other fields of `FitRequest`.
 
     Returns
     -------
@@ -109,8 +110,8 @@ def encode_many(
         True for a bar, a callable that is given every `Progress`, or False. Iterations are those of all arrays
         together, and the PSNR is that of the worst.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, which every payload meets, and the other fields of
-        `FitRequest`.
+        Exactly one target, ``bpppb``, ``psnr``, ``sam`` or ``max_error``, which every payload meets, and the other
+        fields of `FitRequest`.
 
     Returns
     -------
@@ -181,8 +182,8 @@ def compress(
         True for a bar, False for silence, a callable that is given every `Progress`; if None, a bar on a terminal or
         in a notebook.
     **request
-        Exactly one target, ``bpppb``, ``psnr`` or ``max_error``, and the other fields of `FitRequest`. A size holds for
-        all chunks of a variable together, a quality for each.
+        Exactly one target, ``bpppb``, ``psnr``, ``sam`` or ``max_error``, and the other fields of `FitRequest`. A size
+        holds for all chunks of a variable together, a quality for each.
 
     Returns
     -------

@@ -33,6 +33,7 @@ _FIT_OPTIONS = (
     click.option("--variable", help=VARIABLE_HELP),
     click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded."),
     click.option("--psnr", type=float, help="Target: PSNR in dB, at least."),
+    click.option("--sam", type=float, help="Target: mean spectral angle in degrees, at most."),
     click.option(
         "--max-error", type=float, help="Target: the largest error of any sample; 0 keeps integers as they are."
     ),

@@ -192,6 +192,13 @@ def test_psnr_target_is_met_by_the_decoded_samples(encode, make_scene, model):
 
 
 @both_models
+def test_angle_is_met_by_the_decoded_samples(encode, make_scene, model):
+    scene = make_scene((6, 20, 24), "i2")
+    encoded = encode(scene, sam=20.0, model=model)
+    assert measure(encoded.payload, scene).sam == encoded.figures.sam <= 20.0
+
+
+@both_models
 def test_psnr_out_of_reach_is_refused(encode, make_scene, model):
     with pytest.raises(BudgetError, match=r"psnr=120.0 was not reached: .* g[ai]ves? \d+\.\d\d dB"):
         encode(make_scene(dtype="f8"), psnr=120.0, model=model)

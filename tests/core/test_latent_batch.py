@@ -1,6 +1,7 @@
 """Several arrays encoded at once: each gets what it would get alone, whatever its company."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.rotation import Turn, rotate, rotate_together
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
 from xr_inr.exceptions import BatchError, BudgetError, RequestError
@@ -190,7 +192,8 @@ class TestFailures:
         monkeypatch.setattr(model, "_CORRECTIONS", 4)
         monkeypatch.setattr(model, "_FINER_FITS", 0)
         scene = prepare_scene(chunk())
-        aims = [Aim(scene, None, 20.0, lambda _, reached=reached: reached) for reached in (20.1, 3.0)]
+        quality = Quality("psnr", 20.0)
+        aims = [Aim(scene, None, quality, lambda _, psnr=psnr: SimpleNamespace(psnr=psnr)) for psnr in (20.1, 3.0)]
         good, bad = fit_latents(aims, LATENT_PRESETS["fast"], device=torch.device("cpu"), seed=0, monitor=Monitor())
         assert good.sections
         assert "psnr=20.0 was not reached" in str(bad)

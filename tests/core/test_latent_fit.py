@@ -50,6 +50,23 @@ def test_a_quality_is_met_within_three_tenths_of_a_decibel_above(psnr: float) ->
     assert psnr <= fitted(scene_like(), psnr=psnr).figures.psnr <= psnr + 0.3
 
 
+@pytest.mark.parametrize("sam", [0.3, 2.0, 8.0])
+def test_an_angle_is_met_within_five_percent_below(sam: float) -> None:
+    assert 0.95 * sam <= fitted(scene_like(), sam=sam).figures.sam <= sam
+
+
+def test_an_angle_of_masked_scenes_is_that_of_their_valid_samples() -> None:
+    array = scene_like()
+    array[3:9, 5:20] = 0
+    assert 0.95 * 2.0 <= fitted(array, nodata=0, sam=2.0).figures.sam <= 2.0
+
+
+def test_an_angle_that_no_integers_can_have_is_out_of_reach() -> None:
+    array = scene_like(bands=4, height=12, width=12).astype(np.float64) + 0.3
+    with pytest.raises(BudgetError, match=r"sam=1e-09 was not reached: .* gives .* degrees"):
+        fitted(array, sam=1e-9)
+
+
 def test_a_better_payload_is_a_larger_one() -> None:
     sizes = [len(fitted(scene_like(), psnr=psnr).payload) for psnr in (30.0, 40.0, 50.0)]
     assert sizes == sorted(sizes)

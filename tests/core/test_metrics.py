@@ -119,7 +119,7 @@ def test_figures_of_blocks_add_up_to_those_of_the_whole(make_scene, cuts, masked
 
 def test_a_payload_is_measured_the_same_in_blocks_of_rows(monkeypatch, masked_payload, masked_scene):
     whole = measure(masked_payload, masked_scene)
-    monkeypatch.setattr("xr_inr.core.encode._SAMPLES_AT_ONCE", 130)
+    monkeypatch.setattr("xr_inr.core.measuring._SAMPLES_AT_ONCE", 130)
     equal_figures(measure(masked_payload, masked_scene), whole)
     assert whole.valid_samples.sum() == (np.isfinite(masked_scene) & (masked_scene != -999)).sum()
 

@@ -36,7 +36,9 @@ def test_siren_takes_its_presets_weight_bits():
     assert request.stored_bits == PRESETS["paper"].weight_bits
 
 
-@pytest.mark.parametrize("target", [{"bpppb": 0.1}, {"psnr": 40}, {"psnr": 40.0}, {"bpppb": np.float64(0.1)}])
+@pytest.mark.parametrize(
+    "target", [{"bpppb": 0.1}, {"psnr": 40}, {"psnr": 40.0}, {"sam": 0.5}, {"bpppb": np.float64(0.1)}]
+)
 def test_target_is_the_one_given(target):
     assert FitRequest(**target).target == next(iter(target.values()))
 
@@ -56,7 +58,9 @@ def test_weight_bits_replace_those_of_the_preset(bits):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        pytest.param({}, "exactly one target of bpppb, psnr and max_error must be given. Got none", id="no-target"),
+        pytest.param(
+            {}, "exactly one target of bpppb, psnr, sam and max_error must be given. Got none", id="no-target"
+        ),
         pytest.param({"bpppb": 0.1, "psnr": 40}, "exactly one target .* Got bpppb=0.1, psnr=40", id="two-targets"),
         pytest.param({"bpppb": 0}, "bpppb must be a positive, finite number. Got 0", id="bpppb-0"),
         pytest.param({"bpppb": -0.1}, "bpppb must be a .*number. Got -0.1", id="bpppb-negative"),
@@ -67,6 +71,8 @@ def test_weight_bits_replace_those_of_the_preset(bits):
         pytest.param({"bpppb": [0.1]}, r"bpppb must be a .*number. Got \[0.1\]", id="bpppb-list"),
         pytest.param({"bpppb": 1j}, "bpppb must be a .*number. Got 1j", id="bpppb-complex"),
         pytest.param({"psnr": -1}, "psnr must be a .*number. Got -1", id="psnr-negative"),
+        pytest.param({"sam": 0}, "sam must be a positive, finite number. Got 0", id="sam-0"),
+        pytest.param({"sam": 181}, "sam must be at most 180 degrees. Got 181", id="sam-beyond"),
         pytest.param({"psnr": INF}, "psnr must be a .*number. Got inf", id="psnr-inf"),
         pytest.param(
             {"bpppb": 1, "model": "latents"}, "model must be one of 'latent', 'siren'.* Got 'latents'", id="model"

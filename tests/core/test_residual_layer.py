@@ -126,7 +126,7 @@ def test_a_bound_that_a_dtype_cannot_keep_is_refused(array, bound, message):
 
 
 def test_a_payload_that_breaks_the_bound_is_not_given_out(monkeypatch):
-    monkeypatch.setattr("xr_inr.core.encode.fit_bounded", lambda scene, *_: _mean_only(scene))
+    monkeypatch.setattr("xr_inr.core.job.fit_bounded", lambda scene, *_: _mean_only(scene))
 
     with pytest.raises(BoundError, match="no sample must err by more than max_error=1"):
         encoded(scene(), 1)

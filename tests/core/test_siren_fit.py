@@ -10,6 +10,7 @@ import torch
 
 from xr_inr.core import rate
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.quality import Quality
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.evaluate import Evaluator
@@ -273,10 +274,37 @@ def pretend(curve):
     return fit, (lambda found: curve(found.architecture.hidden_width)), asked
 
 
+def asked_for(psnr, measure):
+    """A PSNR to reach, and what measures it."""
+    return Quality("psnr", psnr), lambda found: SimpleNamespace(psnr=measure(found))
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, -3.0], ids=["as foretold", "too early", "too late"])
+def test_angle_is_met_within_five_percent_wherever_the_first_fits_end(offset):
+    asked = []
+
+    def fit(budget, stop_at):
+        asked.append(budget)
+        psnr = min(6.0 * math.log2(budget / 100), stop_at)
+        return SirenFit({}, Architecture(1, budget, 1), search=[psnr])
+
+    def measure(found):
+        (psnr,) = found.search
+        return SimpleNamespace(psnr=psnr, sam=10 ** (-(psnr - 40.0 + offset) / 20))
+
+    found = rate.fit_to_quality(
+        fit, Quality("sam", 1.5), measure, first_psnr=37.0, samples=100_000, smallest=60, monitor=Monitor()
+    )
+    assert 0.95 * 1.5 <= measure(found).sam <= 1.5
+    assert len(asked) <= 13
+
+
 @pytest.mark.parametrize("target", [5.0, 20.0, 35.0, 50.0])
 def test_psnr_is_met_by_a_budget_close_to_the_smallest(target):
     fit, measure, asked = pretend(lambda budget: 6.0 * math.log2(budget / 100))
-    found = rate.fit_to_psnr(fit, target, measure, samples=100_000, smallest=60, monitor=Monitor())
+    found = rate.fit_to_quality(
+        fit, *asked_for(target, measure), first_psnr=target, samples=100_000, smallest=60, monitor=Monitor()
+    )
     assert measure(found) >= target
     assert found.architecture.hidden_width <= 1.5 * 100 * 2 ** (target / 6.0)
     assert len(asked) <= 7
@@ -285,10 +313,10 @@ def test_psnr_is_met_by_a_budget_close_to_the_smallest(target):
 
 def test_fit_that_a_person_keeps_ends_the_search_for_a_psnr():
     kept = SimpleNamespace(interrupted=True)
-    found = rate.fit_to_psnr(
+    found = rate.fit_to_quality(
         lambda budget, stop_at: kept,  # noqa: ARG005
-        40.0,
-        lambda fit: 35.0,  # noqa: ARG005
+        *asked_for(40.0, lambda fit: 35.0),  # noqa: ARG005
+        first_psnr=40.0,
         samples=100_000,
         smallest=60,
         monitor=Monitor(),
@@ -299,7 +327,9 @@ def test_fit_that_a_person_keeps_ends_the_search_for_a_psnr():
 def test_psnr_out_of_reach_says_what_was_reached():
     fit, measure, _ = pretend(lambda budget: min(30.0, budget / 100))
     with pytest.raises(BudgetError, match=r"psnr=80.0 was not reached: .* up to 8 bpppb gave 30.00 dB"):
-        rate.fit_to_psnr(fit, 80.0, measure, samples=100_000, smallest=60, monitor=Monitor())
+        rate.fit_to_quality(
+            fit, *asked_for(80.0, measure), first_psnr=80.0, samples=100_000, smallest=60, monitor=Monitor()
+        )
 
 
 def test_fit_at_too_high_a_rate_slows_down_until_it_gains_again(train):

@@ -93,5 +93,5 @@ def in_haste():
         for name in ("_PROBES", "_PROBE_SWEEPS", "_RESTARTS"):
             patch.setattr(model, name, 1)
         patch.setattr(aim, "FULL", 0.1)
-        patch.setattr(aim, "PSNR_SLACK", 20.0)
+        patch.setattr(aim, "QUALITY_SLACK", 20.0)
         yield

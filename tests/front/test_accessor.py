@@ -365,7 +365,7 @@ def test_bad_scene_is_refused_before_any_fit(scene, message, fits):
 
 
 BAD_REQUESTS = {
-    "no target": ({"bpppb": None}, r"exactly one target of bpppb, psnr and max_error .* Got none"),
+    "no target": ({"bpppb": None}, r"exactly one target of bpppb, psnr, sam and max_error .* Got none"),
     "two targets": ({"psnr": 40.0}, r"exactly one target .* Got bpppb=5.0, psnr=40.0"),
     "a budget of nothing": ({"bpppb": 0}, r"bpppb must be a positive, finite number. Got 0"),
     "a negative budget": ({"bpppb": -1.0}, r"bpppb must be a positive, finite number. Got -1.0"),

@@ -314,7 +314,10 @@ BAD_CALLS = {
         r"Error: cannot open missing.tif as a raster",
     ),
     "a source that is no raster": ("compress text.tif out.zarr --bpppb 1", r"Error: cannot open text.tif as a raster"),
-    "no target": ("compress scene.tif out.zarr", r"Error: exactly one target of bpppb, psnr and max_error .* Got none"),
+    "no target": (
+        "compress scene.tif out.zarr",
+        r"Error: exactly one target of bpppb, psnr, sam and max_error .* Got none",
+    ),
     "two targets": (
         "compress scene.tif out.zarr --bpppb 1 --psnr 40",
         r"Error: exactly one target .* bpppb=1.0, psnr=40.0",

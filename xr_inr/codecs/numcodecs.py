@@ -37,9 +37,8 @@ class InrCodec(Codec):  # type: ignore[misc]
         The shape and dtype of buffers that have none of their own, such as bytes. A decoded array smaller than `shape`
         is padded to it with zeros.
     **request
-        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr`` or
-        ``max_error``), and ``model``, ``preset``,
-        ``weight_bits`` (of a siren), ``device``, ``seed``.
+        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr``, ``sam`` or
+        ``max_error``), and ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

@@ -40,9 +40,8 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     bad_bands
         Indices of the bands that are not to count: each is kept as one typical value.
     **request
-        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr`` or
-        ``max_error``), and ``model``, ``preset``,
-        ``weight_bits`` (of a siren), ``device``, ``seed``.
+        The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr``, ``sam`` or
+        ``max_error``), and ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

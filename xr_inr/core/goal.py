@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xr_inr.core.bitstream import Section
+from xr_inr.core.metrics import Figures
+from xr_inr.core.quality import Quality
 from xr_inr.core.scene import Scene
 
 Sections = dict[Section, bytes]
-MeasurePsnr = Callable[[Sections], float]
-"""Returns the PSNR, in dB, of the samples that the sections of a model decode to."""
+Measure = Callable[[Sections], Figures]
+"""Returns the figures of the samples that the sections of a model decode to."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,16 @@ class Goal:
     """The scene; at least one band must be fitted."""
 
     budget: int | None
-    """Bytes of the whole payload, never exceeded; None where the target is a PSNR."""
+    """Bytes of the whole payload, never exceeded; None where the target is a quality."""
 
-    psnr: float | None
-    """PSNR in dB over all valid samples; None where the target is a size."""
+    quality: Quality | None
+    """The quality to reach; None where the target is a size."""
 
     smallest: int
     """Bytes of the smallest payload of the scene."""
 
-    measure_psnr: MeasurePsnr
-    """Returns the PSNR of the samples that sections decode to."""
+    measure: Measure
+    """Returns the figures of the samples that sections decode to."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ import torch
 from xr_inr.core.goal import FittedModel, Goal
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.batch import fit_latent, fit_latents
+from xr_inr.core.metrics import Figures
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.model import SirenFit, fit_siren
@@ -25,6 +27,15 @@ _FITS = 9
 _CLOSE_ENOUGH = 1.1
 _MARGIN = 0.01
 """dB by which a fit goes past a PSNR target, so that rounding to the stored form does not undo it."""
+
+_ANGLE_MARGIN, _ANGLE_SLACK = 0.2, 0.44
+"""dB by which a fit is aimed past a spectral angle, and may go past it: 5 % are 0.446 dB."""
+
+_ENDED = 0.2
+"""dB by which the decoded samples of a fit that ended at a PSNR may be worse than that."""
+
+_CORRECTIONS = 4
+"""Fits that may be done again for having ended at a PSNR that was not that of the angle."""
 
 Fit = Callable[[int, float | None], SirenFit]
 """Fits a payload of at most so many bytes, ending early where a PSNR (dB) is given and reached."""
@@ -51,11 +62,8 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
     """
     if request.model == "latent":
         latent = fit_latent(
-            goal.scene,
+            _aim(goal),
             request.latent_preset,
-            budget=goal.budget,
-            psnr=goal.psnr,
-            measure_psnr=goal.measure_psnr,
             device=device,
             seed=request.seed,
             monitor=monitor,
@@ -64,15 +72,18 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
     fit = fit_within(goal.scene, request, device, monitor)
     if goal.budget is not None:
         siren = fit(goal.budget, None)
-    else:
-        siren = fit_to_psnr(
+    elif goal.quality is not None:
+        siren = fit_to_quality(
             fit,
-            request.target,
-            lambda tried: goal.measure_psnr(tried.sections),
+            goal.quality,
+            lambda tried: goal.measure(tried.sections),
+            first_psnr=goal.quality.psnr_of(goal.scene),
             samples=goal.scene.layout.samples,
             smallest=goal.smallest,
             monitor=monitor,
         )
+    else:
+        raise TypeError("a target must be given")
     return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
 
 
@@ -94,7 +105,7 @@ def fit_models(
         For each scene the model, or why no payload can be that small or that good.
     """
     if request.model == "latent":
-        aims = [Aim(goal.scene, goal.budget, goal.psnr, goal.measure_psnr) for goal in goals]
+        aims = [_aim(goal) for goal in goals]
         latents = fit_latents(aims, request.latent_preset, device=device, seed=request.seed, monitor=monitor)
         return [
             latent if isinstance(latent, BudgetError) else FittedModel(latent.sections, latent.sweeps)
@@ -107,6 +118,10 @@ def fit_models(
         except BudgetError as error:
             found.append(error)
     return found
+
+
+def _aim(goal: Goal) -> Aim:
+    return Aim(goal.scene, goal.budget, goal.quality, goal.measure)
 
 
 def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:
@@ -127,22 +142,32 @@ def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor:
     return fit
 
 
-def fit_to_psnr(
-    fit: Fit, target: float, measure_psnr: Callable[[SirenFit], float], *, samples: int, smallest: int, monitor: Monitor
+def fit_to_quality(
+    fit: Fit,
+    quality: Quality,
+    measure: Callable[[SirenFit], Figures],
+    *,
+    first_psnr: float,
+    samples: int,
+    smallest: int,
+    monitor: Monitor,
 ) -> SirenFit:
-    """Return a small fit that reaches a PSNR.
+    """Return a small fit that reaches a quality.
 
     Budgets are bracketed on a logarithmic scale; a fit ends as soon as it reaches the target, so that none overshoots
-    by more than an iteration's gain.
+    by more than an iteration's gain. A fit knows its PSNR alone: where the quality is another figure, that PSNR is
+    learnt from the fits before, and a fit that ended at a wrong one is done again.
 
     Parameters
     ----------
     fit
         Fits to a budget.
-    target
-        PSNR in dB over all valid samples.
-    measure_psnr
-        Returns the PSNR of the samples a fit decodes to, in dB.
+    quality
+        What is to be reached.
+    measure
+        Returns the figures of the samples a fit decodes to.
+    first_psnr
+        About the PSNR, in dB, at which the quality is reached.
     samples
         Samples of the scene.
     smallest
@@ -160,19 +185,27 @@ def fit_to_psnr(
     BudgetError
         When no fit up to 8 bpppb reaches the target; the message says what was reached.
     """
+    wanted = quality.wanted
     largest = max(budget_bytes(_LARGEST_BPPPB, samples), smallest)
     budget = min(max(budget_bytes(_FIRST_BPPPB, samples), smallest), largest)
     too_small, enough = smallest - 1, None
     found: SirenFit | None = None
-    best = -math.inf
-    for _ in range(_FITS):
-        tried = fit(budget, target + _MARGIN)
-        reached = measure_psnr(tried)
-        monitor.note(f"{budget:,} bytes: {reached:.2f} dB of {target:.2f} dB")
+    best, stop_at, again = -math.inf, first_psnr + _MARGIN, _CORRECTIONS
+    for _ in range(_FITS + _CORRECTIONS):
+        tried = fit(budget, stop_at)
+        figures = measure(tried)
+        reached = quality.reached(figures)
+        monitor.note(f"{budget:,} bytes: {quality.said(reached)} of {quality.said(wanted)}")
         best = max(best, reached)
         if tried.interrupted:
             return tried if found is None else found
-        if reached >= target:
+        if quality.name != "psnr" and math.isfinite(figures.psnr - reached):
+            ended, stop_at = figures.psnr >= stop_at - _ENDED, figures.psnr - reached + wanted + _ANGLE_MARGIN
+            if ended and again and not wanted <= reached <= wanted + _ANGLE_SLACK:
+                again -= 1
+                continue
+        again = _CORRECTIONS
+        if reached >= wanted:
             found, enough = tried, budget
             budget = max(math.isqrt(max(too_small, smallest) * enough), smallest)
             if too_small < smallest and enough > smallest:
@@ -180,13 +213,14 @@ def fit_to_psnr(
         else:
             too_small = budget
             # A SIREN gains about 6 dB when its parameters double.
-            growth = 2.0 ** min(max((target - reached) / 6.0, 0.5), 3.0)
+            growth = 2.0 ** min(max((wanted - reached) / 6.0, 0.5), 3.0)
             budget = min(int(too_small * growth), largest) if enough is None else math.isqrt(too_small * enough)
         if (enough is not None and enough <= _CLOSE_ENOUGH * max(too_small, smallest)) or too_small >= largest:
             break
     if found is None:
         raise BudgetError(
-            f"psnr={target} was not reached: the best of the fits up to {too_small * 8 / samples:.3g} bpppb "
-            f"gave {best:.2f} dB. Ask for less, or for a more thorough preset."
+            f"{quality.name}={quality.asked} was not reached: the best of the fits up to "
+            f"{too_small * 8 / samples:.3g} bpppb gave {quality.said(best)}. "
+            "Ask for less, or for a more thorough preset."
         )
     return found

@@ -20,8 +20,10 @@ PRESETS_OF: Mapping[str, Mapping[str, LatentPreset | SirenPreset]] = {"latent": 
 MODELS = tuple(PRESETS_OF)
 """The models that can be asked for, the default first."""
 
-TARGETS = ("bpppb", "psnr", "max_error")
+TARGETS = ("bpppb", "psnr", "sam", "max_error")
 """What a payload can be asked to reach."""
+
+_WIDEST_ANGLE = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,9 @@ class FitRequest:
 
     psnr: float | None = None
     """Target: PSNR in dB over all valid samples, at least."""
+
+    sam: float | None = None
+    """Target: mean spectral angle in degrees over the pixels that have one, at most."""
 
     max_error: float | None = None
     """Target: the largest error of any valid sample, in data units; 0 keeps integers as they are."""
@@ -73,6 +78,8 @@ class FitRequest:
                 sign = "non-negative" if name == "max_error" else "positive"
                 raise RequestError(f"{name} must be a {sign}, finite number. Got {value!r}.")
             object.__setattr__(self, name, number)
+        if self.sam is not None and self.sam > _WIDEST_ANGLE:
+            raise RequestError(f"sam must be at most {_WIDEST_ANGLE:g} degrees. Got {self.sam:g}.")
         _check_choice("model", self.model, MODELS)
         _check_choice("preset", self.preset, tuple(PRESETS_OF[self.model]), f" with model={self.model!r}")
         if self.max_error is not None and self.model != "latent":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from xr_inr.core import device as devices
-from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.latent.model import LatentFit
@@ -23,7 +22,6 @@ from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.monitor import Monitor, Progress
-from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
 
 _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
@@ -31,12 +29,9 @@ _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
 
 
 def fit_latent(
-    scene: Scene,
+    aim: Aim,
     preset: LatentPreset,
     *,
-    budget: int | None,
-    psnr: float | None,
-    measure_psnr: Callable[[dict[Section, bytes]], float],
     device: torch.device,
     seed: int,
     monitor: Monitor,
@@ -45,16 +40,10 @@ def fit_latent(
 
     Parameters
     ----------
-    scene
-        The scene; at least one band must be fitted.
+    aim
+        The scene, of which at least one band must be fitted, and its target.
     preset
         How thoroughly to fit.
-    budget
-        Bytes of the whole payload, never exceeded; None for a PSNR.
-    psnr
-        PSNR in dB that decoded samples must reach; None for a budget.
-    measure_psnr
-        Returns the PSNR of the samples that sections decode to.
     device
         Where to fit; locked while the fit runs.
     seed
@@ -72,7 +61,6 @@ def fit_latent(
     BudgetError
         When no payload can be that small or that good; the message says what was reached.
     """
-    aim = Aim(scene, budget, psnr, measure_psnr)
     (found,) = fit_latents([aim], preset, device=device, seed=seed, monitor=monitor)
     if isinstance(found, BudgetError):
         raise found

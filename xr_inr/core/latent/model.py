@@ -290,10 +290,7 @@ class _Fitting:
         if kept is None:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)
-            raise BudgetError(
-                f"psnr={self._aim.psnr} was not reached: the last of {_CORRECTIONS} payloads tried takes "
-                f"{self._aim.size(sections):,} bytes and gives {self._aim.measure_psnr(sections):.2f} dB"
-            )
+            raise BudgetError(self._aim.shortfall(sections))
         width = 0 if self._scene.synthesis is None else len(self._scene.synthesis.layers[0][1])
         return LatentResult(kept, len(self._scene.planes), width, self._done)
 
