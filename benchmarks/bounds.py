@@ -7,16 +7,15 @@ error of what was decoded; a codec that breaks its bound has a row that says so 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import imagecodecs
 import numpy as np
-import pcodec
-from numpy.typing import NDArray
 
 import xr_inr
 from benchmarks import results, scenes
+from benchmarks.codecs.base import Scene
+from benchmarks.codecs.bounded import BOUNDED, Bounded
+from benchmarks.codecs.klt_residual import KLT_RESIDUAL
 from benchmarks.results import Row
 
 TABLE = "bounds"
@@ -34,77 +33,14 @@ SCENES = (
 PARTS = (0.0, 0.001, 0.0025, 0.005, 0.01)
 """Bounds in parts of the range from the lowest to the highest sample, rounded to whole numbers."""
 
-Scene = NDArray[Any]
-Coded = tuple[int, Scene]
-"""Bytes, and the scene as decoded."""
+
+def _encode_ours(scene: Scene, bound: int) -> bytes:
+    return xr_inr.encode(scene, max_error=bound, preset="fast")
 
 
-def _ours(scene: Scene, bound: int) -> Coded:
-    payload = xr_inr.encode(scene, max_error=bound, preset="fast")
-    return len(payload), xr_inr.decode(payload)
-
-
-def _jpeg_ls(scene: Scene, bound: int) -> Coded:
-    """Code planes across each axis, and keep the smallest of the three."""
-    shifted = (scene.astype(np.int64) - int(scene.min())).astype(np.uint16)
-    best: Coded | None = None
-    for axis in range(3):
-        planes = np.ascontiguousarray(np.moveaxis(shifted, axis, 0))
-        streams = [bytes(imagecodecs.jpegls_encode(plane, level=bound)) for plane in planes]
-        decoded = np.stack([imagecodecs.jpegls_decode(stream) for stream in streams])
-        size = sum(map(len, streams))
-        if best is None or size < best[0]:
-            best = size, np.moveaxis(decoded, 0, axis).astype(np.int64) + int(scene.min())
-    if best is None:
-        raise TypeError("a scene must have axes")
-    return best
-
-
-def _pcodec(scene: Scene, bound: int) -> Coded:
-    """Round to multiples of 2 x bound + 1, and code them or the differences of bands."""
-    step, low = 2 * bound + 1, int(scene.min())
-    whole = ((scene.astype(np.int64) - low + bound) // step).astype(np.int32)
-    config = pcodec.ChunkConfig(compression_level=12)
-    differences = np.concatenate([whole[:1], np.diff(whole, axis=0)])
-    sizes = [len(pcodec.standalone.simple_compress(part.reshape(-1), config)) for part in (whole, differences)]
-    return min(sizes), whole.astype(np.int64) * step + low
-
-
-def _field(encode: Callable[[NDArray[np.float32], Any], bytes | bytearray], decode: Callable[..., Any]) -> Any:
-    """Return a codec of floats whose decoded samples are rounded; the bound leaves room for that rounding."""
-
-    def code(scene: Scene, bound: int) -> Coded:
-        cube = np.ascontiguousarray(scene, np.float32)
-        stream = encode(cube, bound + 0.49)
-        decoded = np.asarray(decode(stream, cube.shape)).reshape(cube.shape)
-        return len(stream), np.rint(decoded.astype(np.float64))
-
-    return code
-
-
-_sz3 = _field(
-    lambda cube, bound: bytes(imagecodecs.sz3_encode(cube, imagecodecs.SZ3.MODE.ABS, abs=bound)),
-    lambda stream, shape: imagecodecs.sz3_decode(stream, shape=shape, dtype=np.float32),
-)
-_zfp = _field(
-    # Its stub knows whole numbers only; of this mode the level is a tolerance.
-    lambda cube, bound: bytes(imagecodecs.zfp_encode(cube, bound, mode=imagecodecs.ZFP.MODE.FIXED_ACCURACY)),
-    lambda stream, shape: imagecodecs.zfp_decode(stream),  # noqa: ARG005
-)
-_sperr = _field(
-    lambda cube, bound: bytes(
-        imagecodecs.sperr_encode(cube, bound, imagecodecs.SPERR.MODE.PWE, chunks=cube.shape, numthreads=1)
-    ),
-    lambda stream, shape: imagecodecs.sperr_decode(stream, shape=shape, dtype=np.float32, numthreads=1),
-)
-
-CODECS: dict[str, Callable[[Scene, int], Coded]] = {
-    "jpeg-ls": _jpeg_ls,
-    "pcodec": _pcodec,
-    "sz3": _sz3,
-    "zfp": _zfp,
-    "sperr 3-d": _sperr,
-    "latent, fast": _ours,
+CODECS: dict[str, Bounded] = BOUNDED | {
+    "klt + jpeg 2000 + residual": KLT_RESIDUAL,
+    "latent, fast": Bounded(_encode_ours, xr_inr.decode),
 }
 """In the order they are measured: what is quick first."""
 
@@ -132,7 +68,8 @@ def measured(name: str, scene: Scene, part: float, codec: str) -> Row:
     """Return the row of a scene, a bound and a codec; times are of encoding and decoding together."""
     bound = bound_of(scene, part)
     wall, processor = time.perf_counter(), time.process_time()
-    size, decoded = CODECS[codec](scene, bound)
+    stream = CODECS[codec].encode(scene, bound)
+    decoded = CODECS[codec].decode(stream)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     reached = float(np.abs(decoded.astype(np.float64) - scene).max())
     return {
@@ -140,8 +77,8 @@ def measured(name: str, scene: Scene, part: float, codec: str) -> Row:
         "part": f"{part:g}",
         "bound": str(bound),
         "codec": codec,
-        "bytes": str(size),
-        "bpppb": f"{8 * size / scene.size:.5f}",
+        "bytes": str(len(stream)),
+        "bpppb": f"{8 * len(stream) / scene.size:.5f}",
         "max_error": f"{reached:g}",
         "held": str(reached <= bound),
         "processor_s": f"{processor:.2f}",
@@ -155,7 +92,7 @@ def table() -> str:
     parts = []
     for name in SCENES:
         rows = {(row["codec"], row["part"]): row for row in results.read(TABLE) if row["scene"] == name}
-        bounds = {row["part"]: row["bound"] for row in rows.values()}
+        bounds = {row["part"]: row["bound"] for row in sorted(rows.values(), key=lambda row: float(row["part"]))}
         lines = []
         for codec in CODECS:
             cells = [_cell(rows, codec, part) for part in bounds]
