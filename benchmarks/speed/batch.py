@@ -1,7 +1,7 @@
 """Many small arrays encoded at once beside one at a time: ``python -m benchmarks speed batch``.
 
-Each measurement is a process of its own on one thread, ``python -m benchmarks.speed.batch WAY PRESET BPPPB``, after one
-array that is not timed.
+Each measurement is a process of its own on one thread, ``python -m benchmarks.speed.batch WAY MODEL PRESET BPPPB``,
+after one array that is not timed.
 """
 
 from __future__ import annotations
@@ -32,12 +32,19 @@ ALONE, AT_ONCE = WAYS = ("one at a time", "at once")
 COUNT, SIDE, BANDS = 16, 32, 100
 """Arrays of SIDE x SIDE pixels, from a square of the scene, with every second band."""
 
-CELLS = (("fast", 0.1), ("fast", 0.3), ("balanced", 0.1))
-"""Presets, and bits per pixel per band."""
+CELLS = (
+    ("latent", "fast", 0.1),
+    ("latent", "fast", 0.3),
+    ("latent", "balanced", 0.1),
+    ("siren", "fast", 0.1),
+    ("siren", "fast", 0.3),
+)
+"""Models, presets, and bits per pixel per band."""
 
 COLUMNS = (
     "scene",
     "way",
+    "model",
     "preset",
     "asked_bpppb",
     "repeat",
@@ -84,11 +91,11 @@ def arrays() -> list[NDArray[np.generic]]:
     ]
 
 
-def measure(way: str, preset: str, bpppb: float, chosen: Arrays) -> Measured:
+def measure(way: str, model: str, preset: str, bpppb: float, chosen: Arrays) -> Measured:
     """Encode arrays in one of `WAYS`, and compare what their payloads decode to."""
 
     def encode(some: Arrays) -> list[bytes]:
-        return xr_inr.encode_many(some, bpppb=bpppb, preset=preset, device="cpu")
+        return xr_inr.encode_many(some, bpppb=bpppb, model=model, preset=preset, device="cpu")
 
     encode(chosen[:1])  # imports, and what is made once for all
     started = time.perf_counter(), time.process_time()
@@ -108,10 +115,10 @@ def _rows(repeats: int) -> Iterator[Row]:
     machine = results.machine(("torch", "constriction")) | {"threads": "1"}
     shape = {"arrays": str(COUNT), "bands": str(BANDS), "height": str(SIDE), "width": str(SIDE)}
     for repeat in range(repeats):
-        for preset, bpppb in CELLS:
+        for model, preset, bpppb in CELLS:
             for way in WAYS:
-                found = _in_a_process(way, preset, bpppb)
-                cell = {"scene": SCENE, "way": way, "preset": preset, "asked_bpppb": f"{bpppb:g}"}
+                found = _in_a_process(way, model, preset, bpppb)
+                cell = {"scene": SCENE, "way": way, "model": model, "preset": preset, "asked_bpppb": f"{bpppb:g}"}
                 row = cell | {"repeat": str(repeat)} | shape | _written(found) | machine
                 print(*(row[name] for name in COLUMNS), flush=True)
                 yield row
@@ -121,12 +128,12 @@ def _written(found: Measured) -> Row:
     return {name: f"{value:.3f}" if isinstance(value, float) else str(value) for name, value in vars(found).items()}
 
 
-def _in_a_process(way: str, preset: str, bpppb: float) -> Measured:
+def _in_a_process(way: str, model: str, preset: str, bpppb: float) -> Measured:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "benchmarks.speed.batch", way, preset, f"{bpppb:g}"]
+    command = [sys.executable, "-m", "benchmarks.speed.batch", way, model, preset, f"{bpppb:g}"]
     done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise RuntimeError(f"{way}, {preset} at {bpppb:g} bpppb failed:\n{done.stderr}")
+        raise RuntimeError(f"{way}, {model}, {preset} at {bpppb:g} bpppb failed:\n{done.stderr}")
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -139,16 +146,17 @@ def tables() -> dict[str, str]:
 def table(rows: Sequence[Row]) -> str:
     """Return how long arrays take at once and one at a time, as Markdown."""
     lines = [
-        "| preset | bpppb | one at a time s | at once s | times as fast | bytes | PSNR dB |",
+        "| model, preset | bpppb | one at a time s | at once s | times as fast | bytes | PSNR dB |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for preset, bpppb in dict.fromkeys((row["preset"], row["asked_bpppb"]) for row in rows):
-        own = [row for row in rows if (row["preset"], row["asked_bpppb"]) == (preset, bpppb)]
+    cells = [(row["model"], row["preset"], row["asked_bpppb"]) for row in rows]
+    for model, preset, bpppb in dict.fromkeys(cells):
+        own = [row for row, cell in zip(rows, cells, strict=True) if cell == (model, preset, bpppb)]
         seconds, sizes, qualities = (
             [_median(own, way, column) for way in WAYS] for column in ("encode_cpu_s", "bytes", "psnr_db")
         )
         lines.append(
-            f"| `latent, {preset}` | {bpppb} | {seconds[0]:.1f} | {seconds[1]:.1f} | {seconds[0] / seconds[1]:.2f} "
+            f"| `{model}, {preset}` | {bpppb} | {seconds[0]:.1f} | {seconds[1]:.1f} | {seconds[0] / seconds[1]:.2f} "
             f"| {_both(f'{size:,.0f}' for size in sizes)} | {_both(f'{psnr:.2f}' for psnr in qualities)} |"
         )
     first = rows[0]
@@ -170,5 +178,9 @@ def _both(texts: Iterator[str]) -> str:
     return " / ".join(dict.fromkeys(texts))
 
 
+def _told(way: str, model: str, preset: str, bpppb: str) -> Measured:
+    return measure(way, model, preset, float(bpppb), arrays())
+
+
 if __name__ == "__main__":
-    print(json.dumps(dataclasses.asdict(measure(sys.argv[1], sys.argv[2], float(sys.argv[3]), arrays()))))
+    print(json.dumps(dataclasses.asdict(_told(*sys.argv[1:]))))

@@ -144,12 +144,6 @@ def test_a_batch_larger_than_what_is_swept_at_once_is_parted(batch, monkeypatch)
         same(found, batch[name], name)
 
 
-def test_sirens_are_encoded_one_after_the_other():
-    request = asked(bpppb=12.0, model="siren")
-    found = encode_arrays([chunk(), chunk(seed=1)], request)
-    assert [one.payload for one in found] == [encode_array(chunk(seed=seed), request).payload for seed in (0, 1)]
-
-
 def test_turns_of_several_scenes_are_those_of_each():
     random = np.random.default_rng(0)
     shapes = [(6, 2), (9, 5), (4, 4)]

@@ -91,9 +91,10 @@ def encode_arrays(
     bad_bands: Sequence[int] = (),
     monitor: Monitor | None = None,
 ) -> list[Encoded]:
-    """Fit a payload to each of several arrays, those of a latent model at once.
+    """Fit a payload to each of several arrays at once.
 
-    Arrays of equal height and width share one tensor program, the more to the point the smaller they are. What an
+    Latent models of equal height and width share one tensor program, and so do sirens of one architecture: the more to
+    the point the smaller the arrays are. What an
     array is fitted to does not depend on the others, but for the rounding of floats.
 
     Parameters
@@ -111,8 +112,7 @@ def encode_arrays(
     bad_bands
         Indices of the bands that are not to count, of all arrays.
     monitor
-        Who listens. Of a latent model iterations are those of all arrays together and the PSNR is that of the worst;
-        sirens are fitted one after the other.
+        Who listens. Iterations are those of all arrays together, and the PSNR is that of the worst.
 
     Returns
     -------

@@ -6,7 +6,7 @@ Loads torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import torch
 
@@ -18,6 +18,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.scene import Scene
+from xr_inr.core.siren.batch import SirenAim, fit_sirens
 from xr_inr.core.siren.model import SirenFit, fit_siren
 from xr_inr.exceptions import BudgetError
 
@@ -39,6 +40,9 @@ _CORRECTIONS = 4
 
 Fit = Callable[[int, float | None], SirenFit]
 """Fits a payload of at most so many bytes, ending early where a PSNR (dB) is given and reached."""
+
+_Course = Generator[tuple[int, float], SirenFit, SirenFit]
+"""Asks for fits, by bytes and by the PSNR (dB) at which one ends, until one meets a target."""
 
 
 def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor: Monitor) -> FittedModel:
@@ -84,20 +88,22 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
         )
     else:
         raise TypeError("a target must be given")
-    return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
+    return _fitted(siren)
 
 
 def fit_models(
     goals: Sequence[Goal], request: FitRequest, *, device: torch.device, monitor: Monitor
 ) -> list[FittedModel | BudgetError]:
-    """Fit the model that is asked for to several scenes: latent models at once, sirens one after the other.
+    """Fit the model that is asked for to several scenes at once.
+
+    Of sirens that are to reach a PSNR, the first fits of all scenes run at once, then the second ones, and so on.
 
     Parameters
     ----------
     goals
         The scenes and their targets.
     request, device, monitor
-        As for `fit_model`; of latent models iterations are those of all together.
+        As for `fit_model`; iterations are those of all together.
 
     Returns
     -------
@@ -111,13 +117,58 @@ def fit_models(
             latent if isinstance(latent, BudgetError) else FittedModel(latent.sections, latent.sweeps)
             for latent in latents
         ]
-    found: list[FittedModel | BudgetError] = []
-    for goal in goals:
+    if len(goals) == 1:
         try:
-            found.append(fit_model(goal, request, device=device, monitor=monitor))
+            return [fit_model(goals[0], request, device=device, monitor=monitor)]
         except BudgetError as error:
-            found.append(error)
-    return found
+            return [error]
+    courses = {number: _siren_course(goal, monitor) for number, goal in enumerate(goals)}
+    asks = {number: next(course) for number, course in courses.items()}
+    found: dict[int, FittedModel | BudgetError] = {}
+    while asks:
+        siren_aims = [SirenAim(goals[number].scene, budget, stop_at) for number, (budget, stop_at) in asks.items()]
+        sirens = fit_sirens(
+            siren_aims,
+            request.siren_preset,
+            weight_bits=request.stored_bits,
+            device=device,
+            seed=request.seed,
+            monitor=monitor,
+        )
+        for number, siren in zip(list(asks), sirens, strict=True):
+            try:
+                # A course that is told of a failure ends with it.
+                course = courses[number]
+                asks[number] = course.throw(siren) if isinstance(siren, BudgetError) else course.send(siren)
+            except StopIteration as end:
+                found[number] = _fitted(end.value)
+                del asks[number]
+            except BudgetError as error:
+                found[number] = error
+                del asks[number]
+    return [found[number] for number in range(len(goals))]
+
+
+def _siren_course(goal: Goal, monitor: Monitor) -> _Course:
+    """Ask for the fits of a scene until its target is met."""
+    if goal.budget is not None:
+        return (yield goal.budget, math.inf)
+    if goal.quality is None:
+        raise TypeError("a target must be given")
+    return (
+        yield from _rounds_to_quality(
+            goal.quality,
+            lambda tried: goal.measure(tried.sections),
+            first_psnr=goal.quality.psnr_of(goal.scene),
+            samples=goal.scene.layout.samples,
+            smallest=goal.smallest,
+            monitor=monitor,
+        )
+    )
+
+
+def _fitted(siren: SirenFit) -> FittedModel:
+    return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
 
 
 def _aim(goal: Goal) -> Aim:
@@ -185,6 +236,29 @@ def fit_to_quality(
     BudgetError
         When no fit up to 8 bpppb reaches the target; the message says what was reached.
     """
+    rounds = _rounds_to_quality(
+        quality, measure, first_psnr=first_psnr, samples=samples, smallest=smallest, monitor=monitor
+    )
+    ask = next(rounds)
+    while True:
+        tried = fit(*ask)
+        try:
+            ask = rounds.send(tried)
+        except StopIteration as end:
+            found: SirenFit = end.value
+            return found
+
+
+def _rounds_to_quality(
+    quality: Quality,
+    measure: Callable[[SirenFit], Figures],
+    *,
+    first_psnr: float,
+    samples: int,
+    smallest: int,
+    monitor: Monitor,
+) -> _Course:
+    """Ask for fits until a small one reaches a quality, as `fit_to_quality` tells."""
     wanted = quality.wanted
     largest = max(budget_bytes(_LARGEST_BPPPB, samples), smallest)
     budget = min(max(budget_bytes(_FIRST_BPPPB, samples), smallest), largest)
@@ -192,7 +266,7 @@ def fit_to_quality(
     found: SirenFit | None = None
     best, stop_at, again = -math.inf, first_psnr + _MARGIN, _CORRECTIONS
     for _ in range(_FITS + _CORRECTIONS):
-        tried = fit(budget, stop_at)
+        tried = yield budget, stop_at
         figures = measure(tried)
         reached = quality.reached(figures)
         monitor.note(f"{budget:,} bytes: {quality.said(reached)} of {quality.said(wanted)}")

@@ -15,19 +15,10 @@ from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.optimiser import Adam, Optimiser, Soap
 from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.quantisation import as_stored, is_decodable
+from xr_inr.core.siren.schedule import Schedule
 from xr_inr.exceptions import XrInrError
 
 _POINTS_AT_ONCE = 65_536
-_CHECKS = 60
-"""How often a fit on batches looks at all positions, at most."""
-
-_CHECK_POINTS = 1.7
-"""Positions looked at in checks for each one fitted, at most: looking costs a third, so a fifth of the time."""
-
-_SPARSE = 16
-
-_PATIENCE = 0.12
-"""Share of the iterations without any gain after which a fit goes back to its best parameters."""
 
 
 @dataclass
@@ -83,13 +74,9 @@ class Trainer:
         self._layers: Parameters = initialise(architecture, self._generator, device)
         self._optimiser = self._new_optimiser()
         self._slowed_at = 0
-        batch = preset.batch_points
-        self._batch = batch if batch is not None and batch < objective.points else None
-        rarest = 1 if self._batch is None else int(_CHECK_POINTS * objective.points / self._batch)
-        # A step moves what reaches a unit by the learning rate times its inputs: beyond some width a fit breaks down.
-        widest = preset.widest_at_full_rate
-        self._slower = 1.0 if widest is None else min(1.0, widest / architecture.hidden_width)
-        self._check_every = max(1, preset.iterations // _CHECKS, rarest)
+        self._schedule = Schedule(preset, architecture.hidden_width, objective.points, weight_bits)
+        self._slower = self._schedule.share_of_rate
+        self._check_every = self._schedule.check_every
 
     @property
     def iterations(self) -> int:
@@ -195,10 +182,8 @@ class Trainer:
         return Soap(flat) if self._preset.optimiser == "soap" else Adam(flat)
 
     def _stalls(self) -> bool:
-        """Whether nothing has become better for so long that the learning rate must be beyond what the scene bears."""
-        if self._preset.schedule == "constant" or not self.best.layers:
-            return False
-        return self.iteration - max(self.best.iteration, self._slowed_at) > _PATIENCE * self.iterations
+        without_gain = self.iteration - max(self.best.iteration, self._slowed_at)
+        return bool(self.best.layers) and self._schedule.stalls(without_gain)
 
     @torch.no_grad()
     def _slow_down(self) -> None:
@@ -211,26 +196,14 @@ class Trainer:
         self._slowed_at = self.iteration
 
     def _rounds(self, iteration: int | None = None) -> bool:
-        iteration = self.iteration if iteration is None else iteration
-        return self._bits < 16 and iteration >= self._preset.quantise_from * self._preset.iterations
+        return self._schedule.rounds(self.iteration if iteration is None else iteration)
 
     def _draw(self) -> Tensor | None:
-        if self._batch is None:
-            return None
-        points = self._objective.points
-        if points > _SPARSE * self._batch:
-            # Few positions are drawn twice, and shuffling all of them would cost more than the iteration.
-            drawn = torch.randint(points, (self._batch,), generator=self._generator)
-        else:
-            drawn = torch.randperm(points, generator=self._generator)[: self._batch]
-        return drawn.sort().values.to(self._layers[0][0].device)
+        drawn = self._schedule.draw(self._generator)
+        return None if drawn is None else drawn.to(self._layers[0][0].device)
 
     def _learning_rate(self) -> float:
-        preset = self._preset
-        rate = preset.learning_rate * self._slower * min(1.0, (self.iteration + 1) / max(1, preset.warmup))
-        if preset.schedule == "cosine":
-            rate *= 0.5 * (1.0 + math.cos(math.pi * self.iteration / preset.iterations))
-        return rate
+        return self._schedule.learning_rate(self.iteration, self._slower)
 
     @torch.no_grad()
     def _error_everywhere(self, layers: list[tuple[Tensor, Tensor]]) -> float:

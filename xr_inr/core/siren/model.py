@@ -12,7 +12,8 @@ from xr_inr.core.bitstream import Section
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
-from xr_inr.core.siren.fit import Trainer
+from xr_inr.core.siren.fit import Best
+from xr_inr.core.siren.fit_stack import LoneTrainer
 from xr_inr.core.siren.network import OMEGA_0
 from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.plan import Plan, make_plan
@@ -90,34 +91,41 @@ def fit_siren(
     with devices.lock(device):
         objective = Objective(scene, plan.basis, device)
 
-        def start(architecture: Architecture, iterations: int) -> Trainer:
+        def start(architecture: Architecture, iterations: int) -> LoneTrainer:
             schedule = replace(preset, iterations=iterations)
-            return Trainer(objective, architecture, schedule, weight_bits=weight_bits, seed=seed, device=device)
+            return LoneTrainer(objective, architecture, schedule, weight_bits=weight_bits, seed=seed, device=device)
 
         trainer, search, interrupted = _run(start, preset, plan, monitor, math.inf if stop_at is None else stop_at)
-    best, architecture = trainer.best, trainer.architecture
+    return SirenFit(
+        sections_of(scene, plan, trainer.architecture, trainer.best),
+        trainer.architecture,
+        trainer.iteration,
+        interrupted=interrupted,
+        search=search,
+    )
+
+
+def sections_of(scene: Scene, plan: Plan, architecture: Architecture, best: Best) -> dict[Section, bytes]:
+    """Return the sections of a payload that hold a fitted network and the basis it feeds."""
     sections = {} if plan.basis is None else {Section.SPECTRAL: plan.basis.to_bytes()}
-    if weight_bits in FLOAT_BITS:
-        network = write_table_i(
-            to_float_layers(best.layers), architecture, OMEGA_0, scene.layout.shape[1:], weight_bits
-        )
+    bits = plan.weight_bits
+    if bits in FLOAT_BITS:
+        network = write_table_i(to_float_layers(best.layers), architecture, OMEGA_0, scene.layout.shape[1:], bits)
     else:
         first = to_float_layers(best.layers[:1])[0]
-        integers = to_integer_layers(best.layers, weight_bits)
-        network = write_quantised(first, integers, architecture, OMEGA_0, weight_bits)
-    sections[network_section(weight_bits)] = network
-    return SirenFit(sections, architecture, trainer.iteration, interrupted=interrupted, search=search)
+        network = write_quantised(first, to_integer_layers(best.layers, bits), architecture, OMEGA_0, bits)
+    return sections | {network_section(bits): network}
 
 
 def _run(
     start: Start, preset: SirenPreset, plan: Plan, monitor: Monitor, stop_at: float
-) -> tuple[Trainer, list[CandidateResult], bool]:
+) -> tuple[LoneTrainer, list[CandidateResult], bool]:
     """Search, then fit the winner; on KeyboardInterrupt ask whether the best network so far shall be kept."""
-    begun: list[Trainer] = []
+    begun: list[LoneTrainer] = []
     search: list[CandidateResult] = []
     interrupted = False
 
-    def begin(architecture: Architecture, iterations: int) -> Trainer:
+    def begin(architecture: Architecture, iterations: int) -> LoneTrainer:
         begun.append(start(architecture, iterations))
         return begun[-1]
 

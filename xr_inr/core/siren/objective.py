@@ -46,7 +46,8 @@ class Objective:
         spectra = scene.values[:, whole]
         targets = spectra.T if basis is None else basis.coefficients(spectra)
         self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=device)
-        self._energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
+        self.energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
+        """Squared error on the [0, 1] scale of the scene for each squared error of an output."""
         self._unreachable = 0.0 if basis is None else _unreachable(spectra, targets, basis)
         self._spectra = torch.as_tensor(np.ascontiguousarray(scene.values[:, partial].T), device=device)
         self._counts = (
@@ -58,6 +59,8 @@ class Objective:
         self._reach = _reach(scene)
         self.outputs = self._targets.shape[1]
         """How many values the network gives."""
+        self.targets = self._targets
+        """What it shall give at the points without a masked band, which come first: (points, outputs) float32."""
 
     @property
     def points(self) -> int:
@@ -85,7 +88,7 @@ class Objective:
         """
         whole = self._whole if index is None else int(torch.searchsorted(index, self._whole))
         targets = self._targets if index is None else self._targets[index[:whole]]
-        error = (outputs[:whole] - targets).square().sum() * self._energy_per_output
+        error = (outputs[:whole] - targets).square().sum() * self.energy_per_output
         if whole < len(outputs) and self._counts is not None:
             rest = slice(None) if index is None else index[whole:] - self._whole
             bands = outputs[whole:] if self._basis is None else outputs[whole:] @ self._basis[0].T + self._basis[1]

@@ -20,13 +20,16 @@ _SMALLEST_STEP = 2.0**-14
 
 
 def row_steps(weights: Tensor, bits: int) -> Tensor:
-    """Return the step of each row, (units, 1): its largest magnitude becomes the largest level."""
-    largest = weights.detach().abs().amax(1, keepdim=True)
+    """Return the step of each row, (..., units, 1): its largest magnitude becomes the largest level."""
+    largest = weights.detach().abs().amax(-1, keepdim=True)
     return _half((largest / largest_level(bits)).clamp_min(_SMALLEST_STEP))
 
 
 def as_stored(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> list[tuple[Tensor, Tensor]]:
-    """Return the parameters as they will be read back, with the gradient of the parameters themselves."""
+    """Return the parameters as they will be read back, with the gradient of the parameters themselves.
+
+    Weights are (..., units, inputs) and biases (..., units): leading axes number networks.
+    """
     if bits == 32:
         return list(layers)
     if bits == 16:
@@ -40,8 +43,12 @@ def as_stored(layers: Sequence[tuple[Tensor, Tensor]], bits: int) -> list[tuple[
 
 def is_decodable(layers: Sequence[tuple[Tensor, Tensor]]) -> bool:
     """Whether the decoder's sums stay exact: rounding to the stored form moves a sum by less than the margin left."""
-    limit = 0.98 * MAX_ROW_SUM
-    return all(bool((weights.abs().sum(1) + biases.abs() < limit).all()) for weights, biases in layers)
+    return all(bool(are_exact(weights, biases).all()) for weights, biases in layers)
+
+
+def are_exact(weights: Tensor, biases: Tensor) -> Tensor:
+    """Return of each unit, (..., units), whether the decoder's sum stays exact."""
+    return weights.abs().sum(-1) + biases.abs() < 0.98 * MAX_ROW_SUM
 
 
 def to_float_layers(layers: Sequence[tuple[Tensor, Tensor]]) -> Layers:

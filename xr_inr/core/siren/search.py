@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.siren.architecture import Architecture
-from xr_inr.core.siren.fit import Trainer
+from xr_inr.core.siren.fit_stack import LoneTrainer
 from xr_inr.core.siren.plan import Size
 
 
@@ -34,7 +34,7 @@ class CandidateResult:
         )
 
 
-Start = Callable[[Architecture, int], Trainer]
+Start = Callable[[Architecture, int], LoneTrainer]
 """Begins the fit of an architecture over a number of iterations."""
 
 
@@ -80,12 +80,17 @@ def successive_halving(
         for architecture in remaining:
             tried.append(_try(start(architecture, rung), size, monitor))
             results.append(tried[-1])
-        tried.sort(key=lambda result: result.psnr, reverse=True)
-        remaining = [result.architecture for result in tried[: (len(remaining) + 1) // 2]]
+        remaining = better_half(tried)
     return remaining[0]
 
 
-def _try(trainer: Trainer, size: Size, monitor: Monitor) -> CandidateResult:
+def better_half(tried: Sequence[CandidateResult]) -> list[Architecture]:
+    """Return the better half of the candidates of a round, best first; the larger one of an odd number."""
+    ranked = sorted(tried, key=lambda result: result.psnr, reverse=True)
+    return [result.architecture for result in ranked[: (len(ranked) + 1) // 2]]
+
+
+def _try(trainer: LoneTrainer, size: Size, monitor: Monitor) -> CandidateResult:
     while not trainer.finished:
         trainer.advance()
         monitor.report(

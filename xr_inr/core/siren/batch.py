@@ -1,0 +1,259 @@
+"""Many chunks fitted at once: those whose networks are of one architecture share a tensor program."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from xr_inr.core import device as devices
+from xr_inr.core.bitstream import Section
+from xr_inr.core.latent.memory import free_memory
+from xr_inr.core.monitor import Monitor, Progress
+from xr_inr.core.scene import Scene
+from xr_inr.core.siren.architecture import Architecture
+from xr_inr.core.siren.fit import Best
+from xr_inr.core.siren.fit_stack import StackTrainer
+from xr_inr.core.siren.model import SirenFit, sections_of
+from xr_inr.core.siren.objective import Objective
+from xr_inr.core.siren.plan import Plan, make_plan
+from xr_inr.core.siren.presets import SirenPreset
+from xr_inr.core.siren.search import CandidateResult, better_half
+from xr_inr.exceptions import BudgetError
+
+_POINTS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}
+"""Positions of all networks in one iteration, at most: more gains nothing. A network with more goes alone."""
+
+_SHARE = 0.5
+"""Part of the free memory that the activations may take; parameters and targets need the rest."""
+
+_BYTES_OF_A_VALUE = 16
+"""What an iteration holds for each unit and position: sums, sines, and the gradients of both, as float32."""
+
+
+@dataclass(frozen=True)
+class SirenAim:
+    """A scene and what its payload is to reach."""
+
+    scene: Scene
+    """The scene; at least one band must be fitted."""
+
+    budget: int
+    """Bytes of the whole payload, never exceeded."""
+
+    stop_at: float = math.inf
+    """PSNR in dB of the stored parameters at which the fit ends."""
+
+
+@dataclass
+class _Chunk:
+    """A scene on its way to a network."""
+
+    aim: SirenAim
+    plan: Plan
+    objective: Objective
+    remaining: list[Architecture]
+    tried: list[CandidateResult] = field(default_factory=list)
+    best: tuple[Architecture, Best, int] | None = None
+    """The last network fitted, or the best one where an interrupt cut the fits short, and its iterations."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One network that is to be fitted."""
+
+    chunk: _Chunk
+    architecture: Architecture
+    stop_at: float
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What came of a job."""
+
+    best: Best
+    iterations: int
+
+
+def fit_sirens(
+    aims: Sequence[SirenAim],
+    preset: SirenPreset,
+    *,
+    weight_bits: int,
+    device: torch.device,
+    seed: int,
+    monitor: Monitor,
+) -> list[SirenFit | BudgetError]:
+    """Search for an architecture for each scene and fit it, those of all scenes at once.
+
+    What a scene is fitted to does not depend on the others, but for the rounding of floats.
+
+    Parameters
+    ----------
+    aims
+        The scenes and the target of each.
+    preset, weight_bits, seed
+        As for `fit_siren`, the same for every scene.
+    device
+        Where to fit; locked while the fits run.
+    monitor
+        Who listens. Iterations are those of all scenes together, the PSNR is that of the worst.
+
+    Returns
+    -------
+    list
+        For each scene the fitted network, or why no payload is that small.
+    """
+    found: dict[int, SirenFit | BudgetError] = {}
+    chunks: dict[int, _Chunk] = {}
+    with devices.lock(device):
+        for number, aim in enumerate(aims):
+            try:
+                plan = make_plan(aim.scene, preset, aim.budget, weight_bits)
+            except BudgetError as error:
+                found[number] = error
+                continue
+            if plan.basis is not None and plan.basis.rank == 0:
+                found[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
+                continue
+            chunks[number] = _Chunk(aim, plan, Objective(aim.scene, plan.basis, device), list(plan.architectures))
+        batch = _Batch(list(chunks.values()), preset, device, seed, monitor)
+        interrupted = batch.run()
+    for number, chunk in chunks.items():
+        if chunk.best is None:
+            raise RuntimeError("every chunk of a batch must have a network")
+        architecture, best, iterations = chunk.best
+        sections = sections_of(chunk.aim.scene, chunk.plan, architecture, best)
+        found[number] = SirenFit(sections, architecture, iterations, interrupted=interrupted, search=chunk.tried)
+    return [found[number] for number in range(len(aims))]
+
+
+class _Batch:
+    """The search and the fits of several chunks, round by round."""
+
+    def __init__(
+        self, chunks: list[_Chunk], preset: SirenPreset, device: torch.device, seed: int, monitor: Monitor
+    ) -> None:
+        self._chunks = chunks
+        self._preset = preset
+        self._device = device
+        self._seed = seed
+        self._monitor = monitor
+        self._points_at_once = _POINTS_AT_ONCE[device.type]
+        self._running: tuple[StackTrainer, Sequence[_Job]] | None = None
+
+    def run(self) -> bool:
+        """Fit everything; return whether a person cut it short and keeps what there is."""
+        try:
+            for rung in self._preset.rungs:
+                self._search([chunk for chunk in self._chunks if len(chunk.remaining) > 1], rung)
+            jobs = [_Job(chunk, chunk.remaining[0], chunk.aim.stop_at) for chunk in self._chunks]
+            for job, fitted in zip(jobs, self._fit("fit", jobs, self._preset.iterations), strict=True):
+                job.chunk.best = (job.architecture, fitted.best, fitted.iterations)
+                self._monitor.note(
+                    f"{job.architecture} kept: {fitted.best.psnr:.2f} dB after {fitted.iterations:,} iterations"
+                )
+        except KeyboardInterrupt:
+            if not self._may_keep():
+                raise
+            return True
+        return False
+
+    def _search(self, chunks: Sequence[_Chunk], rung: int) -> None:
+        """Fit the candidates of chunks for a while, and drop the worse half of each."""
+        jobs = [_Job(chunk, architecture, math.inf) for chunk in chunks for architecture in chunk.remaining]
+        round_of: dict[int, list[CandidateResult]] = defaultdict(list)
+        for job, fitted in zip(jobs, self._fit("search", jobs, rung), strict=True):
+            size = job.chunk.plan.size(job.architecture)
+            result = CandidateResult(job.architecture, size, fitted.iterations, fitted.best.psnr)
+            self._monitor.note(str(result))
+            round_of[id(job.chunk)].append(result)
+        for chunk in chunks:
+            tried = round_of[id(chunk)]
+            chunk.tried += tried
+            chunk.remaining = better_half(tried)
+
+    def _fit(self, stage: str, jobs: Sequence[_Job], iterations: int) -> list[_Fitted]:
+        """Fit a network for each job, those of one architecture at once."""
+        kinds: dict[tuple[Architecture, bool], list[int]] = defaultdict(list)
+        batch = self._preset.batch_points
+        for place, job in enumerate(jobs):
+            kinds[job.architecture, batch is not None and batch < job.chunk.objective.points].append(place)
+        found: dict[int, _Fitted] = {}
+        waiting = [part for places in kinds.values() for part in self._parts(jobs, places)][::-1]
+        while waiting:
+            part = waiting.pop()
+            fitted = self._together([jobs[place] for place in part], iterations, (stage, len(found), len(jobs)))
+            if fitted is None:
+                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+            else:
+                found |= dict(zip(part, fitted, strict=True))
+        return [found[place] for place in range(len(jobs))]
+
+    def _together(self, jobs: Sequence[_Job], iterations: int, whole: tuple[str, int, int]) -> list[_Fitted] | None:
+        """Fit networks of one architecture at once; None where memory does not suffice for all of them."""
+        stage, done, count = whole
+        try:
+            trainer = StackTrainer(
+                [job.chunk.objective for job in jobs],
+                jobs[0].architecture,
+                replace(self._preset, iterations=iterations),
+                weight_bits=jobs[0].chunk.plan.weight_bits,
+                seed=self._seed,
+                device=self._device,
+                stop_at=[job.stop_at for job in jobs],
+            )
+            self._running = trainer, jobs
+            while not trainer.finished:
+                trainer.advance()
+                at = done * iterations + sum(trainer.iterations)
+                self._monitor.report(Progress(stage, at, count * iterations, min(trainer.psnrs)))
+        except (MemoryError, torch.OutOfMemoryError):
+            if len(jobs) == 1:
+                raise
+            trainer = None
+        self._running = None
+        if trainer is None:
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            return None
+        fitted = [_Fitted(*trainer.found[number]) for number in range(len(jobs))]
+        self._remember(jobs, fitted)
+        return fitted
+
+    def _parts(self, jobs: Sequence[_Job], places: Sequence[int]) -> Iterable[list[int]]:
+        """Part jobs of one architecture so that no iteration needs more memory than there is."""
+        architecture = jobs[places[0]].architecture
+        points = max(jobs[place].chunk.objective.points for place in places)
+        points = min(points, self._preset.batch_points or points)
+        values = architecture.hidden_layers * architecture.hidden_width + architecture.outputs
+        free = free_memory(self._device)
+        at_once = self._points_at_once
+        if free is not None:
+            at_once = min(at_once, int(_SHARE * free) // (_BYTES_OF_A_VALUE * values))
+        most = max(1, at_once // points)
+        return [list(places[start : start + most]) for start in range(0, len(places), most)]
+
+    def _remember(self, jobs: Sequence[_Job], fitted: Sequence[_Fitted]) -> None:
+        """Note the best network of each chunk so far, for an interrupt."""
+        for job, one in zip(jobs, fitted, strict=True):
+            known = job.chunk.best
+            if one.best.layers and (known is None or one.best.psnr > known[1].psnr):
+                job.chunk.best = (job.architecture, one.best, one.iterations)
+
+    def _may_keep(self) -> bool:
+        """Whether every chunk has some network, and a person wants to keep them."""
+        if self._running is not None:
+            trainer, jobs = self._running
+            if min(trainer.psnrs) > -math.inf:
+                trainer.end()
+                self._remember(jobs, [_Fitted(*trainer.found[number]) for number in range(len(jobs))])
+        known = [chunk.best for chunk in self._chunks if chunk.best is not None]
+        if not known or len(known) < len(self._chunks):
+            return False
+        worst = min(best.psnr for _, best, _ in known)
+        done = sum(iterations for _, _, iterations in known)
+        return self._monitor.keep_best(Progress("fit", done, len(known) * self._preset.iterations, worst))
