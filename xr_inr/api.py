@@ -91,11 +91,11 @@ def encode_many(
     progress: ProgressOption = False,
     **request: Unpack[RequestOptions],
 ) -> list[bytes]:
-    """Fit a payload to each of several arrays; those of the model 'latent' at once, which is quicker for small ones.
+    """Fit a payload to each of several arrays at once, which is quicker for small ones.
 
-    Arrays of equal height and width share one tensor program; bands, dtypes and masks may differ. A payload is the one
-    that `encode` would give, but for the rounding of floats. All arrays are held in memory with what their fits need:
-    a kibibyte, about, for each of their latents.
+    Latent models of equal height and width share one tensor program, and sirens of one architecture; bands, dtypes and
+    masks may differ. A payload is the one that `encode` would give, but for the rounding of floats. All arrays are held
+    in memory with what their fits need: a kibibyte, about, for each of their latents.
 
     Parameters
     ----------
