@@ -6,7 +6,6 @@ import re
 from importlib import metadata
 
 import pytest
-from click.testing import CliRunner
 
 import xr_inr
 from tests.golden import built_in, make
@@ -15,7 +14,7 @@ from xr_inr.cli import main
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import MODELS
 
-from .helpers import told_without_torch
+from .helpers import runner, told_without_torch
 
 ANEW = "python -m tests.golden.built_in fits them anew, where the format has changed on purpose"
 
@@ -27,7 +26,7 @@ def no_plugins(monkeypatch):
 
 
 def call(*arguments):
-    return CliRunner().invoke(main, ["doctor", *arguments])
+    return runner().invoke(main, ["doctor", *arguments])
 
 
 def test_nothing_is_broken_here():

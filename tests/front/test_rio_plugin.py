@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from click_plugins import with_plugins
-from rasterio.rio.main import main_group
+from rasterio.rio.main import main_group, with_plugins
 
 import xr_inr
 from xr_inr import cli

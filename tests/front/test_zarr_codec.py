@@ -192,8 +192,9 @@ def test_array_the_codec_cannot_encode_is_refused_at_creation(shape, chunks, dty
         create_array(shape, chunks, dtype=dtype, fill_value="" if dtype == "U4" else 0, **codec)
 
 
-def test_array_of_strings_of_any_length_is_refused_by_zarr_at_creation():
-    with pytest.raises(ValueError, match=r"string dtype.*InrCodec"):
+def test_array_of_strings_of_any_length_is_refused_at_creation():
+    # By zarr 3.1, or by the codec where zarr asks it.
+    with pytest.raises(ValueError, match=r"string dtype.*InrCodec|dtype must be one of"):
         create_array((5, 7, 9), (5, 7, 9), dtype="str", fill_value="")
 
 

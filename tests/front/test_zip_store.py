@@ -16,7 +16,7 @@ from xr_inr.cli import main
 from xr_inr.lazy import Fitted, fitted_of
 from xr_inr.opening import open_scene
 
-from .helpers import AFFINE_3
+from .helpers import AFFINE_3, runner
 
 formats = pytest.mark.parametrize("zarr_format", [2, 3])
 FAST = ("--preset", "fast", "--device", "cpu", "--quiet")
@@ -209,7 +209,7 @@ def test_compress_takes_one_file_as_its_source(store, tmp_path):
 
 
 def test_compress_does_not_replace_a_file_unasked(geotiff, store):
-    result = CliRunner().invoke(main, ["compress", str(geotiff), str(store), "--bpppb", "8", *FAST])
+    result = runner().invoke(main, ["compress", str(geotiff), str(store), "--bpppb", "8", *FAST])
 
     assert result.exit_code == 1
     assert "exists" in result.stderr
