@@ -107,7 +107,8 @@ def _classes(before: Symbols) -> NDArray[np.intp]:
     rows = sizes[:, :-2] + sizes[:, 1:-1] + sizes[:, 2:]
     boxes = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
     activity = (2 * boxes[1] + boxes[0]) // 4
-    return np.searchsorted(_THRESHOLDS, activity, side="right")
+    classes: NDArray[np.intp] = np.searchsorted(_THRESHOLDS, activity, side="right")
+    return classes
 
 
 KLT_RESIDUAL = Bounded(_encode, _decode)

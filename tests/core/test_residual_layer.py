@@ -7,7 +7,7 @@ from xr_inr.core.bitstream import Model, Section, read_container, write_containe
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.request import FitRequest
-from xr_inr.exceptions import BoundError, PayloadError, RequestError
+from xr_inr.exceptions import BatchError, BoundError, BudgetError, PayloadError, RequestError
 
 
 def scene(dtype="uint16", shape=(7, 21, 70), offset=0.0, scale=100.0):
@@ -46,6 +46,29 @@ def test_noise_without_any_order_is_kept(extremes):
     np.testing.assert_array_equal(decode(encoded(array, 0).payload), array)
 
 
+@pytest.fixture
+def without_models(monkeypatch):
+    """The layer on a mean spectrum alone, as where no model is worth its bytes: nothing is fitted."""
+
+    def none(*_, **__):
+        raise BudgetError("no model")
+
+    monkeypatch.setattr("xr_inr.core.rate.fit_model", none)
+
+
+def test_a_layer_on_a_fitted_model_keeps_the_bound(monkeypatch):
+    """The first model that is fitted is kept, whatever it weighs."""
+    monkeypatch.setattr("xr_inr.core.bounded._SHARES", (0.36,))
+    monkeypatch.setattr("xr_inr.core.bounded._size", lambda model: -model.iterations)
+    array = scene(shape=(4, 8, 9))
+    result = encoded(array, 12)
+    errors = np.abs(decode(result.payload).astype(int) - array)
+
+    assert result.iterations > 0
+    assert result.figures.max_error == errors.max() <= 12
+
+
+@pytest.mark.usefixtures("without_models")
 @pytest.mark.parametrize(
     ("dtype", "bound"), [("uint16", 1), ("int16", 2.9), ("float16", 1.0), ("float32", 0.4), ("float64", 0.01)]
 )
@@ -58,6 +81,7 @@ def test_no_sample_errs_by_more_than_the_bound(dtype, bound):
     assert result.figures.max_error == errors.max()
 
 
+@pytest.mark.usefixtures("without_models")
 def test_masked_samples_stay_and_valid_ones_do_not_become_nodata():
     array = scene("int16", shape=(5, 12, 13))
     array[1:3, 2:5] = nodata = int(np.median(array))
@@ -68,6 +92,7 @@ def test_masked_samples_stay_and_valid_ones_do_not_become_nodata():
     assert np.abs(decoded.astype(int) - array)[~masked].max() <= 1
 
 
+@pytest.mark.usefixtures("without_models")
 def test_nan_samples_stay():
     array = scene("float32", shape=(5, 12, 13))
     array[2, 3:6] = np.nan
@@ -130,6 +155,19 @@ def test_a_payload_that_breaks_the_bound_is_not_given_out(monkeypatch):
 
     with pytest.raises(BoundError, match="no sample must err by more than max_error=1"):
         encoded(scene(), 1)
+
+
+def test_an_array_that_breaks_the_bound_does_not_lose_the_others(monkeypatch):
+    """The first is promised to be kept by a mean spectrum, which keeps the second, all equal but for one sample."""
+    arrays = [scene(), np.full((2, 4, 5), 7, np.uint8)]
+    arrays[1][0, 0, 0] = 8
+    monkeypatch.setattr("xr_inr.core.encode.fit_bounded", lambda scene, *_: _mean_only(scene))
+
+    with pytest.raises(BatchError, match="array 0: no sample must err by more than max_error=1") as caught:
+        encode_arrays(arrays, FitRequest(max_error=1, device="cpu"))
+
+    assert isinstance(caught.value.failures[0], BoundError)
+    assert np.abs(decode(caught.value.encoded[1].payload).astype(int) - arrays[1]).max() <= 1
 
 
 def _mean_only(scene):

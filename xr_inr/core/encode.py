@@ -123,7 +123,8 @@ def encode_arrays(
     ------
     BatchError
         When some arrays, or what is asked for of them, break a rule: then nothing is fitted. Or when the payloads of
-        some cannot be that small or that good: then the others are fitted, and come with the error.
+        some cannot be that small or that good, or break the target ``max_error``: then the others are fitted, and come
+        with the error.
     RequestError
         When there are no arrays, or not as many budgets.
     DependencyError
@@ -153,10 +154,25 @@ def encode_arrays(
     elif wanted:
         fitted, failures = _fitted_together(wanted, request, device, monitor or Monitor())
     share = (time.perf_counter() - started) / len(arrays)
-    encoded = {number: job.encoded(fitted.get(number), share) for number, job in jobs.items() if number not in failures}
+    encoded, broken = _checked({number: job for number, job in jobs.items() if number not in failures}, fitted, share)
+    failures |= broken
     if failures:
         raise BatchError(failures, encoded)
     return list(encoded.values())
+
+
+def _checked(
+    jobs: Mapping[int, _Job], fitted: Mapping[int, FittedModel], seconds: float
+) -> tuple[dict[int, Encoded], dict[int, XrInrError]]:
+    """Return the payloads that keep their bounds, and why the others do not."""
+    encoded: dict[int, Encoded] = {}
+    broken: dict[int, XrInrError] = {}
+    for number, job in jobs.items():
+        try:
+            encoded[number] = job.encoded(fitted.get(number), seconds)
+        except BoundError as error:
+            broken[number] = error
+    return encoded, broken
 
 
 def _fitted_together(
