@@ -17,7 +17,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.source import Samples
-from xr_inr.exceptions import BatchError, BudgetError, RequestError, XrInrError
+from xr_inr.exceptions import BatchError, BoundError, BudgetError, RequestError, XrInrError
 
 __all__ = ["Encoded", "Prospect", "encode_array", "encode_arrays", "foresee", "measure"]
 
@@ -162,7 +162,7 @@ def encode_arrays(
 
 
 def _checked(
-    jobs: Mapping[int, _Job], fitted: Mapping[int, FittedModel], seconds: float
+    jobs: Mapping[int, Job], fitted: Mapping[int, FittedModel], seconds: float
 ) -> tuple[dict[int, Encoded], dict[int, XrInrError]]:
     """Return the payloads that keep their bounds, and why the others do not."""
     encoded: dict[int, Encoded] = {}
