@@ -34,6 +34,7 @@ class RequestOptions(TypedDict, total=False):
     psnr: float | None
     sam: float | None
     max_error: float | None
+    band_weights: Sequence[float] | None
     model: str
     preset: str
     weight_bits: int | None

@@ -11,6 +11,7 @@ from xr_inr.core import rate
 from xr_inr.core.decode import Payload
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.monitor import Monitor
+from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.siren import batch
@@ -121,9 +122,9 @@ def test_budget_that_is_too_small_is_that_chunks_failure(chunks):
 
 
 def test_quality_out_of_reach_does_not_lose_the_others(chunks, monkeypatch):
-    rounds = rate._rounds_to_psnr
-    targets = iter([5.0, 500.0])
-    monkeypatch.setattr(rate, "_rounds_to_psnr", lambda _, *args, **more: rounds(next(targets), *args, **more))
+    rounds = rate._rounds_to_quality
+    targets = iter([Quality("psnr", 5.0), Quality("psnr", 500.0)])
+    monkeypatch.setattr(rate, "_rounds_to_quality", lambda _, *args, **more: rounds(next(targets), *args, **more))
     with pytest.raises(BatchError, match=r"^array 1: psnr=500\.0 was not reached") as caught:
         encode_arrays(chunks[:2], asked(psnr=5.0))
     assert list(caught.value.encoded) == [0]

@@ -16,6 +16,7 @@ from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.encode import encode_array
 from xr_inr.core.request import FitRequest, real_number, whole_number
 from xr_inr.core.sample_rules import check_form, check_nodata, good_bands
+from xr_inr.core.weights import check_count, weightless_bands
 from xr_inr.exceptions import RequestError
 
 CODEC_NAME = "xr_inr"
@@ -45,7 +46,8 @@ class CodecConfig:
         if band_axis < 0:
             raise RequestError(f"band_axis must not be negative. Got {band_axis}.")
         object.__setattr__(self, "band_axis", band_axis)
-        bad_bands = sorted({whole_number("a bad band", band) for band in self.bad_bands})
+        weightless = weightless_bands(self.request.band_weights)
+        bad_bands = sorted({whole_number("a bad band", band) for band in (*self.bad_bands, *weightless)})
         if bad_bands and bad_bands[0] < 0:
             raise RequestError(f"bad_bands must not be negative. Got {bad_bands[0]}.")
         object.__setattr__(self, "bad_bands", tuple(bad_bands))
@@ -85,6 +87,7 @@ class CodecConfig:
         axes = ChunkAxes(self.band_axis, len(chunk_shape))
         axes.check_shape(chunk_shape)
         check_form(tuple(chunk_shape[axis] for axis in axes.scene_axes), dtype)
+        check_count(self.request.band_weights, chunk_shape[self.band_axis])
         good_bands(self.bad_bands, chunk_shape[self.band_axis])
         check_nodata(self.nodata, dtype)
 

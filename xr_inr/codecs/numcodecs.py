@@ -38,7 +38,7 @@ class InrCodec(Codec):  # type: ignore[misc]
         is padded to it with zeros.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr``, ``sam`` or
-        ``max_error``), and ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
+        ``max_error``), and ``band_weights``, ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

@@ -41,7 +41,7 @@ class InrCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         Indices of the bands that are not to count: each is kept as one typical value.
     **request
         The parameters of `xr_inr.FitRequest`: exactly one target (``bpppb``, ``psnr``, ``sam`` or
-        ``max_error``), and ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
+        ``max_error``), and ``band_weights``, ``model``, ``preset``, ``weight_bits`` (of a siren), ``device``, ``seed``.
 
     Raises
     ------

@@ -17,6 +17,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.source import Samples
+from xr_inr.core.weights import check_count, weightless_bands
 from xr_inr.exceptions import BatchError, BoundError, BudgetError, RequestError, XrInrError
 
 __all__ = ["Encoded", "Prospect", "encode_array", "encode_arrays", "foresee", "measure"]
@@ -220,5 +221,7 @@ def foresee(
     RequestError
         When the array breaks a rule.
     """
+    check_count(request.band_weights, array.shape[0])
+    bad_bands = (*bad_bands, *weightless_bands(request.band_weights))
     scene = prepare_scene(array, nodata=nodata, allow_void=True, bad_bands=bad_bands)
     return Prospect(scene.valid_samples, smallest_payload(scene, request))

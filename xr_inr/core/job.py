@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.bounded import fit_bounded
 from xr_inr.core.decode import Payload
@@ -21,6 +23,7 @@ from xr_inr.core.residual.grid import Grid
 from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren import plan as siren
 from xr_inr.core.source import Samples, source_of
+from xr_inr.core.weights import check_count, fitted_weights, weightless_bands
 from xr_inr.exceptions import BoundError, BudgetError
 
 
@@ -110,8 +113,10 @@ class Job:
         BudgetError
             When no payload can be that small.
         """
-        bad_bands = terms.bad_bands
+        check_count(request.band_weights, array.shape[0])
+        bad_bands = tuple(sorted({*terms.bad_bands, *weightless_bands(request.band_weights)}))
         scene = prepare_scene(array, nodata=terms.nodata, allow_void=terms.allow_void, bad_bands=bad_bands)
+        scene = replace(scene, weights=fitted_weights(request.band_weights, scene.layout.fitted_bands))
         if budget is None and request.bpppb is not None:
             budget = budget_bytes(request.bpppb, scene.layout.samples)
         smallest = smallest_payload(scene, request)
@@ -134,8 +139,17 @@ class Job:
             budget=self.budget,
             quality=self._quality if self.budget is None else None,
             smallest=self.smallest,
-            measure=lambda sections: measure(self.payload(sections), self.array, self.bad_bands),
+            measure=self._weighted_figures,
         )
+
+    def _weighted_figures(self, sections: dict[Section, bytes]) -> Figures:
+        """Return the figures of a payload, squared errors as the request weighs them; the angle is that of reports."""
+        figures = measure(self.payload(sections), self.array, self.bad_bands)
+        if self.scene.weights is None:
+            return figures
+        squares = figures.squared_errors.copy()
+        squares[self.scene.layout.fitted_bands] *= np.square(self.scene.weights)
+        return replace(figures, squared_errors=squares)
 
     @property
     def _quality(self) -> Quality | None:

@@ -65,7 +65,7 @@ def _psnr_of_angle(scene: Scene, angle: float) -> float:
     spread = np.float32((float(scene.layout.high) - float(scene.layout.low)) / (scene.peak or 1.0))
     parts = []
     for tile in scene.tiles():
-        samples = low + spread * tile.values
+        samples = low + spread * scene.unweighted(tile.values)
         if tile.valid is not None:
             samples[~tile.valid] = 0.0
         squares = np.einsum("ij,ij->j", samples, samples, dtype=np.float64)

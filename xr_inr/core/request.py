@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -12,6 +12,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.latent.presets import LATENT_PRESETS, LatentPreset
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS, SirenPreset
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
+from xr_inr.core.weights import checked_weights
 from xr_inr.exceptions import RequestError
 
 PRESETS_OF: Mapping[str, Mapping[str, LatentPreset | SirenPreset]] = {"latent": LATENT_PRESETS, "siren": PRESETS}
@@ -50,6 +51,13 @@ class FitRequest:
     max_error: float | None = None
     """Target: the largest error of any valid sample, in data units; 0 keeps integers as they are."""
 
+    band_weights: Sequence[float] | None = None
+    """What the errors of each band count in the targets but `max_error`, a number a band; 0 is that of a bad band.
+
+    Weights are relative: those of the fitted bands are scaled to a mean square of 1. A `psnr` is then that of the
+    weighted errors. A `sam` stays the angle of reports, and weights say where its error goes. Reports are unweighted.
+    """
+
     model: str = MODELS[0]
     """Which representation."""
 
@@ -84,6 +92,7 @@ class FitRequest:
         _check_choice("preset", self.preset, tuple(PRESETS_OF[self.model]), f" with model={self.model!r}")
         if self.max_error is not None and self.model != "latent":
             raise RequestError(f"max_error must come with model='latent'. Got model={self.model!r}.")
+        self._take_band_weights()
         if self.weight_bits is not None:
             bits = whole_number("weight_bits", self.weight_bits)
             _check_choice("weight_bits", bits, FLOAT_BITS + INTEGER_BITS)
@@ -97,6 +106,15 @@ class FitRequest:
         if not 0 <= seed < 2**63:
             raise RequestError(f"seed must be in [0, 2**63). Got {seed}.")
         object.__setattr__(self, "seed", seed)
+
+    def _take_band_weights(self) -> None:
+        if self.band_weights is None:
+            return
+        if self.max_error is not None:
+            raise RequestError(
+                f"band_weights must come without max_error, which holds for all bands alike. Got {self.max_error:g}."
+            )
+        object.__setattr__(self, "band_weights", checked_weights(self.band_weights))
 
     @property
     def target(self) -> float:
@@ -122,7 +140,12 @@ class FitRequest:
     def to_dict(self) -> dict[str, Any]:
         """Return what differs from the defaults and is needed to repeat the request; the device is not."""
         defaults = {known.name: known.default for known in fields(self)}
-        return {name: value for name, value in asdict(self).items() if value != defaults[name] and name != "device"}
+        return {
+            # As JSON has it.
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if value != defaults[name] and name != "device"
+        }
 
 
 def budget_bytes(bpppb: float, samples: int) -> int:

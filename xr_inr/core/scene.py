@@ -29,7 +29,7 @@ from xr_inr.core.sample_rules import (
     good_bands,
 )
 from xr_inr.core.source import Rows, Samples, SampleSource, source_of, tiles
-from xr_inr.core.survey import BandFigures, MaskTiles, classify, see_bands
+from xr_inr.core.survey import BandFigures, MaskTiles, classify, see_bands, typical_sample
 from xr_inr.exceptions import PayloadError, RequestError
 
 FITTED, CONSTANT, VOID = 0, 1, 2
@@ -185,6 +185,9 @@ class Scene:
     peak: float
     """The largest absolute value of those samples: R of the PSNR (paper, eq. 3)."""
 
+    weights: NDArray[np.float64] | None = None
+    """(fitted bands,) what `values` are multiplied with, as `fitted_weights` gives them; None for 1."""
+
     @property
     def size(self) -> int:
         """How many samples the fitted bands have, masked ones included."""
@@ -198,7 +201,7 @@ class Scene:
 
     @cached_property
     def values(self) -> NDArray[np.float32]:
-        """(fitted bands, pixels) samples scaled so that [low, high] becomes [0, 1]; 0 where masked."""
+        """(fitted bands, pixels) samples scaled so that [low, high] becomes [0, 1], times weights; 0 where masked."""
         return self.scaled((0, self.layout.shape[1]))
 
     @cached_property
@@ -229,8 +232,17 @@ class Scene:
                 of_band[~valid[index]] = low
             of_band -= low
             of_band /= spread
+            if self.weights is not None:
+                of_band *= self.weights[index]
             values[index] = of_band
         return values
+
+    def unweighted(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return some of `values`, (fitted bands, pixels), on the [0, 1] scale whatever the weights."""
+        if self.weights is None:
+            return values
+        plain: NDArray[np.float32] = (values / self.weights[:, None]).astype(np.float32)
+        return plain
 
     def valid_of(self, rows: Rows) -> NDArray[np.bool_] | None:
         """Return the `valid` of some rows."""
@@ -316,7 +328,7 @@ def _layout(
             kinds[band] = VOID
         elif not good[band] or of_band.constant:
             kinds[band] = CONSTANT
-            constants.append(of_band.first if good[band] else _typical(source, band, of_band, mask))
+            constants.append(of_band.first if good[band] else typical_sample(source, band, of_band, mask))
     fitted = [of_band for of_band, kind in zip(figures, kinds, strict=True) if kind == FITTED]
     low = min((float(of_band.low) for of_band in fitted), default=0.0)
     high = max((float(of_band.high) for of_band in fitted), default=0.0)
@@ -337,18 +349,3 @@ def _layout(
         constants=np.array(constants, native),
         mask=mask,
     )
-
-
-def _typical(source: SampleSource, band: int, figures: BandFigures, mask: Mask) -> Any:
-    """Return the sample of a band nearest to its mean: the mean itself could be what marks nodata."""
-    mean = figures.total / figures.count
-    found, least = figures.first, math.inf
-    for rows in tiles(source.shape):
-        samples, valid = source.read(rows)[band], mask.valid(np.array([band]), rows)
-        inside = samples.ravel() if valid is None else samples[valid[0]]
-        if len(inside):
-            distances = np.abs(inside - mean)
-            nearest = int(distances.argmin())
-            if distances[nearest] < least:
-                found, least = inside[nearest], float(distances[nearest])
-    return found

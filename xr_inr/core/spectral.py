@@ -77,14 +77,29 @@ class SpectralBasis:
         return fixed_point.to_values(self.vector_levels.astype(np.float64) * self.scales.astype(np.float64))
 
     @classmethod
-    def quantise(cls, analysis: Analysis, rank: int) -> SpectralBasis:
-        """Round the leading `rank` directions of `analysis` to their stored form."""
-        vectors = analysis.vectors[:, :rank]
+    def quantise(cls, analysis: Analysis, rank: int, weights: NDArray[np.float64] | None = None) -> SpectralBasis:
+        """Round the leading `rank` directions of `analysis` to their stored form.
+
+        Parameters
+        ----------
+        analysis
+            The KLT.
+        rank
+            How many directions.
+        weights
+            (bands,) what the samples were multiplied with that it is of, and is stored without; 1 if None.
+        """
+        mean, vectors = analysis.mean, analysis.vectors[:, :rank]
+        if weights is not None:
+            mean, vectors = mean / weights, vectors / weights[:, None]
+            # A band of little weight must not outgrow what a reader takes.
+            sums, most = np.abs(vectors).sum(axis=1, keepdims=True), fixed_point.MAX_VECTOR_SUM / 2
+            vectors = vectors * (most / np.maximum(sums, most))
         top = largest_level(VECTOR_BITS)
         scales = (np.abs(vectors).max(axis=0) / top).astype(np.float16)
         levels = np.clip(np.rint(vectors / scales.astype(np.float64)), -top, top).astype(np.int64)
         unit = np.float32(_UNIT_DEVIATIONS * np.sqrt(max(analysis.energies[0], 1e-30))) if rank else np.float32(1.0)
-        mean_levels = np.rint(np.clip(analysis.mean, 0.0, 1.0) * _MEAN_LEVELS).astype(np.int64)
+        mean_levels = np.rint(np.clip(mean, 0.0, 1.0) * _MEAN_LEVELS).astype(np.int64)
         return cls(mean_levels, levels, scales, unit)
 
     @staticmethod
@@ -127,11 +142,16 @@ class SpectralBasis:
             raise PayloadError(f"a row of the spectral basis must sum to less than {fixed_point.MAX_VECTOR_SUM}")
         return basis
 
-    def coefficients(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the least-squares coefficients, (pixels, rank), of `values`, (bands, pixels)."""
+    def coefficients(
+        self, values: NDArray[np.float32], weights: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the least-squares coefficients, (pixels, rank), of `values`, (bands, pixels), that have weights."""
         vectors = self.vectors / 2.0**fixed_point.VALUE_BITS * float(self.unit)
+        mean = self.mean
+        if weights is not None:
+            mean, vectors = mean * weights, vectors * weights[:, None]
         solve = np.linalg.pinv(vectors) if self.rank else vectors.T
-        result: NDArray[np.float32] = (solve @ (values - self.mean[:, None])).T.astype(np.float32)
+        result: NDArray[np.float32] = (solve @ (values - mean[:, None])).T.astype(np.float32)
         return result
 
     def spectra(self, coefficients: Array, bands: NDArray[np.intp], arrays: Arrays = NUMPY) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.mask import NAN, NODATA, VALID, Mask
+from xr_inr.core.source import SampleSource, tiles
 
 _NO_MASK = b""
 
@@ -92,8 +94,8 @@ class MaskTiles:
         """Append the classes of one more tile, (bands, rows, width), or None where all of that size are valid."""
         self._sizes.append(size)
         if classes is None:
-            for tiles in self._tiles:
-                tiles.append(None)
+            for parts in self._tiles:
+                parts.append(None)
             return
         groups: dict[tuple[int, bytes], int] = {}
         tiles_of: list[list[NDArray[np.uint8] | None]] = []
@@ -120,3 +122,18 @@ def see_bands(figures: Sequence[BandFigures], tile: NDArray[Any], classes: NDArr
     """Take a tile, (bands, rows, width), into account in the figures of each band."""
     for band, (of_band, samples) in enumerate(zip(figures, tile, strict=True)):
         of_band.see(samples.ravel() if classes is None else samples[classes[band] == VALID])
+
+
+def typical_sample(source: SampleSource, band: int, figures: BandFigures, mask: Mask) -> Any:
+    """Return the valid sample of a band nearest to its mean: the mean itself could be what marks nodata."""
+    mean = figures.total / figures.count
+    found, least = figures.first, math.inf
+    for rows in tiles(source.shape):
+        samples, valid = source.read(rows)[band], mask.valid(np.array([band]), rows)
+        inside = samples.ravel() if valid is None else samples[valid[0]]
+        if len(inside):
+            distances = np.abs(inside - mean)
+            nearest = int(distances.argmin())
+            if distances[nearest] < least:
+                found, least = inside[nearest], float(distances[nearest])
+    return found

@@ -93,4 +93,4 @@ def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> Lat
     beside = np.concatenate([[1.0], centre])
     whole_gram = pixels * np.outer(beside, beside)
     whole_gram[1:, 1:] += gram
-    return LatentBasis.quantise(mean, directions, whole_gram, step)
+    return LatentBasis.quantise(mean, directions, whole_gram, step, source.weights)

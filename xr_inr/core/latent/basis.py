@@ -81,7 +81,12 @@ class LatentBasis:
 
     @classmethod
     def quantise(
-        cls, mean: NDArray[np.float64], directions: NDArray[np.float64], gram: NDArray[np.float64], step: float
+        cls,
+        mean: NDArray[np.float64],
+        directions: NDArray[np.float64],
+        gram: NDArray[np.float64],
+        step: float,
+        weights: NDArray[np.float64] | None = None,
     ) -> LatentBasis:
         """Round a mean and directions, each as finely as it deserves and as the stored form can hold.
 
@@ -95,7 +100,12 @@ class LatentBasis:
             (1 + rank, 1 + rank) Gram matrix of a plane of ones and the planes, in squared steps.
         step
             The quantiser step, on the [0, 1] scale of the scene.
+        weights
+            (bands,) what the samples were multiplied with that mean and directions are of, and are stored without; 1 if
+            None.
         """
+        if weights is not None:
+            mean, directions = mean / weights, directions / weights[:, None]
         # Rounding adds at most half to each of 255 entries.
         sums = np.abs(directions).sum(axis=1, keepdims=True)
         directions = directions * (MAX_DIRECTION_SUM / 2 / np.maximum(sums, MAX_DIRECTION_SUM / 2))
@@ -105,7 +115,7 @@ class LatentBasis:
         bits[0] = max(min(bits[0], math.floor(math.log2(LARGEST_LEVEL / 2 / largest)), _FINEST), _COARSEST_MEAN)
         bits[1:] = np.clip(bits[1:], 0, _FINEST)
         steps = np.ldexp(1.0, -bits.astype(np.intc))
-        levels = round_columns(targets, steps, gram, _WEIGHT)
+        levels = round_columns(targets, steps, gram, _WEIGHT if weights is None else _WEIGHT / np.square(weights))
         # Directions that make up for others could outgrow what can be stored.
         grown = np.abs(levels * steps)[:, 1:].sum(axis=1) >= MAX_DIRECTION_SUM
         levels[grown] = np.rint(targets[grown] / steps)

@@ -43,7 +43,7 @@ def feedback(gram: Floats) -> tuple[Floats, Floats]:
     return (upper / roots).T - np.eye(len(gram)), np.square(roots)
 
 
-def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float) -> Entries:
+def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float | Floats) -> Entries:
     """Round columns.
 
     Parameters
@@ -55,7 +55,7 @@ def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float) -
     gram
         (columns, columns) Gram matrix of the planes that the columns are multiplied by, in squared steps.
     weight
-        Squared steps that a bit is worth (lambda).
+        Squared steps that a bit is worth (lambda), for all rows or (rows,).
 
     Returns
     -------
@@ -63,6 +63,7 @@ def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float) -
         (rows, columns) multiples of the steps, magnitudes up to `columns.LARGEST_LEVEL`.
     """
     below, shares = feedback(gram)
+    worth = np.broadcast_to(weight, len(targets))
     plain = _limited(np.rint(targets / steps))
     kinds = choose_kinds(plain)
     grown = growth(plain[:, 0], np.concatenate([[0], plain[:-1, 0]]))
@@ -73,11 +74,11 @@ def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float) -
         wanted = targets[row, column] - np.einsum("ij,ij->i", errors[row], below[column])
         candidates = _limited(np.rint(wanted / steps[column]) + _CANDIDATES)
         costs = shares[column] * np.square(candidates * steps[column] - wanted)
-        costs += weight * bits_under(candidates, scales, means)
+        costs += worth[row] * bits_under(candidates, scales, means)
         # An entry foretells the one under it, too.
         under = np.minimum(row + 1, len(targets) - 1)
         means = foretold(candidates, laws.above(row, column), kinds[column], grown[under])
-        costs += weight * np.where(under > row, bits_under(plain[under, column], scales, means), 0.0)
+        costs += worth[row] * np.where(under > row, bits_under(plain[under, column], scales, means), 0.0)
         chosen = np.take_along_axis(candidates, costs.argmin(axis=0)[None], 0)[0]
         errors[row, column] = chosen * steps[column] - targets[row, column]
         laws.learn(row, column, chosen)

@@ -43,6 +43,9 @@ class ScenePlanes:
         self.size = scene.size
         """Samples of the fitted bands."""
 
+        self.weights = scene.weights
+        """(bands,) what the samples are multiplied with; None for 1."""
+
         self.energy = 0.0
         """Sum of squares of the scene less its mean, on the [0, 1] scale."""
 

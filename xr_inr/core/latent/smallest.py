@@ -47,7 +47,7 @@ def mean_only(scene: Scene) -> LatentBasis:
 def _valid(scene: Scene) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Yield the band and the valid samples of each band of each tile."""
     for tile in scene.tiles():
-        for band, values in enumerate(tile.values):
+        for band, values in enumerate(scene.unweighted(tile.values)):
             yield band, values if tile.valid is None else values[tile.valid[band]]
 
 

@@ -44,18 +44,24 @@ class Objective:
         self._whole = int(whole.sum())
         self._positions = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=device)
         spectra = scene.values[:, whole]
-        targets = spectra.T if basis is None else basis.coefficients(spectra)
+        targets = spectra.T if basis is None else basis.coefficients(spectra, scene.weights)
         self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=device)
         self.energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
         """Squared error on the [0, 1] scale of the scene for each squared error of an output."""
-        self._unreachable = 0.0 if basis is None else _unreachable(spectra, targets, basis)
+        self._unreachable = (
+            0.0 if basis is None else _unreachable(spectra, targets, _affine_arrays(basis, scene.weights))
+        )
         self._spectra = torch.as_tensor(np.ascontiguousarray(scene.values[:, partial].T), device=device)
         self._counts = (
             None
             if valid is None
             else torch.as_tensor(np.ascontiguousarray(valid[:, partial].T, np.float32), device=device)
         )
-        self._basis = None if basis is None else _affine(basis, device)
+        self._basis = None if basis is None else _affine(_affine_arrays(basis, scene.weights), device)
+        self.output_weights: Tensor | None = None
+        """What outputs are multiplied by before they are compared, (outputs,): without a basis they have no weights."""
+        if basis is None and scene.weights is not None:
+            self.output_weights = torch.as_tensor(scene.weights, dtype=torch.float32, device=device)
         self._reach = _reach(scene)
         self.outputs = self._targets.shape[1]
         """How many values the network gives."""
@@ -88,6 +94,8 @@ class Objective:
         """
         whole = self._whole if index is None else int(torch.searchsorted(index, self._whole))
         targets = self._targets if index is None else self._targets[index[:whole]]
+        if self.output_weights is not None:
+            outputs = outputs * self.output_weights
         error = (outputs[:whole] - targets).square().sum() * self.energy_per_output
         if whole < len(outputs) and self._counts is not None:
             rest = slice(None) if index is None else index[whole:] - self._whole
@@ -106,8 +114,10 @@ def _positions(order: NDArray[np.intp], size: tuple[int, int]) -> NDArray[np.flo
     return (steps / 2.0**fixed_point.VALUE_BITS).astype(np.float32)
 
 
-def _unreachable(spectra: NDArray[np.float32], targets: NDArray[np.float32], basis: SpectralBasis) -> float:
-    vectors, mean = _affine_arrays(basis)
+def _unreachable(
+    spectra: NDArray[np.float32], targets: NDArray[np.float32], affine: tuple[NDArray[np.float32], NDArray[np.float32]]
+) -> float:
+    vectors, mean = affine
     total = 0.0
     for start in range(0, len(targets), 65_536):
         part = slice(start, start + 65_536)
@@ -115,13 +125,18 @@ def _unreachable(spectra: NDArray[np.float32], targets: NDArray[np.float32], bas
     return total
 
 
-def _affine_arrays(basis: SpectralBasis) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    vectors = basis.vectors / 2.0**fixed_point.VALUE_BITS * float(basis.unit)
-    return vectors.astype(np.float32), basis.mean.astype(np.float32)
+def _affine_arrays(
+    basis: SpectralBasis, weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return directions, (bands, rank), and mean, (bands,), as they are in samples times weights."""
+    vectors, mean = basis.vectors / 2.0**fixed_point.VALUE_BITS * float(basis.unit), basis.mean
+    if weights is not None:
+        vectors, mean = vectors * weights[:, None], mean * weights
+    return vectors.astype(np.float32), mean.astype(np.float32)
 
 
-def _affine(basis: SpectralBasis, device: torch.device) -> tuple[Tensor, Tensor]:
-    vectors, mean = _affine_arrays(basis)
+def _affine(arrays: tuple[NDArray[np.float32], NDArray[np.float32]], device: torch.device) -> tuple[Tensor, Tensor]:
+    vectors, mean = arrays
     return torch.as_tensor(vectors, device=device), torch.as_tensor(mean, device=device)
 
 

@@ -98,7 +98,7 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
         return (budget - container_bytes(fixed) - SpectralBasis.stored_bytes(bands, rank)) * 8 // weight_bits
 
     def with_rank(rank: int) -> Plan:
-        basis = SpectralBasis.quantise(analysis, rank)
+        basis = SpectralBasis.quantise(analysis, rank, scene.weights)
         plan = Plan(basis, [], fixed | {Section.SPECTRAL: SpectralBasis.stored_bytes(bands, rank)}, weight_bits)
         return replace(plan, architectures=found(plan, rank))
 
@@ -118,7 +118,11 @@ def make_plan(scene: Scene, preset: SirenPreset, budget: int, weight_bits: int) 
             plans.append(plan)
         if plans and rank < wanted - _RANK_STEPS:
             break
-    return max(plans, key=filled) if plans else Plan(SpectralBasis.quantise(analysis, 0), [], fixed, weight_bits)
+    return (
+        max(plans, key=filled)
+        if plans
+        else Plan(SpectralBasis.quantise(analysis, 0, scene.weights), [], fixed, weight_bits)
+    )
 
 
 def candidates(

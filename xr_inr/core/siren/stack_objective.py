@@ -43,6 +43,12 @@ class StackObjective:
             weights[number, : objective.points] = 1.0
         self._weights = None if bool(weights.all()) else weights
         self._energies = torch.tensor([objective.energy_per_output for objective in objectives], device=device)
+        own_weights = [objective.output_weights for objective in objectives]
+        self._output_weights = (
+            None
+            if all(weights is None for weights in own_weights)
+            else torch.stack([torch.ones(first.outputs, device=device) if own is None else own for own in own_weights])
+        )
         self._numbers = torch.arange(count, device=device).unsqueeze(1)
 
     @property
@@ -96,7 +102,8 @@ class StackObjective:
         return self._compare(networks.outputs(self._positions[:, part]), self._targets[:, part], weights, index)
 
     def _compare(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, index: Sequence[Tensor]) -> Tensor:
-        squares = (outputs - targets).square()
+        compared = outputs if self._output_weights is None else outputs * self._output_weights.unsqueeze(1)
+        squares = (compared - targets).square()
         if weights is not None:
             squares = squares * weights.unsqueeze(2)
         errors = squares.sum((1, 2)) * self._energies
