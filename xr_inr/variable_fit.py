@@ -100,9 +100,7 @@ class VariableFit:
 
     @cached_property
     def batches(self) -> list[list[ChunkIndex]]:
-        """The chunks that are fitted at once: of a latent model as many of equal shape as `_SAMPLES_AT_ONCE` allow."""
-        if self._config.request.model != "latent":
-            return [[index] for index in self._indices()]
+        """The chunks that are fitted at once: as many of equal shape as `_SAMPLES_AT_ONCE` allow."""
         of_shapes: dict[tuple[int, ...], list[ChunkIndex]] = {}
         for index in self._indices():
             shape = tuple(part.stop - part.start for part in self._part(index))

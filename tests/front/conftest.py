@@ -64,7 +64,8 @@ def fits(monkeypatch):
 
     for name in ("fit_latent", "fit_siren"):
         monkeypatch.setattr(rate, name, counted(getattr(rate, name)))
-    monkeypatch.setattr(rate, "fit_latents", counted(rate.fit_latents, lambda aims, *_: len(aims)))
+    for name in ("fit_latents", "fit_sirens"):
+        monkeypatch.setattr(rate, name, counted(getattr(rate, name), lambda aims, *_: len(aims)))
     return fitted
 
 

@@ -232,10 +232,14 @@ def test_target_holds_for_each_chunk(in_chunks):
 
 @pytest.mark.parametrize(
     ("model", "at_once", "expected"),
-    [("siren", 2**24, [5, 6, 7, 8]), ("latent", 1, [5, 6, 7, 8]), ("latent", 160, [6, 8]), ("latent", 2**24, [8])],
+    [
+        (model, at_once, expected)
+        for model in ("siren", "latent")
+        for at_once, expected in ((1, [5, 6, 7, 8]), (160, [6, 8]), (2**24, [8]))
+    ],
 )
 def test_chunks_are_loaded_batch_by_batch(monkeypatch, model, at_once, expected):
-    """A siren's chunks one at a time, those of a latent model as many as its fit takes at once."""
+    """As many as a fit takes at once."""
     loaded = []
     monkeypatch.setattr("xr_inr.variable_fit._SAMPLES_AT_ONCE", at_once)
 
