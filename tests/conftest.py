@@ -1,6 +1,7 @@
 """Small generated scenes and fits that take milliseconds, for every test."""
 
 import dataclasses
+import signal
 
 import numpy as np
 import pytest
@@ -15,6 +16,10 @@ from xr_inr.core.siren.presets import PRESETS
 
 settings.register_profile("xr_inr", deadline=None)  # a slow machine is not a failure
 settings.load_profile("xr_inr")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a shell; programs that tests start and interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 torch.set_num_threads(1)  # tiny networks only wait for more threads
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pickle
+import signal
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ def in_child(function: Callable[[], Any]) -> tuple[int, Any]:
     child = os.fork()
     if child == 0:
         os.close(reading)
+        # A program in the background of a shell is not interrupted, nor are its children.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         status = 1
         try:
             result = pickle.dumps(function())

@@ -161,7 +161,7 @@ def test_an_array_that_breaks_the_bound_does_not_lose_the_others(monkeypatch):
     """The first is promised to be kept by a mean spectrum, which keeps the second, all equal but for one sample."""
     arrays = [scene(), np.full((2, 4, 5), 7, np.uint8)]
     arrays[1][0, 0, 0] = 8
-    monkeypatch.setattr("xr_inr.core.encode.fit_bounded", lambda scene, *_: _mean_only(scene))
+    monkeypatch.setattr("xr_inr.core.job.fit_bounded", lambda scene, *_: _mean_only(scene))
 
     with pytest.raises(BatchError, match="array 0: no sample must err by more than max_error=1") as caught:
         encode_arrays(arrays, FitRequest(max_error=1, device="cpu"))
