@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +21,7 @@ import xr_inr
 from benchmarks import results, scenes
 from benchmarks.curves import title as title_of
 from benchmarks.results import Row, number
+from benchmarks.speed.process import measured_by
 
 TABLE = "batch"
 SCENE = "indian_pines_200"
@@ -129,12 +128,7 @@ def _written(found: Measured) -> Row:
 
 
 def _in_a_process(way: str, model: str, preset: str, bpppb: float) -> Measured:
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "benchmarks.speed.batch", way, model, preset, f"{bpppb:g}"]
-    done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise RuntimeError(f"{way}, {model}, {preset} at {bpppb:g} bpppb failed:\n{done.stderr}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+    return Measured(**measured_by("benchmarks.speed.batch", way, model, preset, f"{bpppb:g}"))
 
 
 def tables() -> dict[str, str]:

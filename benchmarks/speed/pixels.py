@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ from benchmarks import results, scenes
 from benchmarks.curves import title as title_of
 from benchmarks.results import Row, number
 from benchmarks.speed.job import peak_kib, start_peak_anew
+from benchmarks.speed.process import measured_by
 from benchmarks.speed.tables import growth
 from xr_inr.core.decode import Payload
 
@@ -130,7 +129,7 @@ def run(sides: Sequence[int] = SIDES) -> None:
         if str(side) not in known:
             shape = {"bands": str(BANDS), "height": str(side), "width": str(side)}
             cell = {"scene": SCENE, "preset": PRESET, "asked_bpppb": f"{BPPPB:g}"} | shape
-            known[str(side)] = cell | _written(_in_a_process(side)) | machine
+            known[str(side)] = cell | _written(Measured(**measured_by("benchmarks.speed.pixels", str(side)))) | machine
             print(*(known[str(side)][name] for name in COLUMNS), flush=True)
             results.write(TABLE, sorted(known.values(), key=lambda row: number(row, "height")), COLUMNS)
 
@@ -140,15 +139,6 @@ def _written(found: Measured) -> Row:
         return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
     return {name: text(value) for name, value in vars(found).items()}
-
-
-def _in_a_process(side: int) -> Measured:
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [sys.executable, "-m", "benchmarks.speed.pixels", str(side)]
-    done = subprocess.run(command, env=os.environ | threads, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise RuntimeError(f"a scene of {side} x {side} pixels failed:\n{done.stderr}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def tables() -> dict[str, str]:

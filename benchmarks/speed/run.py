@@ -28,6 +28,7 @@ from benchmarks import results, scenes
 from benchmarks.codecs.base import OutOfReachError
 from benchmarks.results import Row
 from benchmarks.speed.job import ONE_PASS, OURS, OUT_OF_REACH, PEER, SPECTRA, Measured
+from benchmarks.speed.process import ONE_THREAD
 from benchmarks.speed.tables import OPERATIONS
 
 CHECKPOINTS = Path(__file__).parents[1] / ".checkpoints"
@@ -77,8 +78,6 @@ BANDS = (25, 42, 71, 119, 200)
 BUDGETS = (0.01, 0.025, 0.063, 0.16, 0.4)
 GROWTH_SIDE = 72
 """Of what grows in bands or in bits."""
-
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -211,7 +210,7 @@ def _measure_one(job: tuple[str, str, str], scene_file: Path, stream_file: Path)
 def _in_a_process(*arguments: str) -> tuple[Measured, float]:
     """Return what the job tells of itself, and how long its process took."""
     command = [sys.executable, "-m", "benchmarks.speed.job", *arguments]
-    environment = os.environ | _ONE_THREAD
+    environment = os.environ | ONE_THREAD
     started = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     whole_s = time.perf_counter() - started

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from rasterio.crs import CRS
 from zarr.storage import MemoryStore
 
+from xr_inr import batch_fit
 from xr_inr.cli import main
 from xr_inr.codecs.zarr import InrCodec
 
@@ -104,3 +105,16 @@ def told_without_torch(script, *arguments):
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def fit_only(monkeypatch, count, error=KeyboardInterrupt):
+    """Let the fits of `count` batches succeed, and raise an error in the place of the next."""
+    left = iter(range(count))
+    encode = batch_fit.BatchTask.encode
+
+    def encoded(*arguments):
+        if next(left, None) is None:
+            raise error
+        return encode(*arguments)
+
+    monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)

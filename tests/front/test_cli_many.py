@@ -6,10 +6,10 @@ import pytest
 import rasterio
 import xarray as xr
 
-from xr_inr import batch_fit, variable_fit
+from xr_inr import variable_fit
 from xr_inr.partial import partial_folder
 
-from .helpers import call, succeed
+from .helpers import call, fit_only, succeed
 from .pages import in_haste
 
 FAST = ("--preset", "fast", "--device", "cpu", "--psnr", 14)
@@ -32,26 +32,13 @@ def archive(geotiff, tmp_path, monkeypatch):
     return tmp_path
 
 
-def stop_after(monkeypatch, count):
-    """Interrupt the fit that follows `count` others."""
-    left = iter(range(count))
-    encode = batch_fit.BatchTask.encode
-
-    def encoded(*arguments):
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        return encode(*arguments)
-
-    monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)
-
-
 # compress, chunk by chunk
 
 
 def test_interrupted_compress_is_gone_on_with(archive, fits):
     command = ("compress", "in/a.tif", "a.zarr", "--chunks", "10x9", *FAST)
     with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 3)
+        fit_only(patch, 3)
         result = call(*command)
     assert result.exit_code == 1
     assert "--resume goes on with them" in result.stderr
@@ -108,7 +95,7 @@ def test_finished_scenes_are_left_alone(archive, fits):
 def test_interrupted_archive_is_gone_on_with(archive, fits):
     command = ("compress-many", "in/*.tif", "out", "--chunks", "10x9", *FAST)
     with pytest.MonkeyPatch.context() as patch:
-        stop_after(patch, 6)
+        fit_only(patch, 6)
         result = call(*command)
     assert result.exit_code == 1
     assert "interrupted; the same command goes on" in result.stderr

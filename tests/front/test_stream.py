@@ -15,7 +15,7 @@ from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.partial import partial_folder
 from xr_inr.zip_store import open_zip
 
-from .helpers import make_scene
+from .helpers import fit_only, make_scene
 
 CHUNKS = {"y": 4, "x": 4}
 
@@ -42,19 +42,6 @@ def content(path):
         for file in sorted(path.rglob("*"))
         if file.is_file()
     }
-
-
-def fit_only(monkeypatch, count, error=KeyboardInterrupt):
-    """Let the fits of `count` batches succeed, and raise an error in the place of the next."""
-    left = iter(range(count))
-    encode = batch_fit.BatchTask.encode
-
-    def encoded(*arguments):
-        if next(left, None) is None:
-            raise error
-        return encode(*arguments)
-
-    monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)
 
 
 @pytest.fixture(scope="module")

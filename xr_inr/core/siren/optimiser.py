@@ -6,7 +6,7 @@ Stabilizing Shampoo using Adam', arXiv 2409.11321). Matrices get SOAP, biases Ad
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -130,16 +130,16 @@ class Soap:
             self._follow(gradient, state)
             if not state.bases:
                 # The first gradient only says which way the eigenbasis lies.
-                state.bases = [None if gram is None else _eigenbasis(gram) for gram in state.grams]
+                state.bases = [None if gram is None else eigenbasis(gram) for gram in state.grams]
                 return
         state.steps += 1
         first, second = self._betas
         state.mean.lerp_(gradient, 1.0 - first)
-        turned = _turn(gradient, state.bases)
+        turned = turn(gradient, state.bases)
         state.square.mul_(second).addcmul_(turned, turned, value=1.0 - second)
         correction = (1.0 - second**state.steps) ** 0.5 / (1.0 - first**state.steps)
-        direction = _turn(state.mean, state.bases) / state.square.sqrt().add_(self._eps)
-        parameter.add_(_turn_back(direction, state.bases), alpha=-learning_rate * correction)
+        direction = turn(state.mean, state.bases) / state.square.sqrt().add_(self._eps)
+        parameter.add_(turn_back(direction, state.bases), alpha=-learning_rate * correction)
         if state.bases and state.steps % self._refresh_every == 0:
             _refresh(state)
 
@@ -162,10 +162,13 @@ def _moved(value: Any, device: torch.device) -> Any:
     return value.to(device) if isinstance(value, Tensor) else value
 
 
-def _eigenbasis(gram: Tensor) -> Tensor:
-    """Eigenvectors as columns, largest first; in float64, since the first Gram matrix is of low rank."""
+def eigenbasis(gram: Tensor) -> Tensor:
+    """Return eigenvectors as columns, largest first; in float64, since the first Gram matrix is of low rank.
+
+    Matrices, here and in `turn`, may be (rows, columns) or stand in a stack, (networks, rows, columns).
+    """
     vectors: Tensor = torch.linalg.eigh(gram.double())[1]
-    return vectors.flip(1).to(gram.dtype).contiguous()
+    return vectors.flip(-1).to(gram.dtype).contiguous()
 
 
 def _refresh(state: _State) -> None:
@@ -179,14 +182,15 @@ def _refresh(state: _State) -> None:
         state.bases[side] = torch.linalg.qr(product[:, order])[0]
 
 
-def _turn(values: Tensor, bases: list[Tensor | None]) -> Tensor:
-    """Bring a matrix into the eigenbases of its sides; biases have none."""
+def turn(values: Tensor, bases: Sequence[Tensor | None]) -> Tensor:
+    """Bring matrices into the eigenbases of their sides; biases have none."""
     left, right = bases or (None, None)
-    values = values if left is None else left.T @ values
+    values = values if left is None else left.mT @ values
     return values if right is None else values @ right
 
 
-def _turn_back(values: Tensor, bases: list[Tensor | None]) -> Tensor:
+def turn_back(values: Tensor, bases: Sequence[Tensor | None]) -> Tensor:
+    """Undo `turn`."""
     left, right = bases or (None, None)
     values = values if left is None else left @ values
-    return values if right is None else values @ right.T
+    return values if right is None else values @ right.mT

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from xr_inr.core.siren.optimiser import eigenbasis, turn, turn_back
+
 _GRAM_BETA = 0.95
 _LARGEST_SIDE = 1024
 _REFRESH_EVERY = 10
@@ -102,7 +104,7 @@ class StackOptimiser:
         steps = [age if state.grams else age + 1 for age in self._ages]
         first, second = self._betas
         state.mean.lerp_(gradient, 1.0 - first)
-        turned = _turn(gradient, state.bases)
+        turned = turn(gradient, state.bases)
         state.square.mul_(second).addcmul_(turned, turned, value=1.0 - second)
         corrections = [(1.0 - second**count) ** 0.5 / (1.0 - first**count) if count else 0.0 for count in steps]
         # torch's Adam adds eps to the corrected root, SOAP to the root itself.
@@ -111,9 +113,9 @@ class StackOptimiser:
             if self._soap
             else self._per_network([_EPS * (1.0 - second**count) ** 0.5 for count in steps], layers, state.square)
         )
-        direction = _turn(state.mean, state.bases) / state.square.sqrt().add_(eps)
+        direction = turn(state.mean, state.bases) / state.square.sqrt().add_(eps)
         rates = [rate * correction for rate, correction in zip(learning_rates, corrections, strict=True)]
-        _move(parameter, _turn_back(direction, state.bases), self._per_network(rates, layers, parameter))
+        _move(parameter, turn_back(direction, state.bases), self._per_network(rates, layers, parameter))
         if fresh:
             rows = self._rows(fresh, layers)
             state.mean[rows] = state.square[rows] = 0.0
@@ -148,10 +150,10 @@ def _follow(gradient: Tensor, state: _State) -> None:
 
 
 def _find_bases(state: _State, rows: Sequence[int]) -> None:
-    """Set the eigenvectors as columns, largest first; in float64, since the first Gram matrix is of low rank."""
+    """Set the eigenbases of some networks."""
     for gram, basis in zip(state.grams, state.bases, strict=True):
         if gram is not None and basis is not None:
-            basis[rows] = torch.linalg.eigh(gram[rows].double())[1].flip(-1).to(gram.dtype)
+            basis[rows] = eigenbasis(gram[rows])
 
 
 def _refresh(state: _State, rows: Sequence[int] | None) -> None:
@@ -167,16 +169,3 @@ def _refresh(state: _State, rows: Sequence[int] | None) -> None:
         along = order.unsqueeze(-1 if side == 0 else -2).expand_as(square)
         state.square[some] = square.gather(-2 if side == 0 else -1, along)
         basis[some] = torch.linalg.qr(product.gather(-1, order.unsqueeze(-2).expand_as(product)))[0]
-
-
-def _turn(values: Tensor, bases: Sequence[Tensor | None]) -> Tensor:
-    """Bring matrices into the eigenbases of their sides; biases have none."""
-    left, right = bases or (None, None)
-    values = values if left is None else left.mT @ values
-    return values if right is None else values @ right
-
-
-def _turn_back(values: Tensor, bases: Sequence[Tensor | None]) -> Tensor:
-    left, right = bases or (None, None)
-    values = values if left is None else left @ values
-    return values if right is None else values @ right.mT
