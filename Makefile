@@ -37,7 +37,7 @@ audit:
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard xr_inr/core/kernels/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fit,demo,bench,dev]'
 	touch $(READY)
@@ -48,3 +48,4 @@ $(DOCS_READY): $(READY)
 
 clean:
 	rm -rf $(VENV) .venvs dist demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f xr_inr/core/kernels/_kernels*.so xr_inr/core/kernels/_kernels*.pyd

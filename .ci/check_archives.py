@@ -10,7 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("xr_inr", "xr_inr_gdal")
-BESIDE = ("LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile", "constraints.txt", "tests/conftest.py")
+BESIDE = (
+    *("LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "hatch_build.py"),
+    *("Makefile", "constraints.txt", "tests/conftest.py"),
+)
 """What the sdist must hold too, so that its tests can be run."""
 
 
@@ -24,6 +27,10 @@ def missing(wheel: Path, sdist: Path) -> list[str]:
         in_sdist = {name.partition("/")[2] for name in archive.getnames()}
     lacks = [f"{wheel.name}: {name}" for name in needed if name not in in_wheel]
     lacks += [f"{sdist.name}: {name}" for name in [*needed, *BESIDE] if name not in in_sdist]
+    if not any(name.startswith("xr_inr/core/kernels/_kernels.") and not name.endswith(".pyi") for name in in_wheel):
+        lacks.append(f"{wheel.name}: the compiled kernels")
+    if "-abi3-" not in wheel.name:
+        lacks.append(f"{wheel.name}: a name that says which Pythons and machines it is for")
     foreign = {name.partition("/")[0] for name in in_wheel} - {*PACKAGES}
     lacks += [f"{wheel.name}: holds {name}" for name in sorted(foreign) if not name.endswith(".dist-info")]
     return lacks

@@ -1,4 +1,7 @@
-"""Whether an installed xr_inr works: found by Zarr and rasterio, decodes without torch, and with --fit encodes."""
+"""Whether an installed xr_inr works: found by Zarr and rasterio, decodes without torch, and with --fit encodes.
+
+The C kernels must be there; with --without-kernels they must not be, and everything works all the same.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 
-def main(fit: bool) -> None:
+def main(*, fit: bool, kernels: bool) -> None:
     """Raise where something is not as it should be."""
     from zarr.registry import get_codec_class
 
@@ -17,7 +20,10 @@ def main(fit: bool) -> None:
     assert plugin.load().name == "inr"
 
     import xr_inr
+    from xr_inr.core.kernels import KERNELS, TOLD
 
+    print(f"kernels: {TOLD}")
+    assert (KERNELS is not None) is kernels, TOLD
     assert "site-packages" in Path(xr_inr.__file__).parts, xr_inr.__file__
     for payload in (resources.files("xr_inr") / "built_in").iterdir():
         if payload.name.endswith(".bin"):
@@ -37,4 +43,4 @@ def main(fit: bool) -> None:
 
 
 if __name__ == "__main__":
-    main("--fit" in sys.argv)
+    main(fit="--fit" in sys.argv, kernels="--without-kernels" not in sys.argv)

@@ -13,6 +13,7 @@ from importlib import metadata, resources
 from typing import TextIO
 
 from xr_inr._version import __version__
+from xr_inr.core.kernels import TOLD
 
 DISTRIBUTION = "xr-inr"
 REQUIRED = ("numpy", "xarray", "zarr", "numcodecs", "dask", "rasterio", "rioxarray", "constriction", "google-crc32c")
@@ -56,10 +57,11 @@ def show_versions(file: TextIO | None = None) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Return versions by name: xr_inr, Python, the machine, the packages it stands on, torch and its devices."""
+    """Return versions by name: xr_inr, Python, the machine, what it stands on, the C kernels, torch and its devices."""
     found = {"xr_inr": __version__, "python": platform.python_version(), "machine": platform.platform()}
     found |= {name: _version(name) for name in REQUIRED}
     found["GDAL"] = _gdal()
+    found["kernels"] = TOLD
     found |= {name: _version(name) for name in OPTIONAL}
     return found | {"devices": devices()}
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.latent.columns import (
     KINDS,
     LARGEST_LEVEL,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn
-from xr_inr.core.latent.laws import PER_OCTAVE, SCALES
+from xr_inr.core.latent.laws import LARGEST_INTEGER, PER_OCTAVE, SCALES
 from xr_inr.core.latent.parameters import best_scale, bits_under, read_parameters, write_parameters
-from xr_inr.core.latent.symbols import LARGEST_INTEGER, SymbolEncoder
+from xr_inr.core.latent.symbols import SymbolEncoder
 from xr_inr.exceptions import PayloadError
 
 LEVELS = st.integers(-3, 3) | st.integers(-3000, 3000) | st.integers(-LARGEST_INTEGER, LARGEST_INTEGER)

@@ -5,6 +5,7 @@ import pytest
 
 from tests.core.kinds import every_kind
 from tests.core.latent_examples import drawn, extreme_network, make_network
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.latent import scales
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn, extreme_network, make_latents, make_network, make_side
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.latent import context
 from xr_inr.core.latent import latents as stream
 from xr_inr.core.latent.latents import LatentSide, decode_latents, encode_latents, mean_class, scale_row, scales_of

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.latent import symbols
 from xr_inr.core.latent.laws import (
     FRACTIONS,
+    LARGEST_INTEGER,
     PER_OCTAVE,
     REACH,
     SCALES,
@@ -21,7 +23,7 @@ from xr_inr.core.latent.laws import (
     probabilities,
     scale_of_index,
 )
-from xr_inr.core.latent.symbols import LARGEST_INTEGER, SymbolDecoder, SymbolEncoder
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import LARGEST_LATENT
 from xr_inr.exceptions import PayloadError
 

@@ -51,7 +51,7 @@ def test_versions_can_be_printed_alone():
     names = [line.split()[0] for line in text.getvalue().splitlines()]
 
     assert names[:3] == ["xr_inr", "python", "machine"]
-    assert {"numpy", "zarr", "GDAL", "torch", "devices"} <= set(names)
+    assert {"numpy", "zarr", "GDAL", "kernels", "torch", "devices"} <= set(names)
 
 
 # Payloads in the package

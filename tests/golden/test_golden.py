@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.core.kinds import every_device
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.bitstream import Section
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.mask import NAN, NODATA

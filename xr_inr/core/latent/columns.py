@@ -242,13 +242,19 @@ def read_columns(decoder: SymbolDecoder, rows: int, columns: int) -> Entries:
     kinds[1:] = decoder.take(*_laws_of_kinds(columns))
     if not _LEAST_KIND <= kinds.min() <= kinds.max() <= _MOST_KIND:
         raise PayloadError(f"the kind of a column must be in [{_LEAST_KIND}, {_MOST_KIND}]")
-    laws = ColumnLaws(rows, kinds)
-    for row, column in laws.fronts():
-        laws.learn(row, column, decoder.take(*laws.of(row, column)).astype(np.int64))
-    levels = laws.levels
+    levels = _read_levels(decoder, rows, kinds)
     if np.abs(levels).max() > LARGEST_LEVEL:
         raise PayloadError(_TOO_LARGE)
     return levels
+
+
+def _read_levels(decoder: SymbolDecoder, rows: int, kinds: Entries) -> Entries:
+    if decoder.compiled is not None:
+        return decoder.compiled.take_columns(_weights_of(kinds), rows)
+    laws = ColumnLaws(rows, kinds)
+    for row, column in laws.fronts():
+        laws.learn(row, column, decoder.take(*laws.of(row, column)).astype(np.int64))
+    return laws.levels
 
 
 def _laws_of_kinds(columns: int) -> tuple[Entries, Entries]:

@@ -24,6 +24,9 @@ FRACTIONS = 8
 REACH = 12
 """The largest magnitude that has a probability of its own; beyond it an escape follows."""
 
+LARGEST_INTEGER = 2**26
+"""Magnitude of an integer that can be coded."""
+
 TABLED_SCALES = 16
 """Scales that have tables; a wider law is coded as a tabled one of its leading bits, the others being uniform."""
 
@@ -33,6 +36,9 @@ COLUMNS = 2 * REACH + 3
 _ONE = 2**15
 TAIL_SHARE, TAIL_WIDTH = 0.04, 2.0
 """Share and relative scale of the second logistic density: tails are heavier than one such density has."""
+_CODER_BITS = 24
+"""Of the probabilities that the range coder works with."""
+
 _LN2 = 0.6931471805599453
 _EXP_TERMS = 18
 
@@ -69,6 +75,20 @@ def probabilities() -> NDArray[np.float32]:
     shared: NDArray[np.float32] = (counts / _ONE).reshape(-1, COLUMNS).astype(np.float32)
     shared.setflags(write=False)
     return shared
+
+
+@functools.cache
+def left_bounds() -> NDArray[np.uint32]:
+    """Return where each column begins in counts of 2**-24, (`TABLED_SCALES` * `FRACTIONS`, `COLUMNS` + 1), to 2**24.
+
+    That is what `constriction` makes of `probabilities`, one for every column and the rest by share, in float32.
+    """
+    below = np.cumsum(probabilities(), axis=1, dtype=np.float32)
+    shares = np.trunc(below * np.float32(2**_CODER_BITS - COLUMNS))
+    bounds = np.zeros((len(below), COLUMNS + 1), np.uint32)
+    bounds[:, 1:] = np.arange(1, COLUMNS + 1) + shares.astype(np.int64)
+    bounds.setflags(write=False)
+    return bounds
 
 
 def _power_of_two(exponent: float) -> float:

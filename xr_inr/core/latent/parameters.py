@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xr_inr.core.bitstream import ByteReader
 from xr_inr.core.latent.laws import (
     FRACTIONS,
+    LARGEST_INTEGER,
     PER_OCTAVE,
     REACH,
     SCALES,
@@ -19,7 +20,7 @@ from xr_inr.core.latent.laws import (
     index_of_scale,
     probabilities,
 )
-from xr_inr.core.latent.symbols import LARGEST_INTEGER, SymbolDecoder, SymbolEncoder
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.exceptions import PayloadError
 
 _LOGISTIC_MEAN = 1.386
@@ -32,7 +33,7 @@ def write_parameters(sets: Sequence[NDArray[np.int64]]) -> bytes:
     Raises
     ------
     ValueError
-        When a magnitude exceeds `symbols.LARGEST_INTEGER`.
+        When a magnitude exceeds `laws.LARGEST_INTEGER`.
     """
     encoder = SymbolEncoder()
     scales = bytearray()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.arrays import Array, Arrays
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import HIDDEN, LARGEST_VALUE, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
@@ -53,6 +56,8 @@ class ScaleIndices:
             (points,) float32 what to add to each index, multiples of 1 / `network.OFFSET_UNIT`.
         """
         points = features.shape[1]
+        if kernels.KERNELS is not None and self._arrays.device is None:
+            return self._compiled(kernels.KERNELS, features, place, offsets)
         # Parts alike: few sizes of scratch, and none too small.
         step = -(-points // -(-points // self._at_once)) if points else 1
         if points == step:
@@ -62,6 +67,18 @@ class ScaleIndices:
             part = slice(start, start + step)
             found[part] = self._outputs(features[:, part], place, offsets[part])
         return found
+
+    def _compiled(
+        self, compiled: types.ModuleType, features: Array, place: tuple[int, int, int], offsets: Array
+    ) -> Array:
+        """Return the indices as the C kernel gives them, which takes rows of features however far apart."""
+        rows = np.asarray(features, np.float32)
+        if rows.strides[1] != rows.itemsize:
+            rows = np.ascontiguousarray(rows)
+        weights = self._first, self._first_bias(place), self._second, self._third
+        indices = np.empty(features.shape[1], np.int32)
+        compiled.scale_indices(*weights, rows, np.ascontiguousarray(offsets, np.float32), indices)
+        return indices
 
     def _outputs(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
         """Return what the network gives, (points,), in [0, `SCALES` - 1]; to be rounded down."""

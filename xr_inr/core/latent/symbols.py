@@ -12,18 +12,24 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.laws import FRACTIONS, PER_OCTAVE, REACH, SCALES, TABLED_SCALES, probabilities
+from xr_inr.core import kernels
+from xr_inr.core.latent.compiled import INVALID, TOO_LARGE, CompiledDecoder
+from xr_inr.core.latent.laws import (
+    FRACTIONS,
+    LARGEST_INTEGER,
+    PER_OCTAVE,
+    REACH,
+    SCALES,
+    TABLED_SCALES,
+    probabilities,
+)
 from xr_inr.exceptions import PayloadError
-
-LARGEST_INTEGER = 2**26
-"""Magnitude of an integer that can be coded."""
 
 _MOST_ESCAPE_BITS = 24
 _ESCAPE_ORDER = 2
 _AT_ONCE = 2**12
 """Integers whose tables are laid out at a time: memory does not grow with an array."""
 
-_TOO_LARGE = f"a coded integer must lie within +-{LARGEST_INTEGER}"
 _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
@@ -62,7 +68,7 @@ class SymbolEncoder:
         if not len(values):
             return
         if max(int(values.max()), -int(values.min())) > LARGEST_INTEGER:
-            raise ValueError(_TOO_LARGE)
+            raise ValueError(TOO_LARGE)
         rows, base, shifts = _laws(scales, means)
         relative = values - base
         if shifts is not None:
@@ -111,12 +117,19 @@ class SymbolDecoder:
     ----------
     data
         The stream.
+
+    Attributes
+    ----------
+    compiled
+        Reads it in C; None where `constriction` and numpy do, which give the same.
     """
 
     def __init__(self, data: bytes) -> None:
         self._ends_in_zero = data.endswith(b"\0")
         padded = data + bytes(-len(data) % 4)
-        self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+        words = np.frombuffer(padded, "<u4").astype(np.uint32)
+        self.compiled = None if kernels.KERNELS is None else CompiledDecoder(kernels.KERNELS, words)
+        self._coder: Any = self.compiled or constriction.stream.queue.RangeDecoder(words)
 
     def take(self, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> Integers:
         """Return the next integers, one for each law; arguments as for `SymbolEncoder.put`.
@@ -128,6 +141,8 @@ class SymbolDecoder:
         """
         if not len(scales):
             return np.zeros(0, np.int32)
+        if self.compiled is not None:
+            return self.compiled.take(scales, means)
         rows, base, shifts = _laws(scales, means)
         parts = [
             self._decoded(_categorical, probabilities().take(rows[start : start + _AT_ONCE], axis=0))
@@ -147,7 +162,7 @@ class SymbolDecoder:
             magnitudes = self._escape(int(outside.sum())) + REACH + 1
             # Before they are shifted, which an int32 must survive.
             if (magnitudes > (2 * LARGEST_INTEGER >> (0 if shifts is None else shifts[outside]))).any():
-                raise PayloadError(_TOO_LARGE)
+                raise PayloadError(TOO_LARGE)
             relative[outside] = np.where(column[outside] == _UP, magnitudes, -magnitudes)
         if shifts is not None and low is not None:
             relative = (relative << shifts) + low - _centre(shifts)
@@ -162,8 +177,8 @@ class SymbolDecoder:
     def _decoded(self, model: Any, *parameters: Any) -> Integers:
         try:
             decoded: Integers = self._coder.decode(model, *parameters)
-        except (AssertionError, ValueError) as error:
-            raise PayloadError(f"the coded integers are not ones that xr_inr writes: {error}") from None
+        except (AssertionError, ValueError):
+            raise PayloadError(INVALID) from None
         return decoded
 
     def _bits(self, number: int, count: int) -> Integers:
@@ -180,7 +195,7 @@ class SymbolDecoder:
             if not len(growing):
                 break
         else:
-            raise PayloadError(_TOO_LARGE)
+            raise PayloadError(TOO_LARGE)
         values = np.zeros(number, np.int32)
         for length, found in enumerate(np.bincount(lengths).tolist()):
             if found:

@@ -1,0 +1,274 @@
+"""The C kernels: for any input what constriction and numpy give, or the same refusal."""
+
+import constriction
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.core.latent_examples import drawn, extreme_network, make_network
+from tests.core.ways import COMPILED, both_ways, needs_kernels
+from tests.golden import make
+from xr_inr.core.arrays import NUMPY
+from xr_inr.core.bitstream import read_container, write_container
+from xr_inr.core.decode import decode
+from xr_inr.core.latent.columns import KINDS, read_columns
+from xr_inr.core.latent.compiled import CompiledDecoder
+from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE
+from xr_inr.core.latent.laws import COLUMNS, FRACTIONS, SCALES, TABLED_SCALES, left_bounds, probabilities
+from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_WEIGHT, OFFSET_UNIT, shipped
+from xr_inr.core.latent.scales import ScaleIndices
+from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
+from xr_inr.exceptions import PayloadError
+
+pytestmark = needs_kernels
+
+ROWS = TABLED_SCALES * FRACTIONS
+ANY_INT32 = st.integers(-(2**31), 2**31 - 1)
+
+
+def outcome(call):
+    """Return what a call gives as text, or what it was refused with."""
+    try:
+        return repr(call())
+    except PayloadError as error:
+        return str(error)
+
+
+def assert_same(call):
+    compiled, reference = both_ways(lambda: outcome(call))
+    assert compiled == reference
+
+
+# Tables
+
+
+def first_symbol(row, quantile):
+    """Return the column that constriction finds at a place of 2**-24 in a row."""
+    code = quantile * ((2**64 - 1) >> 24)
+    words = np.array([code >> 32, code & 0xFFFFFFFF], np.uint32)
+    model = constriction.stream.model.Categorical(perfect=False)
+    return int(constriction.stream.queue.RangeDecoder(words).decode(model, probabilities()[row : row + 1])[0])
+
+
+@pytest.mark.parametrize("row", range(ROWS))
+def test_integer_tables_are_those_of_constriction(row):
+    bounds = left_bounds()[row].tolist()
+    assert bounds[0] == 0
+    assert bounds[-1] == 2**24
+    assert [first_symbol(row, left) for left in bounds[:-1]] == list(range(COLUMNS))
+    assert [first_symbol(row, right - 1) for right in bounds[1:]] == list(range(COLUMNS))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda table: table[:, 0].fill(1), id="first-bound-not-0"),
+        pytest.param(lambda table: table[-1:, -1:].fill(2**24 + 1), id="last-bound-beyond"),
+        pytest.param(lambda table: table[77:78, 5:7].fill(900), id="an-empty-column"),
+    ],
+)
+def test_tables_that_do_not_rise_are_refused(change):
+    table = left_bounds().copy()
+    change(table)
+    with pytest.raises(ValueError, match="must rise strictly"):
+        COMPILED.laws(table)
+
+
+# Coded integers
+
+
+def calls(data, parts):
+    """Decode calls of (scales, means), then finish."""
+    decoder = SymbolDecoder(data)
+    found = [decoder.take(np.array(scales, np.int32), np.array(means, np.int32)).tolist() for scales, means in parts]
+    decoder.finish()
+    return found
+
+
+def laws(draw, largest_mean=12_000):
+    count = draw(st.integers(0, 40))
+    highest = draw(st.sampled_from([TABLED_SCALES - 1, SCALES - 1]))
+    scales = draw(st.lists(st.integers(0, highest), min_size=count, max_size=count))
+    means = draw(st.lists(st.integers(-largest_mean, largest_mean), min_size=count, max_size=count))
+    return scales, means
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_any_bytes_under_any_laws(data):
+    parts = [laws(data.draw) for _ in range(data.draw(st.integers(1, 4)))]
+    stream = data.draw(st.binary(max_size=60))
+    assert_same(lambda: calls(stream, parts))
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_any_integers_that_an_encoder_wrote(data):
+    scales, means = laws(data.draw)
+    values = data.draw(st.lists(st.integers(-(2**26), 2**26), min_size=len(scales), max_size=len(scales)))
+    encoder = SymbolEncoder()
+    encoder.put(np.array(values, np.int32), np.array(scales, np.int32), np.array(means, np.int32))
+    stream = encoder.getvalue()
+    assert_same(lambda: calls(stream, [(scales, means)]))
+    assert calls(stream, [(scales, means)]) == [values]
+
+
+@pytest.mark.parametrize("byte", [0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF])
+@pytest.mark.parametrize("scale", [0, 12, 15, 16, 17, 18, 30, 45, 46, 47])
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 300])
+def test_monotonous_bytes(byte, scale, length):
+    assert_same(lambda: calls(bytes([byte]) * length, [([scale] * 200, [0] * 200)] * 2))
+
+
+@pytest.mark.parametrize("end", range(24, 34))
+def test_streams_that_end_near_where_they_should(end):
+    # One symbol, then what is left over lies about the largest that constriction takes for an end.
+    code = (1 << end) - 1
+    for apart in (-1, 0, 1):
+        stream = (code + apart).to_bytes(8, "big")
+        stream = stream[3::-1] + stream[:3:-1]
+        assert_same(lambda stream=stream: calls(stream, [([12], [-400])]))
+
+
+@given(st.lists(ANY_INT32, min_size=1, max_size=9))
+def test_means_may_be_any_int32(means):
+    decoder = CompiledDecoder(COMPILED, drawn(0, 2**31, 50).astype(np.uint32))
+    assert decoder.take(np.zeros(len(means), int), np.array(means, np.int32)).shape == (len(means),)
+
+
+@pytest.mark.parametrize("scale", [-1, SCALES, 2**31 - 1, -(2**31)])
+def test_a_scale_beyond_the_laws_is_an_error(scale):
+    with pytest.raises(ValueError, match="index of a scale must be in"):
+        CompiledDecoder(COMPILED, np.zeros(2, np.uint32)).take(np.array([0, scale]), np.array([0, 0]))
+
+
+# Columns
+
+
+def columns_of(data, rows, columns):
+    decoder = SymbolDecoder(data)
+    levels = read_columns(decoder, rows, columns)
+    decoder.finish()
+    return levels.tolist()
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=120), st.integers(1, 30), st.integers(1, 9))
+def test_any_bytes_as_columns(data, rows, columns):
+    assert_same(lambda: columns_of(data, rows, columns))
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_columns_of_every_kind(data):
+    rows, columns = data.draw(st.integers(1, 25)), data.draw(st.integers(1, 6))
+    kinds = data.draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=columns - 1, max_size=columns - 1))
+    encoder = SymbolEncoder()
+    encoder.put(np.array(kinds, np.int32), np.full(columns - 1, 9), np.zeros(columns - 1, int))
+    # Whatever laws follow, these bytes give entries of many sizes.
+    stream = encoder.getvalue() + data.draw(st.binary(max_size=200))
+    assert_same(lambda: columns_of(stream, rows, columns))
+
+
+# The context network
+
+NETWORKS = {
+    "small": make_network(),
+    "large": make_network(weight=LARGEST_WEIGHT, bias=LARGEST_BIAS, seed=1),
+    "highest": extreme_network(),
+    "lowest": extreme_network(-1),
+    "shipped": shipped(),
+}
+
+
+@given(
+    st.sampled_from(sorted(NETWORKS)),
+    st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 6)),
+    st.integers(0, 70),
+    st.integers(0, 5),
+    st.integers(0, 2**16),
+)
+@example("shipped", (3, 2, 1), 10_000, 3, 0)
+def test_scale_indices_of_any_features(network, place, points, apart, seed):
+    features = drawn(0, LARGEST_FEATURE, (FEATURES, points + apart), seed).astype(np.float32)[:, :points]
+    offsets = (drawn(-8, 8, points, seed) / OFFSET_UNIT).astype(np.float32)
+    compiled, reference = both_ways(lambda: ScaleIndices(NETWORKS[network], NUMPY)(features, place, offsets))
+    np.testing.assert_array_equal(compiled, reference)
+    assert compiled.dtype == reference.dtype == np.int32
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38])
+def test_scale_indices_stay_within_the_laws_whatever_the_features(value):
+    features, offsets = np.full((FEATURES, 11), value, np.float32), np.zeros(11, np.float32)
+    with np.errstate(all="ignore"):
+        found = ScaleIndices(shipped(), NUMPY)(features, (0, 0, 0), offsets)
+    assert 0 <= found.min() <= found.max() < SCALES
+
+
+# Buffers
+
+STATE, WORDS, FIVE = np.array([0, 2**40, 0], np.uint64), np.zeros(4, np.uint32), np.zeros(5, np.int32)
+NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
+POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
+LEVELS, WEIGHTS = np.zeros((4, 3), np.int64), np.zeros((3, 3), np.int64)
+
+
+def frozen(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "rule"),
+    [
+        ("take", (STATE[:2], WORDS, None, FIVE, FIVE, FIVE.copy()), "3 elements"),
+        ("take", (frozen(STATE), WORDS, None, FIVE, FIVE, FIVE.copy()), "read-only|not writable"),
+        ("take", (0 * STATE, WORDS, None, FIVE, FIVE, FIVE.copy()), "a range of 2"),
+        (
+            "take",
+            (STATE + np.array([0, 0, 5], np.uint64), WORDS, None, FIVE, FIVE, FIVE.copy()),
+            "position in its words",
+        ),
+        ("take", (STATE, WORDS.astype(np.uint64), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
+        ("take", (STATE, WORDS.astype(">u4"), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
+        ("take", (STATE, WORDS[::2], None, FIVE, FIVE, FIVE.copy()), "contiguous"),
+        ("take", (STATE, WORDS, None, FIVE[:4], FIVE, FIVE.copy()), "5 elements"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE[:4], FIVE.copy()), "5 elements"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE.astype(np.float32), FIVE.copy()), "must hold int32"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE, frozen(FIVE)), "read-only|not writable"),
+        ("take", (STATE, WORDS, object(), FIVE, FIVE, FIVE.copy()), "Capsule"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS[:2], LEVELS), "9 elements"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS.ravel()), "rows and columns"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS[:0]), "rows and columns"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
+        ("scale_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
+        ("scale_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
+        ("scale_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),
+        ("scale_indices", (*NETWORK, np.asfortranarray(POINTS), POINTS[0], INDICES), "rows of floats"),
+        ("scale_indices", (*NETWORK, POINTS, POINTS[0, :4], INDICES), "5 elements"),
+        ("laws", (np.zeros((128, 27), np.uint32),), "3584 elements"),
+        ("laws", (b"",), "must hold uint32"),
+    ],
+)
+def test_buffers_that_do_not_fit_are_refused(name, arguments, rule):
+    tables = COMPILED.laws(left_bounds())
+    arguments = [tables if argument is None else argument for argument in arguments]
+    with pytest.raises((TypeError, ValueError, BufferError), match=rule):
+        getattr(COMPILED, name)(*arguments)
+
+
+# Payloads
+
+
+@pytest.mark.parametrize("name", [entry["name"] for entry in make.manifest() if entry["name"].startswith("latent")])
+def test_damaged_payloads_give_the_same_samples_or_refusal(name):
+    model, sections = read_container(make.path_of(name).read_bytes())
+    for seed in range(30):
+        tag = sorted(sections)[seed % len(sections)]
+        content = bytearray(sections[tag])
+        for place in drawn(0, len(content) - 1, 1 + seed % 3, seed).tolist():
+            content[place] ^= 1 << seed % 8
+        damaged = write_container(model, {**sections, tag: bytes(content)})
+        assert_same(lambda damaged=damaged: decode(damaged).tobytes())

@@ -1,0 +1,35 @@
+# What the compiled module offers: the headers beside it say what each function does.
+#
+# Buffers are C-contiguous, in native byte order; what is written comes last, but for `state`, which is uint64 (code,
+# range, position) in `words` of uint32. Functions that read a stream return DONE, or what is wrong with it.
+
+from typing import NewType
+
+from typing_extensions import Buffer
+
+DONE: int
+INVALID_STREAM: int
+TOO_LARGE: int
+
+Laws = NewType("Laws", object)
+
+# (128, 28) uint32: where each column of each row begins.
+def laws(left: Buffer, /) -> Laws: ...
+
+# All int32, of one length.
+def take(state: Buffer, words: Buffer, laws: Laws, scales: Buffer, means: Buffer, values: Buffer, /) -> int: ...
+
+# int64: (3, columns), and (rows, columns).
+def read_columns(state: Buffer, words: Buffer, laws: Laws, weights: Buffer, levels: Buffer, /) -> int: ...
+
+# float32, and int32 for `indices`; `features` is (13, points), its rows any distance apart.
+def scale_indices(
+    first: Buffer,
+    first_bias: Buffer,
+    second: Buffer,
+    third: Buffer,
+    features: Buffer,
+    offsets: Buffer,
+    indices: Buffer,
+    /,
+) -> int: ...

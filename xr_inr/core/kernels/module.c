@@ -1,0 +1,212 @@
+/* The kernels as a Python module: numbers come and go in buffers, which are checked before a kernel sees them. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+#include "columns.h"
+#include "context_network.h"
+#include "range_coder.h"
+
+static const char LAWS_NAME[] = "xr_inr.core.kernels.Laws";
+
+/* What one element of a buffer must be. */
+typedef struct {
+    /* Codes of the struct module. */
+    const char *codes;
+    Py_ssize_t bytes;
+    const char *name;
+} Element;
+
+static const Element UINT32 = {"IL", 4, "uint32"}, UINT64 = {"LQ", 8, "uint64"}, INT32 = {"il", 4, "int32"};
+static const Element INT64 = {"lq", 8, "int64"}, FLOAT32 = {"f", 4, "float32"};
+
+enum { READ = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS, WRITE = READ | PyBUF_WRITABLE, ROWS = PyBUF_FORMAT | PyBUF_STRIDES };
+
+/* The buffers of a call, let go together. */
+typedef struct {
+    Py_buffer views[8];
+    int count;
+} Buffers;
+
+static void let_go(Buffers *buffers) {
+    while (buffers->count > 0) PyBuffer_Release(&buffers->views[--buffers->count]);
+}
+
+/* Return a buffer of that many elements (any number if negative), or NULL with an error set. */
+static Py_buffer *buffer(Buffers *buffers, PyObject *object, Element element, int flags, Py_ssize_t count) {
+    Py_buffer *view = &buffers->views[buffers->count];
+    if (PyObject_GetBuffer(object, view, flags) < 0) return NULL;
+    buffers->count++;
+    const char *format = view->format ? view->format : "B";
+    const int known = strlen(format) == 1 && strchr(element.codes, format[0]) != NULL;
+    if (!known || view->itemsize != element.bytes) {
+        PyErr_Format(PyExc_TypeError, "a buffer must hold %s in native order. Got '%s'.", element.name, format);
+        return NULL;
+    }
+    if (count >= 0 && view->len != count * element.bytes) {
+        PyErr_Format(PyExc_ValueError, "a buffer must hold %zd elements. Got %zd.", count, view->len / element.bytes);
+        return NULL;
+    }
+    return view;
+}
+
+static Py_ssize_t elements(const Py_buffer *view) { return view->len / view->itemsize; }
+
+/* A coder from its state: code, range, position. */
+static int open_coder(Coder *coder, const Py_buffer *state, const Py_buffer *words) {
+    const uint64_t *numbers = state->buf;
+    *coder = (Coder){words->buf, (size_t)elements(words), 0, numbers[0], numbers[1]};
+    if (coder->range >> 32 == 0 || numbers[2] > coder->count) {
+        PyErr_SetString(PyExc_ValueError, "the state of a coder must be a range of 2**32 or more and a position in its words");
+        return 0;
+    }
+    coder->position = (size_t)numbers[2];
+    return 1;
+}
+
+static void close_coder(const Coder *coder, Py_buffer *state) {
+    uint64_t *numbers = state->buf;
+    numbers[0] = coder->code;
+    numbers[1] = coder->range;
+    numbers[2] = coder->position;
+}
+
+/* Return what a kernel came to as a number, or raise what no stream can be the reason for. */
+static PyObject *outcome(Status status) {
+    if (status == NO_MEMORY) return PyErr_NoMemory();
+    if (status == BAD_SCALE) {
+        PyErr_Format(PyExc_ValueError, "the index of a scale must be in [0, %d)", LAW_SCALES);
+        return NULL;
+    }
+    return PyLong_FromLong(status);
+}
+
+static void free_laws(PyObject *capsule) { PyMem_Free(PyCapsule_GetPointer(capsule, LAWS_NAME)); }
+
+static PyObject *py_laws(PyObject *self, PyObject *table) {
+    (void)self;
+    Buffers buffers = {.count = 0};
+    Py_buffer *left = buffer(&buffers, table, UINT32, READ, LAW_ROWS * (LAW_COLUMNS + 1));
+    PyObject *capsule = NULL;
+    if (left) {
+        Laws *laws = PyMem_Calloc(1, sizeof(Laws));
+        if (!laws) {
+            PyErr_NoMemory();
+        } else {
+            memcpy(laws->left, left->buf, sizeof(laws->left));
+            if (laws_prepare(laws)) capsule = PyCapsule_New(laws, LAWS_NAME, free_laws);
+            else PyErr_SetString(PyExc_ValueError, "a row of tables must rise strictly from 0 to 2**24");
+            if (!capsule) PyMem_Free(laws);
+        }
+    }
+    let_go(&buffers);
+    return capsule;
+}
+
+static PyObject *py_take(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_state, *of_words, *of_laws, *of_scales, *of_means, *of_values, *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOOOOO", &of_state, &of_words, &of_laws, &of_scales, &of_means, &of_values))
+        return NULL;
+    const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
+    if (!laws) return NULL;
+    Buffers buffers = {.count = 0};
+    Py_buffer *state, *words, *values, *scales, *means;
+    Coder coder;
+    if ((state = buffer(&buffers, of_state, UINT64, WRITE, 3)) && (words = buffer(&buffers, of_words, UINT32, READ, -1)) &&
+        (values = buffer(&buffers, of_values, INT32, WRITE, -1)) &&
+        (scales = buffer(&buffers, of_scales, INT32, READ, elements(values))) &&
+        (means = buffer(&buffers, of_means, INT32, READ, elements(values))) && open_coder(&coder, state, words)) {
+        Status status;
+        Py_BEGIN_ALLOW_THREADS
+        status = take(&coder, laws, (size_t)elements(values), scales->buf, means->buf, values->buf);
+        Py_END_ALLOW_THREADS
+        close_coder(&coder, state);
+        result = outcome(status);
+    }
+    let_go(&buffers);
+    return result;
+}
+
+static PyObject *py_read_columns(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_state, *of_words, *of_laws, *of_weights, *of_levels, *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOOOO", &of_state, &of_words, &of_laws, &of_weights, &of_levels)) return NULL;
+    const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
+    if (!laws) return NULL;
+    Buffers buffers = {.count = 0};
+    Py_buffer *state, *words, *levels, *weights;
+    Coder coder;
+    if ((state = buffer(&buffers, of_state, UINT64, WRITE, 3)) && (words = buffer(&buffers, of_words, UINT32, READ, -1)) &&
+        (levels = buffer(&buffers, of_levels, INT64, WRITE, -1))) {
+        const Py_ssize_t rows = levels->ndim == 2 ? levels->shape[0] : 0, columns = rows ? levels->shape[1] : 0;
+        if (rows < 1 || columns < 1) {
+            PyErr_SetString(PyExc_ValueError, "levels must have rows and columns");
+        } else if ((weights = buffer(&buffers, of_weights, INT64, READ, 3 * columns)) && open_coder(&coder, state, words)) {
+            Status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = read_columns(&coder, laws, weights->buf, (size_t)rows, (size_t)columns, levels->buf);
+            Py_END_ALLOW_THREADS
+            close_coder(&coder, state);
+            result = outcome(status);
+        }
+    }
+    let_go(&buffers);
+    return result;
+}
+
+static PyObject *py_scale_indices(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_first, *of_bias, *of_second, *of_third, *of_features, *of_offsets, *of_indices, *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOOOOOO", &of_first, &of_bias, &of_second, &of_third, &of_features, &of_offsets,
+                          &of_indices))
+        return NULL;
+    Buffers buffers = {.count = 0};
+    Py_buffer *first, *bias, *second, *third, *features, *offsets, *indices;
+    const Py_ssize_t hidden = NETWORK_HIDDEN;
+    if ((first = buffer(&buffers, of_first, FLOAT32, READ, hidden * NETWORK_FEATURES)) &&
+        (bias = buffer(&buffers, of_bias, FLOAT32, READ, hidden)) &&
+        (second = buffer(&buffers, of_second, FLOAT32, READ, hidden * (hidden + 1))) &&
+        (third = buffer(&buffers, of_third, FLOAT32, READ, hidden + 1)) &&
+        (indices = buffer(&buffers, of_indices, INT32, WRITE, -1)) &&
+        (offsets = buffer(&buffers, of_offsets, FLOAT32, READ, elements(indices))) &&
+        (features = buffer(&buffers, of_features, FLOAT32, ROWS, NETWORK_FEATURES * elements(indices)))) {
+        const Py_ssize_t points = elements(indices);
+        const int rows = features->ndim == 2 && features->shape[0] == NETWORK_FEATURES;
+        if (!rows || (points > 1 && features->strides[1] != 4) || features->strides[0] % 4 != 0) {
+            PyErr_SetString(PyExc_ValueError, "features must be rows of floats that adjoin");
+        } else {
+            const ContextNetwork network = {first->buf, bias->buf, second->buf, third->buf};
+            Py_BEGIN_ALLOW_THREADS
+            scale_indices(&network, (size_t)points, features->buf, features->strides[0] / 4, offsets->buf, indices->buf);
+            Py_END_ALLOW_THREADS
+            result = outcome(DONE);
+        }
+    }
+    let_go(&buffers);
+    return result;
+}
+
+static PyMethodDef METHODS[] = {
+    {"laws", py_laws, METH_O, NULL},
+    {"take", py_take, METH_VARARGS, NULL},
+    {"read_columns", py_read_columns, METH_VARARGS, NULL},
+    {"scale_indices", py_scale_indices, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int fill(PyObject *module) {
+    return PyModule_AddIntConstant(module, "DONE", DONE) < 0 ||
+                   PyModule_AddIntConstant(module, "INVALID_STREAM", INVALID_STREAM) < 0 ||
+                   PyModule_AddIntConstant(module, "TOO_LARGE", TOO_LARGE) < 0
+               ? -1
+               : 0;
+}
+
+static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, fill}, {0, NULL}};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, .m_name = "_kernels", .m_doc = NULL, .m_size = 0, .m_methods = METHODS, .m_slots = SLOTS,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void) { return PyModuleDef_Init(&MODULE); }

@@ -1,0 +1,91 @@
+"""Coded integers read in C: what `SymbolDecoder` does by way of `constriction` and numpy, in one call of a kernel.
+
+The coder's state lies in an array between calls: the code, the range, and how many words were read.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xr_inr.core.latent.laws import LARGEST_INTEGER, left_bounds
+from xr_inr.exceptions import PayloadError
+
+_LARGEST_RANGE = 2**64 - 1
+_MOST_LEFT_OVER = 2**33 - 1
+"""What the code of a stream that ended where it should stays below: `constriction` allows as much."""
+
+INVALID = "the coded integers are not ones that xr_inr writes"
+TOO_LARGE = f"a coded integer must lie within +-{LARGEST_INTEGER}"
+
+
+class CompiledDecoder:
+    """A range decoder, the integers that it gives, and the columns.
+
+    Parameters
+    ----------
+    kernels
+        The compiled module.
+    words
+        uint32, the stream.
+    """
+
+    def __init__(self, kernels: types.ModuleType, words: NDArray[np.uint32]) -> None:
+        self._kernels = kernels
+        self._words = words
+        first, second = (*words[:2].tolist(), 0, 0)[:2]
+        self._state = np.array([first << 32 | second, _LARGEST_RANGE, min(len(words), 2)], np.uint64)
+        self._laws = _laws(kernels)
+
+    def take(self, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """Return the next integers; arguments as for `SymbolDecoder.take`.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such integers.
+        """
+        values = np.empty(len(scales), np.int32)
+        laws = np.ascontiguousarray(scales, np.int32), np.ascontiguousarray(means, np.int32)
+        self._check(self._kernels.take(self._state, self._words, self._laws, *laws, values))
+        return values
+
+    def take_columns(self, weights: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+        """Return the entries of columns, (rows, columns), both at least 1.
+
+        Parameters
+        ----------
+        weights
+            (3, columns) how each column is foretold, as `columns.KINDS` has it.
+        rows
+            How many entries a column has.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such entries.
+        """
+        levels = np.empty((rows, weights.shape[1]), np.int64)
+        given = np.ascontiguousarray(weights, np.int64)
+        self._check(self._kernels.read_columns(self._state, self._words, self._laws, given, levels))
+        return levels
+
+    def maybe_exhausted(self) -> bool:
+        """Return whether nothing says that the stream goes on, as `constriction` would."""
+        code, size, position = self._state.tolist()
+        return bool(position == len(self._words) and (size == _LARGEST_RANGE or code < _MOST_LEFT_OVER))
+
+    def _check(self, status: int) -> None:
+        if status == self._kernels.INVALID_STREAM:
+            raise PayloadError(INVALID)
+        if status == self._kernels.TOO_LARGE:
+            raise PayloadError(TOO_LARGE)
+
+
+@functools.cache
+def _laws(kernels: types.ModuleType) -> Any:
+    return kernels.laws(left_bounds())
