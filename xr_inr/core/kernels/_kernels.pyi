@@ -22,6 +22,24 @@ def take(state: Buffer, words: Buffer, laws: Laws, scales: Buffer, means: Buffer
 # int64: (3, columns), and (rows, columns).
 def read_columns(state: Buffer, words: Buffer, laws: Laws, weights: Buffer, levels: Buffer, /) -> int: ...
 
+# `network` is float32: first, of_pass, of_orientation, of_level, second and third as `scale_indices` has them, one after
+# the other. `logarithms` is uint8 (512,), `offsets` float32 (components,). The others are int32: `scales` (levels + 1,
+# components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of one, one after the other.
+def read_latents(
+    state: Buffer,
+    words: Buffer,
+    laws: Laws,
+    network: Buffer,
+    logarithms: Buffer,
+    scales: Buffer,
+    mean_weights: Buffer,
+    offsets: Buffer,
+    height: int,
+    width: int,
+    latents: Buffer,
+    /,
+) -> int: ...
+
 # float32, and int32 for `indices`; `features` is (13, points), its rows any distance apart.
 def scale_indices(
     first: Buffer,

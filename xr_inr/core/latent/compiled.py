@@ -74,6 +74,28 @@ class CompiledDecoder:
         self._check(self._kernels.read_columns(self._state, self._words, self._laws, given, levels))
         return levels
 
+    def take_latents(self, *side: NDArray[Any], size: tuple[int, int], numbers: int) -> NDArray[np.int32]:
+        """Return all latents of planes, each subband with a border of one, one after the other.
+
+        Parameters
+        ----------
+        side
+            What goes before them, as `_kernels.pyi` has it: network, logarithms, scales, mean weights and offsets.
+        size
+            (height, width) of the planes.
+        numbers
+            How many numbers that makes.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such latents.
+        """
+        latents = np.zeros(numbers, np.int32)
+        given = [np.ascontiguousarray(part) for part in side]
+        self._check(self._kernels.read_latents(self._state, self._words, self._laws, *given, *size, latents))
+        return latents
+
     def maybe_exhausted(self) -> bool:
         """Return whether nothing says that the stream goes on, as `constriction` would."""
         code, size, position = self._state.tolist()

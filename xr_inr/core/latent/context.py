@@ -66,6 +66,12 @@ def groups(rank: int) -> list[tuple[int, int]]:
 _LOGARITHMS = np.minimum(np.rint(_OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
 
 
+def kernel_logarithms() -> NDArray[np.uint8]:
+    """Return what `magnitudes` gives of 0, 1, 2 and so on, as the C kernel of latents takes it."""
+    logarithms: NDArray[np.uint8] = _LOGARITHMS.astype(np.uint8)
+    return logarithms
+
+
 def component_numbers(count: int) -> NDArray[np.float32]:
     """Return the feature that tells components apart, (count,): the first is 0, then 16 for each doubling."""
     numbers: NDArray[np.float32] = _LOGARITHMS.take(np.arange(count), mode="clip")

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent import context
+from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.laws import SCALES, index_of_scale
 from xr_inr.core.latent.network import OFFSET_UNIT, ContextNetwork
-from xr_inr.core.latent.scales import ScaleIndices
+from xr_inr.core.latent.scales import ScaleIndices, kernel_weights
 from xr_inr.core.latent.symbols import Integers, SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 from xr_inr.exceptions import PayloadError
@@ -126,11 +127,26 @@ def decode_latents(
     def exchange(_values: Integers | None, scales: Integers, means: Integers) -> Integers:
         return decoder.take(scales, means)
 
-    latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
+    if decoder.compiled is not None and arrays.device is None:
+        latents = _compiled(decoder.compiled, side, pyramid, network)
+    else:
+        latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
     if any(math.prod(part.shape) and int(abs(part).max()) > LARGEST_LATENT for part in latents):
         raise PayloadError(_TOO_LARGE)
     decoder.finish()
     return latents
+
+
+def _compiled(decoder: CompiledDecoder, side: LatentSide, pyramid: Pyramid, network: ContextNetwork) -> Latents:
+    """Return what `_walk` does, by the C kernel."""
+    components = side.scales.shape[1]
+    shapes = [(components, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
+    ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
+    told = kernel_weights(network), context.kernel_logarithms(), side.scales, side.mean_weights
+    offsets = (side.offsets / OFFSET_UNIT).astype(np.float32)
+    latents = decoder.take_latents(*told, offsets, size=pyramid.size, numbers=ends[-1])
+    parts = [latents[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
+    return [part[:, 1:-1, 1:-1] for part in parts]
 
 
 def _walk(

@@ -36,9 +36,7 @@ class ScaleIndices:
         self._network = network
         self._at_once = arrays.at_once(_POINTS_AT_ONCE)
         self._dtype = arrays.product_dtype
-        self._first = self._put(network.first / WEIGHT_UNIT)
-        self._second = self._put(_with_bias(network.second, network.second_bias) / WEIGHT_UNIT)
-        self._third = self._put(_with_bias(network.third, network.third_bias + _OUTPUT_UNIT // 2) / _OUTPUT_UNIT)
+        self._first, self._second, self._third = (self._put(layer) for layer in _layers(network))
         self._first_biases: dict[tuple[int, int, int], Array] = {}
         self._room: tuple[Array, ...] = ()
         self._units: tuple[Array, ...] = ()
@@ -118,6 +116,22 @@ class ScaleIndices:
 
     def _put(self, values: NDArray[np.float64]) -> Array:
         return self._arrays.put(values.astype(self._dtype))
+
+
+def kernel_weights(network: ContextNetwork) -> NDArray[np.float32]:
+    """Return all weights of a network as the C kernel of latents takes them, one after the other and divided by their units."""
+    first, second, third = _layers(network)
+    biases = (part / WEIGHT_UNIT for part in (network.of_pass, network.of_orientation, network.of_level))
+    return np.concatenate([part.ravel() for part in (first, *biases, second, third)]).astype(np.float32)
+
+
+def _layers(network: ContextNetwork) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of the three layers over their units, the latter two with a last column of biases."""
+    return (
+        network.first / WEIGHT_UNIT,
+        _with_bias(network.second, network.second_bias) / WEIGHT_UNIT,
+        _with_bias(network.third, network.third_bias + _OUTPUT_UNIT // 2) / _OUTPUT_UNIT,
+    )
 
 
 def _with_bias(weights: NDArray[np.int32], bias: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -1,0 +1,51 @@
+/* The latents of a stream, pass by pass: core/latent/latents.py; docs/format.md, "Latents". */
+#ifndef XR_INR_LATENTS_H
+#define XR_INR_LATENTS_H
+
+#include "context_network.h"
+#include "range_coder.h"
+
+enum { MOST_LEVELS = 6, MOST_SUBBANDS = 1 + 3 * MOST_LEVELS, MOST_COMPONENTS = 255, LOGARITHMS = 512 };
+enum { MEAN_CLASSES = 9, MEAN_WEIGHTS = 6 };
+
+typedef struct {
+    int level;
+    /* 0 details along x, 1 along y, 2 along both, 3 the approximation. */
+    int orientation;
+    size_t height, width;
+} Subband;
+
+typedef struct {
+    int levels, count;
+    Subband subbands[MOST_SUBBANDS];
+} Pyramid;
+
+/* What is stored beside the latents, and what turns surroundings into laws. */
+typedef struct {
+    size_t components;
+    /* (levels + 1) x components, each in [0, LAW_SCALES). */
+    const int32_t *scales;
+    /* MEAN_CLASSES x MEAN_WEIGHTS. */
+    const int32_t *mean_weights;
+    /* (components) what each adds to its scale indices. */
+    const float *offsets;
+    /* LOGARITHMS of magnitudes. */
+    const uint8_t *logarithms;
+    /* Without a first_bias: that is a sum of the biases of a pass, an orientation and a level. */
+    ContextNetwork network;
+    /* (4, 4 and MOST_LEVELS + 1) x NETWORK_HIDDEN. */
+    const float *of_pass, *of_orientation, *of_level;
+} LatentLaws;
+
+/* Return the subbands of planes of a size. */
+Pyramid pyramid_of(size_t height, size_t width);
+
+/* Return how many numbers all latents take, each subband with a border of one. */
+size_t bordered_size(const Pyramid *pyramid, size_t components);
+
+/* Read all latents into zeros, subband after subband, (components, height + 2, width + 2) each. */
+Status read_latents(
+    Coder *coder, const Laws *laws, const LatentLaws *side, const Pyramid *pyramid, int32_t *latents
+);
+
+#endif
