@@ -22,9 +22,9 @@ def take(state: Buffer, words: Buffer, laws: Laws, scales: Buffer, means: Buffer
 # int64: (3, columns), and (rows, columns).
 def read_columns(state: Buffer, words: Buffer, laws: Laws, weights: Buffer, levels: Buffer, /) -> int: ...
 
-# `network` is float32: first, of_pass, of_orientation, of_level, second and third as `scale_indices` has them, one after
-# the other. `logarithms` is uint8 (512,), `offsets` float32 (components,). The others are int32: `scales` (levels + 1,
-# components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of one, one after the other.
+# `network` is float32: first, of_pass, of_orientation, of_level, second, third as `scale_indices` has them, joined.
+# `logarithms` is uint8 (512,), `offsets` float32 (components,). The others are int32: `scales` (levels + 1,
+# components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of one, joined.
 def read_latents(
     state: Buffer,
     words: Buffer,

@@ -119,7 +119,7 @@ class ScaleIndices:
 
 
 def kernel_weights(network: ContextNetwork) -> NDArray[np.float32]:
-    """Return all weights of a network as the C kernel of latents takes them, one after the other and divided by their units."""
+    """Return all weights of a network over their units, one part after the other, for the C kernel of latents."""
     first, second, third = _layers(network)
     biases = (part / WEIGHT_UNIT for part in (network.of_pass, network.of_orientation, network.of_level))
     return np.concatenate([part.ravel() for part in (first, *biases, second, third)]).astype(np.float32)
