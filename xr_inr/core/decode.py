@@ -92,13 +92,13 @@ class Payload:
 
     @property
     def network(self) -> str | None:
-        """The shape of the network: a siren's as n_h x w_h -> outputs, else layer by layer; None without one."""
+        """The shape of the networks: a siren's as n_h x w_h -> outputs, else layer by layer; None without one."""
         if isinstance(self.reader, SirenReader):
             return None if self.reader.network is None else str(self.reader.network.architecture)
-        if self.reader is None or self.reader.synthesis is None:
+        if self.reader is None or not self.reader.cascade:
             return None
-        network = self.reader.synthesis
-        return " -> ".join(map(str, [network.inputs, *(len(biases) for _, biases in network.layers)]))
+        shapes = ([network.inputs, *(len(biases) for _, biases in network.layers)] for network in self.reader.cascade)
+        return ", ".join(" -> ".join(map(str, shape)) for shape in shapes)
 
     @property
     def architecture(self) -> str | None:

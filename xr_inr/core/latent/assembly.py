@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -9,11 +11,12 @@ from torch import Tensor
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Sections
 from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.cascade import foretell, write_cascade
 from xr_inr.core.latent.latents import encode_latents
 from xr_inr.core.latent.network import ContextNetwork
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import side_of, whole
-from xr_inr.core.latent.reading import with_synthesis, write_side
+from xr_inr.core.latent.reading import write_side
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.wavelet import PLANE_BITS, synthesise
 
@@ -24,9 +27,8 @@ _SILENT = 1e-6
 
 def assemble(
     latents: list[Tensor],
-    synthesis: SoftSynthesis | None,
+    cascade: Sequence[SoftSynthesis],
     *,
-    step_bits: tuple[int, ...],
     source: ScenePlanes,
     network: ContextNetwork,
     offsets: NDArray[np.int32],
@@ -38,10 +40,8 @@ def assemble(
     ----------
     latents
         Whole numbers, one tensor a subband.
-    synthesis
-        The sinusoidal network, or None.
-    step_bits
-        Bits after the point of its weights, by layer.
+    cascade
+        The sinusoidal networks.
     source
         The scene.
     network
@@ -54,16 +54,15 @@ def assemble(
     pyramid = source.pyramid
     integers = whole(latents)
     side = side_of(integers, pyramid, offsets)
-    stored = None if synthesis is None else synthesis.stored(step_bits)
-    planes = synthesise(integers, pyramid)
-    planes = with_synthesis(planes.reshape(len(planes), -1), stored)
+    stored = tuple(network.stored(network.step_bits) for network in cascade)
+    planes = foretell(synthesise(integers, pyramid), stored).reshape(len(integers[0]), -1)
     sections = {
         Section.LATENT_BASIS: _basis(planes, source, step).to_bytes(),
         Section.LATENT_SIDE: write_side(side, network),
         Section.LATENT_STREAM: encode_latents(integers, side, pyramid, network),
     }
-    if stored is not None:
-        sections[Section.LATENT_SYNTHESIS] = stored.to_bytes()
+    if stored:
+        sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)
     return sections
 
 

@@ -29,7 +29,15 @@ from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import BudgetError
 
-SYNTHESIS_INPUTS = 3
+FORETOLD_FROM = (1, 2, 3, 5, 9)
+"""Planes that the sinusoidal networks look at; each foretells those up to the next one's, the last all others."""
+
+_FORETOLD_SHARE = 0.6
+"""Part of the planes with latents that the last network looks at, at most."""
+
+_STEPS_LIKEWISE = (0.87, 0.95, 1.05, 1.14)
+"""Steps over the present one whose planes the networks are fitted to."""
+
 _HEADER_BYTES = 60
 _RESTARTS = 3
 _NEAR = 0.04
@@ -147,7 +155,7 @@ def _first_step(source: ScenePlanes, aim: Aim) -> float:
 
 
 class _Fitting:
-    """One fit on its way: latents, their step, and the network."""
+    """One fit on its way: latents, their step, and the networks."""
 
     def __init__(self, fit: LatentFit, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
         task = fit.task
@@ -157,7 +165,6 @@ class _Fitting:
         self._network = shipped()
         self._step = step
         self._weight = WEIGHT
-        self._step_bits: tuple[int, ...] = ()
         self._done = 0
         self.rounding = False
         count, rank = turn.shape
@@ -180,7 +187,7 @@ class _Fitting:
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
-        self._fit_synthesis()
+        self._fit_cascade()
         for _ in range(_RESTARTS):
             self._restart()
             missed = (yield from self.probe()) - _SAVED_LATER
@@ -210,36 +217,57 @@ class _Fitting:
                 self._reweigh(1.0)
 
     def _restart(self) -> None:
-        """Round what the network leaves of the planes, from nothing."""
+        """Round what the networks leave of the planes, from nothing."""
         pyramid, planes = self._source.pyramid, self._scene.planes
         with torch.no_grad():
-            if self._scene.synthesis is not None:
-                inputs = self._scene.synthesis.inputs
-                first = first_latents(analyse(planes[:inputs], pyramid, torch))
-                foretold = self._scene.synthesis(synthesise_unrounded(first, pyramid, torch))
-                planes = torch.cat([planes[:inputs], planes[inputs:] - foretold])
-            self._latents = first_latents(analyse(planes, pyramid, torch))
+            left = planes.clone()
+            for network in self._scene.cascade:
+                inputs, end = network.inputs, network.inputs + network.outputs
+                first = first_latents(analyse(left[:inputs], pyramid, torch))
+                known = synthesise_unrounded(first, pyramid, torch) + planes[:inputs] - left[:inputs]
+                left[inputs:end] -= network(known)
+            self._latents = first_latents(analyse(left, pyramid, torch))
             for part in self._latents:
                 # What is all zero stays so, and is not coded.
                 part[self._coded :] = 0.0
 
-    def _fit_synthesis(self) -> None:
-        """Fit the sinusoidal network, and take in the components that it foretells beyond those with latents."""
+    def _fit_cascade(self) -> None:
+        """Fit the sinusoidal networks, and take in the components that the last foretells beyond those with latents."""
         source, planes = self._source, self._scene.planes
         with torch.no_grad():
-            known = self._scene.decoded(self._latents)[:SYNTHESIS_INPUTS].cpu().numpy()
-        candidates = beyond(source.leading(len(self._turn)), self._turn) / np.float32(self._step)
-        coded = planes[len(known) :].cpu().numpy()
-        task = SynthesisTask(known, coded, candidates, source.pyramid, len(source.mean))
-        best = fit_synthesis(task, self._preset, device=self._device, seed=self._seed, monitor=self._monitor)
-        if best is None:
+            decoded = self._scene.decoded(self._latents).cpu().numpy()
+            subbands = analyse(planes[: max(FORETOLD_FROM)], source.pyramid, torch)
+            likewise = np.stack([self._rounded_by(factor, subbands) for factor in _STEPS_LIKEWISE])
+        wanted = planes.cpu().numpy()
+        starts = [count for count in FORETOLD_FROM if count < _FORETOLD_SHARE * self._coded] or [1]
+        for start, end in zip(starts, [*starts[1:], None], strict=True):
+            candidates = planes[:0].cpu().numpy()
+            if end is None:
+                candidates = beyond(source.leading(len(self._turn)), self._turn) / np.float32(self._step)
+            task = SynthesisTask(
+                decoded[:start], likewise[:, :start], wanted[start:end], candidates, source.pyramid, len(source.mean)
+            )
+            widths = self._preset.synthesis_widths
+            widths = widths if end is None else widths[:1]
+            best = fit_synthesis(task, replace(self._preset, synthesis_widths=widths), device=self._device, seed=self._seed, monitor=self._monitor)
+            if best is not None:
+                self._scene.cascade.append(SoftSynthesis.of(best.network, self._device))
+                self._take_in(best.added)
+
+    def _rounded_by(self, factor: float, subbands: list[Tensor]) -> NDArray[np.float32]:
+        """Return planes as steps `factor` times the present one leave them."""
+        coarser = first_latents([part / factor for part in subbands])
+        rounded: Tensor = synthesise_unrounded([part * factor for part in coarser], self._source.pyramid, torch)
+        return rounded.cpu().numpy()
+
+    def _take_in(self, added: NDArray[np.float32]) -> None:
+        """Add planes without latents to those that are decoded."""
+        if not len(added):
             return
-        self._scene.synthesis, self._step_bits = SoftSynthesis.of(best.network, self._device), best.network.step_bits
-        if len(best.added):
-            self._scene.planes = torch.cat([planes, torch.tensor(best.added, device=self._device)])
-            rank = len(self._scene.planes)
-            self._rounder = Rounder(source.pyramid, rank, self._network, self._device, self._seed)
-            self._left_out = self._energy_left_out()
+        self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._device)])
+        rank = len(self._scene.planes)
+        self._rounder = Rounder(self._source.pyramid, rank, self._network, self._device, self._seed)
+        self._left_out = self._energy_left_out()
 
     def _energy_left_out(self) -> float:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""
@@ -291,8 +319,8 @@ class _Fitting:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)
             raise BudgetError(self._aim.shortfall(sections))
-        width = 0 if self._scene.synthesis is None else len(self._scene.synthesis.layers[0][1])
-        return LatentResult(kept, len(self._scene.planes), width, self._done)
+        widths = tuple(len(network.layers[0][1]) for network in self._scene.cascade)
+        return LatentResult(kept, len(self._scene.planes), widths, self._done)
 
     def _better(self, kept: Sections, other: Sections) -> bool:
         """Return whether what is kept is nearer to the target than what else meets it."""
@@ -301,8 +329,7 @@ class _Fitting:
     def _sections(self, latents: list[Tensor]) -> Sections:
         return assemble(
             latents,
-            self._scene.synthesis,
-            step_bits=self._step_bits,
+            self._scene.cascade,
             source=self._source,
             network=self._network,
             offsets=self._rounder.offsets,

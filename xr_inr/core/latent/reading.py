@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter, Section
 from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.cascade import Cascade, foretell, read_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, decode_latents
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
-from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
 from xr_inr.exceptions import PayloadError
 
@@ -135,7 +135,7 @@ class LatentReader:
         if Section.LATENT_BASIS not in sections:
             raise PayloadError("the payload has no spectral basis")
         self.basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], bands)
-        self.synthesis: SineSynthesis | None = None
+        self.cascade: Cascade = ()
         self._arrays = arrays
         self._pyramid = Pyramid.of(size)
         self._latents: list[Array] | None = None
@@ -148,7 +148,7 @@ class LatentReader:
             self._side, self._network = read_side(sections[Section.LATENT_SIDE], self.basis.rank, self._pyramid)
             self._stream = sections[Section.LATENT_STREAM]
             if Section.LATENT_SYNTHESIS in sections:
-                self.synthesis = SineSynthesis.from_bytes(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
+                self.cascade = read_cascade(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
 
     def within(self, rows: Span, columns: Span) -> PlaneWindow:
         """Return the planes of a part of the scene, or of a larger one around it.
@@ -182,25 +182,28 @@ class LatentReader:
         return *self._pyramid.whole, planes
 
     def _planes(self, latents: list[Array], window: Window) -> Array:
-        height, width = (stop - start for start, stop in window)
+        seen = self._seen(window)
+        height, width = (stop - start for start, stop in seen)
         active = np.flatnonzero((self._side.scales > 0).any(axis=0))
         if len(active) == self.basis.rank:
-            planes = synthesise(latents, self._pyramid, window, self._arrays)
+            planes = synthesise(latents, self._pyramid, seen, self._arrays)
         else:
             # Where all latents are zero, so is the plane.
             planes = self._arrays.zeros((self.basis.rank, height, width), "float32")
             chosen = self._arrays.put(active)
-            planes[chosen] = synthesise([part[chosen] for part in latents], self._pyramid, window, self._arrays)
-        points = with_synthesis(planes.reshape(self.basis.rank, height * width), self.synthesis, self._arrays)
-        return points.reshape(self.basis.rank, height, width)
+            planes[chosen] = synthesise([part[chosen] for part in latents], self._pyramid, seen, self._arrays)
+        rows, columns = (
+            slice(start - first, stop - first) for (start, stop), (first, _) in zip(window, seen, strict=True)
+        )
+        return foretell(planes, self.cascade, self._arrays)[:, rows, columns]
 
-
-def with_synthesis(points: Array, synthesis: SineSynthesis | None, arrays: Arrays = NUMPY) -> Array:
-    """Add to the later components, (rank, points), what the network foretells of them from the first."""
-    if synthesis is None:
-        return points
-    first, later = points[: synthesis.inputs], points[synthesis.inputs :]
-    return arrays.xp.concatenate([first, later + synthesis(first, arrays)])
+    def _seen(self, window: Window) -> Window:
+        """Return a window and the pixels around it that its own are foretold from."""
+        rows, columns = (
+            (max(start - len(self.cascade), 0), min(stop + len(self.cascade), size))
+            for (start, stop), size in zip(window, self._pyramid.size, strict=True)
+        )
+        return rows, columns
 
 
 def _taken(planes: Array, rows: NDArray[np.intp], columns: NDArray[np.intp], arrays: Arrays) -> Array:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from xr_inr.core.latent.synthesis import LARGEST_INPUT, SineSynthesis
+from xr_inr.core.latent.synthesis import BESIDE, LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
 
 
 @dataclass
 class SoftSynthesis:
-    """The sinusoidal network as torch sees it."""
+    """A sinusoidal network as torch sees it."""
 
     layers: list[tuple[Tensor, Tensor]]
     """(weights (out, in), biases (out,)) of each layer."""
 
     input_octaves: Tensor
-    """(inputs,) 2**octave units are an input of 1."""
+    """(inputs,) 2**octave units are a coordinate of 1."""
+
+    slope_octaves: Tensor
+    """(inputs,) a difference of 2**octave units from a neighbour is a coordinate of 1."""
 
     output_octaves: Tensor
     """(outputs,) an output of 1 is 2**octave units."""
 
     unit: float
     """Quantiser steps in a unit."""
+
+    step_bits: tuple[int, ...] = ()
+    """Bits after the point that the weights of each layer are stored with; none while they are not settled."""
 
     @classmethod
     def of(cls, network: SineSynthesis, device: torch.device) -> SoftSynthesis:
@@ -40,14 +46,19 @@ class SoftSynthesis:
         ]
         octaves = [
             torch.tensor(part, dtype=torch.float32, device=device)
-            for part in (network.input_octaves, network.output_octaves)
+            for part in (network.input_octaves, network.slope_octaves, network.output_octaves)
         ]
-        return cls([(weights, biases) for weights, biases in layers], octaves[0], octaves[1], float(network.unit))
+        return cls([(weights, biases) for weights, biases in layers], *octaves, float(network.unit), network.step_bits)
 
     @property
     def inputs(self) -> int:
         """How many leading planes it looks at."""
         return len(self.input_octaves)
+
+    @property
+    def outputs(self) -> int:
+        """How many planes it foretells: the next ones."""
+        return len(self.output_octaves)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -60,18 +71,39 @@ class SoftSynthesis:
             (_levels(weights, bits), _levels(biases, bits))
             for bits, (weights, biases) in zip(step_bits, self.layers, strict=True)
         )
-        inputs, outputs = (part.cpu().numpy().astype(np.int64) for part in (self.input_octaves, self.output_octaves))
-        return SineSynthesis(np.float32(self.unit), inputs, outputs, step_bits, layers)
+        stored = (self.input_octaves, self.slope_octaves, self.output_octaves)
+        octaves = [part.cpu().numpy().astype(np.int64) for part in stored]
+        return SineSynthesis(np.float32(self.unit), *octaves, step_bits, layers)
 
     def __call__(self, planes: Tensor) -> Tensor:
-        """Return what is foretold of the later planes, (outputs, height, width), from the first, in steps."""
-        values = planes.flatten(1).T / (self.unit * torch.exp2(self.input_octaves))
-        values = values.clamp(-LARGEST_INPUT, LARGEST_INPUT)
+        """Return what is foretold of the next planes, (outputs, height, width), from the first, in steps."""
+        values = coordinates(planes / self.unit, self.input_octaves, self.slope_octaves)
         for weight, bias in self.layers[:-1]:
             values = torch.sin(values @ weight.T + bias)
         weight, bias = self.layers[-1]
         foretold = (values @ weight.T + bias) * (self.unit * torch.exp2(self.output_octaves))
         return foretold.T.reshape(-1, *planes.shape[1:])
+
+
+def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor) -> Tensor:
+    """Return what a network sees of each pixel, (pixels, coordinates), clipped to `LARGEST_INPUT`.
+
+    Parameters
+    ----------
+    planes
+        (inputs, height, width).
+    input_octaves, slope_octaves
+        (inputs,) what of a plane, and of its differences from a neighbour, is a coordinate of 1.
+    """
+    height, width = planes.shape[1:]
+    seen = torch.nn.functional.pad(planes[None], (1, 1, 1, 1), mode="replicate")[0]
+    slopes = [
+        (seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + width] - planes).flatten(1)
+        * torch.exp2(-slope_octaves[:, None])
+        for down, across in BESIDE
+    ]
+    found = torch.cat([planes.flatten(1) * torch.exp2(-input_octaves[:, None]), *slopes])
+    return found.T.clamp(-LARGEST_INPUT, LARGEST_INPUT)
 
 
 def _levels(values: Tensor, bits: int) -> np.ndarray:
@@ -91,14 +123,14 @@ class SoftScene:
     pyramid: Pyramid
     """The subbands."""
 
-    synthesis: SoftSynthesis | None = None
-    """The sinusoidal network."""
+    cascade: list[SoftSynthesis] = field(default_factory=list)
+    """The sinusoidal networks, in the order they speak."""
 
     def rescale(self, factor: float) -> None:
         """Take on another quantiser step, `factor` times the present one."""
         self.planes = self.planes / factor
-        if self.synthesis is not None:
-            self.synthesis.unit /= factor
+        for network in self.cascade:
+            network.unit /= factor
 
     def decoded(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
         """Return the planes of latents, (rank, height, width).
@@ -108,18 +140,18 @@ class SoftScene:
         latents
             One tensor a subband, (rank, height, width).
         foretelling
-            Whether gradients reach the first planes through what the network makes of them.
+            Whether gradients reach the first planes through what the networks make of them.
         """
         planes: Tensor = synthesise_unrounded(latents, self.pyramid, torch)
         return self.with_foretold(planes, foretelling=foretelling)
 
     def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
-        """Return what latents alone give, (rank, height, width), with what the network says added to later planes."""
-        if self.synthesis is None:
-            return planes
-        known, later = planes[: self.synthesis.inputs], planes[self.synthesis.inputs :]
-        foretold = self.synthesis(known) if foretelling else self.synthesis(known.detach()).detach()
-        return torch.cat([known, later + foretold])
+        """Return what latents alone give, (rank, height, width), with what the networks say added to it."""
+        for network in self.cascade:
+            known, end = planes[: network.inputs], network.inputs + network.outputs
+            foretold = network(known) if foretelling else network(known.detach()).detach()
+            planes = torch.cat([known, planes[network.inputs : end] + foretold, planes[end:]])
+        return planes
 
     def error(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
         """Return the sum of squared errors, in squared steps; arguments as for `decoded`."""
@@ -128,7 +160,7 @@ class SoftScene:
 
     @torch.enable_grad()
     def slopes(self, latents: list[Tensor]) -> list[Tensor]:
-        """Return the gradient of `error` with respect to latents, the network's part in later planes taken as given.
+        """Return the gradient of `error` with respect to latents, the networks' part in the planes taken as given.
 
         So the curvature is that of the wavelet alone, and about 2 everywhere.
         """

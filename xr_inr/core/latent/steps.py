@@ -28,8 +28,8 @@ class LatentResult:
     rank: int
     """Components."""
 
-    width: int
-    """Hidden width of the sinusoidal network; 0 without one."""
+    widths: tuple[int, ...]
+    """Hidden width of each sinusoidal network."""
 
     sweeps: int
     """Sweeps done."""
@@ -40,7 +40,7 @@ class LatentResult:
     @classmethod
     def mean_only(cls, scene: Scene) -> LatentResult:
         """Return the model that is no more than a mean spectrum."""
-        return cls({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0, 0, 0)
+        return cls({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0, (), 0)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The sinusoidal network that says what the later planes are, given the first ones: y = W3 sin(W2 sin(W1 x))).
+"""A sinusoidal network that says what planes are, given those before them: y = W3 sin(W2 sin(W1 x))).
 
-It is a SIREN (Sitzmann et al., arXiv 2006.09661) whose coordinates are the decoded planes of the leading components:
-spectra of a scene lie near a curved surface, which a linear basis cannot follow. Evaluated pixel by pixel in the exact
-arithmetic of `core.fixed_point`.
+It is a SIREN (Sitzmann et al., arXiv 2006.09661) whose coordinates are decoded planes of leading components, at a pixel
+and beside it. Spectra of a scene lie near a curved surface, which a linear basis cannot follow; and bands that see the
+ground a little shifted or blurred against one another leave slopes of the first planes in the later ones. Evaluated in
+the exact arithmetic of `core.fixed_point`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from numpy.typing import NDArray
 
 from xr_inr.core import fixed_point
 from xr_inr.core.arrays import NUMPY, Array, Arrays
-from xr_inr.core.bitstream import ByteReader, ByteWriter
-from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.wavelet import LARGEST_PLANE, PLANE_BITS
 from xr_inr.exceptions import PayloadError
 
@@ -27,12 +26,9 @@ OMEGA_0 = 1.0
 LARGEST_INPUT = 4.0
 """Inputs are clipped to this, in units of their own scale."""
 
-LARGEST_WIDTH = 64
-_LARGEST_LEVEL = 2**15
-_MOST_BITS = 20
-_LAYERS = 3
-_UNIT_BYTES = 4
-_SMALLEST_UNIT = 1e-12
+BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
+"""(down, across) of the neighbours whose differences from the pixel are coordinates too."""
+
 _WEIGHT_ONE = 2.0**fixed_point.WEIGHT_BITS
 _PIXELS_AT_ONCE = 4096
 """What so many pixels take stays in a cache."""
@@ -40,7 +36,7 @@ _PIXELS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class SineSynthesis:
-    """A network as it is stored.
+    """A network in the numbers that are stored.
 
     Raises
     ------
@@ -52,7 +48,10 @@ class SineSynthesis:
     """Quantiser steps in the unit of octaves: the network stays as it is when the step changes."""
 
     input_octaves: NDArray[np.int64]
-    """(inputs,) a plane's value of 2**octave units is an input of 1."""
+    """(inputs,) a plane's value of 2**octave units is a coordinate of 1."""
+
+    slope_octaves: NDArray[np.int64]
+    """(inputs,) a plane's difference of 2**octave units from a neighbour is a coordinate of 1."""
 
     output_octaves: NDArray[np.int64]
     """(outputs,) an output of 1 is 2**octave units."""
@@ -61,7 +60,8 @@ class SineSynthesis:
     """Each layer's weights and biases are multiples of 2**-bits."""
 
     layers: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
-    """(weights (out, in), biases (out,)) of each layer, in multiples of its step."""
+    """(weights (out, in), biases (out,)) of each layer, in multiples of its step. The first layer sees the planes of a
+    pixel, then their differences from each of `BESIDE` in turn."""
 
     def __post_init__(self) -> None:
         for weights, biases in self._exact_layers:
@@ -70,12 +70,12 @@ class SineSynthesis:
 
     @property
     def inputs(self) -> int:
-        """How many leading components it looks at."""
+        """How many leading components it looks at: all before those it foretells."""
         return len(self.input_octaves)
 
     @property
     def outputs(self) -> int:
-        """How many components it foretells: those after its inputs."""
+        """How many components it foretells: the next after its inputs."""
         return len(self.output_octaves)
 
     @cached_property
@@ -89,71 +89,34 @@ class SineSynthesis:
             found.append((weights.T.astype(np.float64) * (unit * gain), biases.astype(np.float64) * unit))
         return found
 
-    def to_bytes(self) -> bytes:
-        """Return the stored form."""
-        writer = ByteWriter()
-        writer.u8(self.inputs)
-        writer.u8(len(self.layers[0][1]))
-        writer.raw(np.asarray(self.unit, "<f4").tobytes())
-        for octaves in (self.input_octaves, self.output_octaves):
-            for octave in octaves:
-                writer.u8(int(octave) + 32)
-        for bits in self.step_bits:
-            writer.u8(bits)
-        parts = [np.concatenate([weights, biases[:, None]], axis=1).ravel() for weights, biases in self.layers]
-        writer.raw(write_parameters(parts))
-        return writer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes, rank: int) -> SineSynthesis:
-        """Read what `to_bytes` wrote for `rank` components; raises `PayloadError`."""
-        reader = ByteReader(data, "sinusoidal network")
-        inputs = reader.u8("inputs", low=1, high=max(rank - 1, 1))
-        width = reader.u8("hidden width", low=1, high=LARGEST_WIDTH)
-        unit = np.frombuffer(reader.raw(_UNIT_BYTES), "<f4").astype(np.float32)[0]
-        if not (np.isfinite(unit) and _SMALLEST_UNIT < unit < 1 / _SMALLEST_UNIT):
-            raise PayloadError(f"the unit of the sinusoidal network must be positive and finite. Got {unit}.")
-        outputs = rank - inputs
-        if outputs < 1:
-            raise PayloadError(f"a sinusoidal network of {inputs} inputs needs more than {rank} components")
-        input_octaves, output_octaves = (
-            np.array([reader.u8("octave", high=64) - 32 for _ in range(count)], np.int64) for count in (inputs, outputs)
-        )
-        bits = tuple(reader.u8("step", high=_MOST_BITS) for _ in range(_LAYERS))
-        shapes = [(width, inputs), (width, width), (outputs, width)]
-        parts = read_parameters(reader.rest(), [high * (wide + 1) for high, wide in shapes], _LARGEST_LEVEL)
-        layers = []
-        for (high, wide), part in zip(shapes, parts, strict=True):
-            matrix = part.reshape(high, wide + 1)
-            layers.append((matrix[:, :-1], matrix[:, -1]))
-        return cls(unit, input_octaves, output_octaves, bits, tuple(layers))
-
     def __call__(self, planes: Array, arrays: Arrays = NUMPY) -> Array:
-        """Return what is foretold at some pixels.
+        """Return what is foretold at every pixel.
 
         Parameters
         ----------
         planes
-            (inputs, pixels) in steps of 2**-6 quantiser steps.
+            (inputs, rows, columns) in steps of 2**-6 quantiser steps. Beyond an edge stands what stands at it.
         arrays
             What kind of array `planes` is.
 
         Returns
         -------
         ndarray or Tensor
-            (outputs, pixels) float32 whole numbers up to `wavelet.LARGEST_PLANE`, in the same unit.
+            (outputs, rows, columns) float32 whole numbers up to `wavelet.LARGEST_PLANE`, in the same unit.
         """
-        xp, pixels = arrays.xp, planes.shape[1]
-        limit = LARGEST_INPUT * 2.0**fixed_point.VALUE_BITS
-        gains = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - self.input_octaves) / float(self.unit)
+        xp, (_, rows, columns) = arrays.xp, planes.shape
+        octaves = np.concatenate([self.input_octaves, np.tile(self.slope_octaves, len(BESIDE))])
+        gains = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - octaves) / float(self.unit)
         scale = arrays.put(gains[:, None])
         layers = [(arrays.put(weights.T), arrays.put(biases[:, None])) for weights, biases in self._exact_layers]
         gains = float(self.unit) * _powers_of_two(self.output_octaves + PLANE_BITS - fixed_point.VALUE_BITS)
         last_scale = arrays.put(gains[:, None])
-        foretold = arrays.zeros((self.outputs, pixels), "float32")
-        step = arrays.at_once(_PIXELS_AT_ONCE)
-        for start in range(0, pixels, step):
-            values = xp.round(arrays.cast(planes[:, start : start + step], "float64") * scale)
+        limit = LARGEST_INPUT * 2.0**fixed_point.VALUE_BITS
+        foretold = arrays.zeros((self.outputs, rows, columns), "float32")
+        step = max(arrays.at_once(_PIXELS_AT_ONCE) // max(columns, 1), 1)
+        for start in range(0, rows, step):
+            part = slice(start, min(start + step, rows))
+            values = xp.round(_coordinates(planes, part, arrays) * scale)
             values = xp.clip(values, -limit, limit) / LARGEST_INPUT
             for index, (weights, biases) in enumerate(layers):
                 products = weights @ values
@@ -163,8 +126,26 @@ class SineSynthesis:
                 else:
                     values = fixed_point.products_to_values(products, xp)
             values = xp.clip(xp.round(values * last_scale), -LARGEST_PLANE, LARGEST_PLANE)
-            foretold[:, start : start + step] = values
+            foretold[:, part] = values.reshape(self.outputs, part.stop - part.start, columns)
         return foretold
+
+
+def _coordinates(planes: Array, part: slice, arrays: Arrays) -> Array:
+    """Return the coordinates of some rows of pixels, (coordinates, pixels), float64 in the planes' unit."""
+    rows, columns = planes.shape[1:]
+    above, below = max(part.start - 1, 0), min(part.stop + 1, rows)
+    seen = arrays.cast(planes[:, above:below], "float64")
+    if part.start == 0:
+        seen = arrays.xp.concatenate([seen[:, :1], seen], 1)
+    if part.stop == rows:
+        seen = arrays.xp.concatenate([seen, seen[:, -1:]], 1)
+    seen = arrays.xp.concatenate([seen[:, :, :1], seen, seen[:, :, -1:]], 2)
+    height = part.stop - part.start
+    centre = seen[:, 1 : 1 + height, 1 : 1 + columns]
+    slopes = [
+        seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + columns] - centre for down, across in BESIDE
+    ]
+    return arrays.xp.concatenate([centre, *slopes]).reshape(-1, height * columns)
 
 
 def _powers_of_two(exponents: NDArray[np.int64]) -> NDArray[np.float64]:

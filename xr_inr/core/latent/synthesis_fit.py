@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.foretold import column_bits, worthwhile
 from xr_inr.core.latent.presets import LatentPreset
-from xr_inr.core.latent.soft_scene import SoftSynthesis
-from xr_inr.core.latent.synthesis import LARGEST_INPUT, SineSynthesis
+from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
+from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.monitor import Monitor
@@ -26,6 +27,12 @@ _STEP_BITS = (3, 4, 5, 6)
 """Bits after the point that weights may have."""
 
 _WARM_UP = 20
+_SLOPES_SHARE = 0.1
+"""Of the initial weights of slopes to those of planes: a network begins with nearly none."""
+
+_SLOPES_WITHIN = 1.0
+"""Octaves by which slopes are kept below planes: theirs are the heavier tails."""
+
 
 Layers = list[tuple[Tensor, Tensor]]
 
@@ -36,6 +43,10 @@ class SynthesisTask:
 
     known: NDArray[np.float32]
     """(inputs, height, width) decoded planes, in quantiser steps."""
+
+    likewise: NDArray[np.float32]
+    """(variants, inputs, height, width) the same planes as other steps would have left them. Networks are fitted to
+    these, and judged by `known`: what they make of one rounding's errors is worth nothing once latents change."""
 
     coded: NDArray[np.floating]
     """(components, height, width) planes to foretell that have latents, in quantiser steps."""
@@ -106,7 +117,8 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
     pixels = problem.target[0].numel()
     for iteration in range(preset.synthesis_iterations):
         optimiser.zero_grad()
-        torch.autograd.backward(problem.cost(layers) / pixels)
+        variant = problem.variants[iteration % len(problem.variants)]
+        torch.autograd.backward(problem.cost(layers, variant) / pixels)
         warm = min(1.0, (iteration + 1) / _WARM_UP)
         falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
         optimiser.step(preset.learning_rate * warm * falling)
@@ -115,15 +127,21 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         if not len(problem.target):
             return None
         before = float(problem.cost(None)) - spent
-        soft = SoftSynthesis(layers, problem.input_octaves, problem.output_octaves, 1.0)
+        soft = SoftSynthesis(layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0)
         added = problem.target[problem.coded :].cpu().numpy()
 
-        def stored(bits: int) -> Foretelling:
-            network = soft.stored((bits,) * len(layers))
-            after = float(problem.cost(SoftSynthesis.of(network, device).layers)) + 8.0 * len(network.to_bytes())
+        def stored(bits: tuple[int, ...]) -> Foretelling:
+            network = soft.stored(bits)
+            after = float(problem.cost(SoftSynthesis.of(network, device).layers)) + 8.0 * len(write_cascade((network,)))
             return Foretelling(network, added, before - after)
 
-        return max((stored(bits) for bits in _STEP_BITS), key=lambda found: found.saved)
+        best = max((stored((bits,) * len(layers)) for bits in _STEP_BITS), key=lambda found: found.saved)
+        for index in range(len(layers)):
+            for change in (-1, 1):
+                bits = list(best.network.step_bits)
+                bits[index] += change
+                best = max(best, stored(tuple(bits)), key=lambda found: found.saved)
+        return best
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,10 @@ class _Problem:
     """A task as torch sees it: what a network's layers leave of the planes, and what that costs."""
 
     coordinates: Tensor
-    """(pixels, inputs) what the first layer sees."""
+    """(pixels, coordinates) what the first layer sees."""
+
+    variants: list[Tensor]
+    """The same of each of `SynthesisTask.likewise`."""
 
     target: Tensor
     """(outputs, height, width) in quantiser steps."""
@@ -140,35 +161,40 @@ class _Problem:
     """How many of the outputs, the first ones, have latents."""
 
     input_octaves: Tensor
+    slope_octaves: Tensor
     output_octaves: Tensor
     pyramid: Pyramid
 
     @classmethod
     def of(cls, task: SynthesisTask, device: torch.device) -> _Problem:
         """Return the problem of all candidates."""
-        octaves = _octaves(task.known, device)
-        coordinates = torch.tensor(task.known.reshape(len(task.known), -1).T, dtype=torch.float32, device=device)
-        coordinates = (coordinates / torch.exp2(octaves)).clamp(-LARGEST_INPUT, LARGEST_INPUT)
+        octaves, slope_octaves = _octaves(task.known, device), _octaves(_slopes(task.known), device) + _SLOPES_WITHIN
+        known = torch.tensor(task.known, dtype=torch.float32, device=device)
         wanted = np.concatenate([task.coded, task.beyond]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        return cls(coordinates, target, len(task.coded), octaves, _octaves(wanted, device), task.pyramid)
+        seen = coordinates(known, octaves, slope_octaves)
+        variants = [
+            coordinates(torch.tensor(planes, dtype=torch.float32, device=device), octaves, slope_octaves)
+            for planes in task.likewise
+        ]
+        return cls(seen, variants, target, len(task.coded), octaves, slope_octaves, _octaves(wanted, device), task.pyramid)
 
     @property
     def scale(self) -> Tensor:
         """(outputs,) quantiser steps in an output of 1."""
         return torch.exp2(self.output_octaves)
 
-    def foretold(self, layers: Layers) -> Tensor:
-        """Return what the network says, (outputs, pixels)."""
-        values = self.coordinates
+    def foretold(self, layers: Layers, seen: Tensor | None = None) -> Tensor:
+        """Return what the network says, (outputs, pixels), of the known planes or of what is seen instead."""
+        values = self.coordinates if seen is None else seen
         for weight, bias in layers[:-1]:
             values = torch.sin(values @ weight.T + bias)
         weight, bias = layers[-1]
         return ((values @ weight.T + bias) * self.scale).T
 
-    def cost(self, layers: Layers | None) -> Tensor:
+    def cost(self, layers: Layers | None, seen: Tensor | None = None) -> Tensor:
         """Return what the planes cost, in bits, once a network, if any, has said its part."""
-        left = self.target if layers is None else self.target - self.foretold(layers).reshape(self.target.shape)
+        left = self.target if layers is None else self.target - self.foretold(layers, seen).reshape(self.target.shape)
         unforetold = left[self.coded :].square().sum() / WEIGHT
         if not self.coded:
             return unforetold
@@ -193,6 +219,12 @@ class _Problem:
         return replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], spent
 
 
+def _slopes(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the differences of planes along both axes, (planes, differences)."""
+    along = [np.diff(planes, axis=axis).reshape(len(planes), -1) for axis in (1, 2)]
+    return np.concatenate([*along, np.zeros((len(planes), 1), np.float32)], axis=1)
+
+
 def _octaves(planes: NDArray[np.floating], device: torch.device) -> Tensor:
     """Return the power of two next above the deviation of each plane."""
     deviations = planes.reshape(len(planes), math.prod(planes.shape[1:])).std(axis=1)
@@ -208,8 +240,9 @@ def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.dev
 
     first = _FREQUENCY / math.sqrt(inputs)
     inner = math.sqrt(6.0 / width)
+    of_planes, of_slopes = uniform((width, inputs), first), uniform((width, inputs * len(BESIDE)), _SLOPES_SHARE * first)
     return [
-        (uniform((width, inputs), first), uniform((width,), math.pi)),
+        (torch.cat([of_planes, of_slopes], 1), uniform((width,), math.pi)),
         (uniform((width, width), inner), uniform((width,), 1.0)),
         (uniform((outputs, width), 0.1 * inner), torch.zeros(outputs, device=device)),
     ]
