@@ -20,11 +20,14 @@ from xr_inr.core.goal import FittedModel, Sections
 from xr_inr.core.latent.smallest import mean_only
 from xr_inr.core.residual.fit import fit_layer
 from xr_inr.core.residual.grid import Grid
+from xr_inr.core.residual.remainder import Remainder
 from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
 
 _SHARES = (0.36, 0.26)
 """Root mean square errors of the models tried, in parts of the bound; a next one only where the first paid."""
+
+_SAMPLES_AT_ONCE = 2**19
 
 FitTo = Callable[[float], FittedModel]
 """Fits a model to a PSNR in dB; raises `BudgetError` where none is that good."""
@@ -70,15 +73,25 @@ def fit_bounded(scene: Scene, array: NDArray[Any], max_error: float, fit: FitTo)
 
 
 def _with_layer(scene: Scene, array: NDArray[Any], grid: Grid, model: FittedModel) -> FittedModel:
-    layout = scene.layout
-    fitted = layout.fitted_bands
-    decoded = Payload(write_container(Model.LATENT, layout.to_sections() | model.sections)).read(bands=fitted)
-    valid = np.ones(decoded.shape, bool) if scene.valid is None else scene.valid.reshape(decoded.shape)
-    low = layout.dtype.type(layout.low)
-    samples = np.where(valid, array[fitted], low)
-    section = fit_layer(grid, grid.positions(samples), grid.numbers(np.where(valid, decoded, low)), valid)
-    sections: Sections = model.sections | {Section.RESIDUAL: section}
+    remainder = Remainder(grid, *_compared(scene, array, model))
+    sections: Sections = model.sections | {Section.RESIDUAL: fit_layer(remainder)}
     return FittedModel(sections, model.iterations)
+
+
+def _compared(
+    scene: Scene, array: NDArray[Any], model: FittedModel
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]:
+    """Return the samples of fitted bands, what a model decodes to there, row by row, and which count."""
+    layout = scene.layout
+    fitted, (_, height, width) = layout.fitted_bands, layout.shape
+    samples = array if len(fitted) == len(array) else array[fitted]
+    payload = Payload(write_container(Model.LATENT, layout.to_sections() | model.sections))
+    decoded = np.empty(samples.shape, layout.dtype)
+    step = max(1, _SAMPLES_AT_ONCE // (len(fitted) * width))
+    for start in range(0, height, step):
+        rows = (start, min(start + step, height))
+        decoded[:, rows[0] : rows[1]] = payload.read((rows, (0, width)), fitted)
+    return samples, decoded, None if scene.valid is None else scene.valid.reshape(decoded.shape)
 
 
 def _size(model: FittedModel) -> int:
