@@ -64,8 +64,8 @@ def without_models(monkeypatch):
 
 def test_a_layer_on_a_fitted_model_keeps_the_bound(monkeypatch):
     """The first model that is fitted is kept, whatever it weighs."""
-    monkeypatch.setattr("xr_inr.core.bounded._SHARES", (0.36,))
-    monkeypatch.setattr("xr_inr.core.bounded._size", lambda model: -model.iterations)
+    monkeypatch.setattr("xr_inr.core.bounded._FITS", 1)
+    monkeypatch.setattr("xr_inr.core.bounded._size", lambda model: 10**6 - model.iterations)
     array = scene(shape=(4, 8, 9))
     result = encoded(array, 12)
     errors = np.abs(decode(result.payload).astype(int) - array)

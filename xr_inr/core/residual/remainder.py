@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from xr_inr.core.residual.grid import Grid
 
+_SOME = 2**16
+"""Samples that tell of all."""
+
 
 @dataclass(frozen=True)
 class Remainder:
@@ -52,3 +55,13 @@ class Remainder:
         samples, decoded = (np.where(valid, part[band], low) for part in (self.samples, self.decoded))
         left: NDArray[np.float64] = self.grid.positions(samples) - self.grid.numbers(decoded)
         return np.where(valid, left, 0.0)
+
+    def some_errors(self) -> NDArray[np.float64]:
+        """Return errors of the model, in steps of the grid: of some valid samples, (some,), evenly spread."""
+        parts = []
+        for band in range(len(self.samples)):
+            errors = self.residuals(band)[self.valid(band)]
+            # An odd stride does not meet the same columns of all rows.
+            parts.append(errors[:: (errors.size * len(self.samples) // _SOME) | 1])
+        found: NDArray[np.float64] = np.concatenate(parts) / self.grid.step
+        return found
