@@ -184,7 +184,8 @@ def compress(
         in a notebook.
     **request
         Exactly one target, ``bpppb``, ``psnr``, ``sam`` or ``max_error``, and the other fields of `FitRequest`. A size
-        holds for all chunks of a variable together, a quality for each.
+        holds for all chunks of a variable together, a quality for each. Without ``band_weights=`` a coordinate
+        ``band_weights`` along the bands says what their errors count, unless the target is ``max_error``.
 
     Returns
     -------

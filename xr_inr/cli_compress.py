@@ -14,6 +14,7 @@ from xr_inr import api, page
 from xr_inr.core.request import MODELS, PRESETS_OF
 from xr_inr.core.siren.presets import DEFAULT_PRESET
 from xr_inr.core.siren.storage import FLOAT_BITS, INTEGER_BITS
+from xr_inr.core.weights import checked_weights
 from xr_inr.exceptions import RequestError
 from xr_inr.opening import open_scene
 from xr_inr.partial import holds_work
@@ -29,6 +30,31 @@ HTML_HELP = "Write the report as a page too, one file with pictures, maps and sp
 _PRESETS_HELP = "; ".join(f"{', '.join(presets)} ({model})" for model, presets in PRESETS_OF.items())
 _BITS_HELP = f"Bits of a weight of a siren: {', '.join(map(str, FLOAT_BITS + INTEGER_BITS))}."
 
+
+def _band_weights(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+    """Read weights from a file of one number a line, or from numbers with commas between them."""
+    if text is None:
+        return None
+    path = Path(text)
+    try:
+        entries = path.read_text().split() if path.is_file() else text.split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{text} cannot be read as text: {error}") from None
+    weights = []
+    for band, entry in enumerate(entries):
+        try:
+            weights.append(float(entry))
+        except ValueError:
+            raise click.BadParameter(
+                f"a file of one number a band, or numbers with commas between them, must be given. "
+                f"Got {entry!r:.40} for band {band}."
+            ) from None
+    try:
+        return checked_weights(weights)
+    except RequestError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 _FIT_OPTIONS = (
     click.option("--variable", help=VARIABLE_HELP),
     click.option("--bpppb", type=float, help="Target: bits per pixel per band of all payload bytes, never exceeded."),
@@ -40,6 +66,12 @@ _FIT_OPTIONS = (
     click.option("--model", default=MODELS[0], show_default=True, help=f"One of {', '.join(MODELS)}."),
     click.option("--preset", default=DEFAULT_PRESET, show_default=True, help=f"One of {_PRESETS_HELP}."),
     click.option("--weight-bits", type=int, help=_BITS_HELP),
+    click.option(
+        "--band-weights",
+        metavar="FILE|NUMBERS",
+        callback=_band_weights,
+        help="What errors of each band count: a file of one number a line, or 1,1,4; 0 for a bad band.",
+    ),
     click.option(
         "--chunks", default="scene", show_default=True, help="'scene', or a chunk's height and width: 256x256."
     ),

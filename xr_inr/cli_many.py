@@ -24,7 +24,7 @@ from xr_inr.store import Mode, check_format
 from xr_inr.variable_fit import FitOptions, VariableFit
 from xr_inr.zip_store import SUFFIX
 
-_REQUEST = ("bpppb", "psnr", "sam", "max_error", "model", "preset", "weight_bits", "device", "seed")
+_REQUEST = ("bpppb", "psnr", "sam", "max_error", "model", "preset", "weight_bits", "band_weights", "device", "seed")
 
 
 @dataclass(frozen=True)

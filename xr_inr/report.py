@@ -241,7 +241,7 @@ class Report:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the lines of the table: a label and what stands there."""
-        target = ", ".join(f"{key}={value}" for key, value in self.request.items())
+        target = ", ".join(f"{key}={_shown(value)}" for key, value in self.request.items())
         bands = np.array([value for value in self.band_psnr if not math.isnan(value)])
         unit = f" {self.unit}" if self.unit else ""
         left_out = f"{len(self.bad_bands)} of {len(self.band_psnr)}, each kept as one value; no figure counts them"
@@ -312,3 +312,10 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_safe(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shown(asked: Any) -> str:
+    """Return the value of a field of a request; of a list, such as weights of bands, what it spans."""
+    if not isinstance(asked, list | tuple) or not asked:
+        return str(asked)
+    return f"{len(asked)} from {min(asked):g} to {max(asked):g}"

@@ -6,7 +6,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,7 @@ from xr_inr.variables import (
     LabelWatch,
     SceneAxes,
     bad_bands_of,
+    band_weights_of,
     chunk_shape,
     find_axes,
     nodata_of,
@@ -91,7 +92,11 @@ class VariableFit:
             refuse_labels(name, variable)
         marker = nodata_of(variable) if options.nodata is None else options.nodata
         bad_bands = bad_bands_of(variable, axes) if options.bad_bands is None else tuple(options.bad_bands)
-        config = CodecConfig(options.request, axes.chunk_axes.band_axis, marker, bad_bands)
+        request = options.request
+        # A bound holds for all bands alike.
+        if request.band_weights is None and request.max_error is None:
+            request = replace(request, band_weights=band_weights_of(variable, axes))
+        config = CodecConfig(request, axes.chunk_axes.band_axis, marker, bad_bands)
         shape = chunk_shape(axes, variable.shape, options.chunks)
         config.check_array(shape, variable.dtype)
         watch = None if options.allow_labels else LabelWatch(name)

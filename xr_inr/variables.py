@@ -12,12 +12,16 @@ import xarray as xr
 from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.core.request import whole_number
 from xr_inr.core.sample_rules import check_nodata
+from xr_inr.core.weights import checked_weights
 from xr_inr.exceptions import RequestError
 
 BAND_NAMES = frozenset(
     {"band", "bands", "wavelength", "wavelengths", "wl", "channel", "channels", "spectral", "spectral_band"}
 )
 """Names, in lower case, by which a band dimension is known."""
+
+BAND_WEIGHTS = "band_weights"
+"""The coordinate that says what the errors of bands count."""
 
 GOOD_BANDS = ("good_bands", "good_wavelengths")
 """Coordinates along the bands that are 1 for good bands and 0 for bad ones."""
@@ -197,6 +201,22 @@ def bad_bands_of(variable: xr.DataArray, axes: SceneAxes) -> tuple[int, ...]:
             if good.dtype.kind in "biuf" and np.isin(good, (0, 1)).all():
                 return tuple(np.flatnonzero(good == 0).tolist())
     return ()
+
+
+def band_weights_of(variable: xr.DataArray, axes: SceneAxes) -> tuple[float, ...] | None:
+    """Return what the coordinate `BAND_WEIGHTS` along the bands says; None without one.
+
+    Raises
+    ------
+    RequestError
+        When it holds anything but weights as `xr_inr.core.weights.checked_weights` takes them.
+    """
+    if BAND_WEIGHTS not in variable.coords or variable.coords[BAND_WEIGHTS].dims != (axes.band,):
+        return None
+    try:
+        return checked_weights(variable.coords[BAND_WEIGHTS].to_numpy())
+    except RequestError as error:
+        raise RequestError(f"the coordinate {BAND_WEIGHTS!r} along {axes.band!r} cannot be used: {error}") from None
 
 
 def chunk_shape(axes: SceneAxes, shape: Sequence[int], chunks: Chunks) -> tuple[int, ...]:

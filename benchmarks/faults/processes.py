@@ -54,6 +54,11 @@ def small_disk(folder: Path, size: int) -> None:
     _mount(b"none", folder, b"tmpfs", 0, f"size={size}".encode())
 
 
+def larger_disk(folder: Path, size: int) -> None:
+    """Give what `small_disk` made more room."""
+    _mount(b"none", folder, b"tmpfs", _REMOUNT, f"size={size}".encode())
+
+
 def read_only(folder: Path) -> None:
     """Make a folder one that nobody can write to, root included, for this process and its children."""
     _own_mounts()

@@ -51,6 +51,9 @@ class Scenario:
     surround: Prepare = lambda _: None
     """Makes the file system what it is to be, in the process around the one that writes; it is given the folder."""
 
+    amend: Prepare = lambda _: None
+    """Makes it well again before the next write, likewise."""
+
     covers: bool = False
     """Whether that hides what lies in the folder, so that nothing can be there before."""
 
@@ -60,8 +63,11 @@ class Scenario:
     packing: bool = False
     """Whether it takes a store in one file."""
 
+    clustered: bool = False
+    """Whether it takes workers of dask.distributed."""
 
-def _at(number: int, act: Callable[[], Any], kind: type[LocalStore | MemoryStore] = LocalStore) -> Prepare:
+
+def at_file(number: int, act: Callable[[], Any], kind: type[LocalStore | MemoryStore] = LocalStore) -> Prepare:
     """Return what does something when that many files have been written to stores of a kind."""
 
     def arm(_path: Path) -> None:
@@ -83,7 +89,7 @@ def _between_renames(_path: Path) -> None:
     def last(self: Path, target: Any) -> Path:
         moved = plain(self, target)
         if str(target).endswith(".before"):
-            _send(signal.SIGKILL)
+            send(signal.SIGKILL)
         return moved
 
     Path.rename = last  # type: ignore[method-assign, assignment]
@@ -93,21 +99,23 @@ def _small_files(_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_FILE, resource.RLIM_INFINITY))
 
 
-def _fail() -> None:
+def fail() -> None:
+    """Raise the error of a disk that breaks."""
     raise OSError(errno.EIO, "the device does not answer")
 
 
-def _send(number: signal.Signals) -> None:
+def send(number: signal.Signals) -> None:
+    """Send a signal to this process."""
     os.kill(os.getpid(), number)
 
 
 SCENARIOS = (
     Scenario("nothing", lambda _: None),
-    Scenario("killed (SIGKILL) amid writing", _at(AMID, lambda: _send(signal.SIGKILL))),
-    Scenario("terminated (SIGTERM) amid writing", _at(AMID, lambda: _send(signal.SIGTERM))),
-    Scenario("interrupted (SIGINT) amid writing", _at(AMID, lambda: _send(signal.SIGINT))),
+    Scenario("killed (SIGKILL) amid writing", at_file(AMID, lambda: send(signal.SIGKILL))),
+    Scenario("terminated (SIGTERM) amid writing", at_file(AMID, lambda: send(signal.SIGTERM))),
+    Scenario("interrupted (SIGINT) amid writing", at_file(AMID, lambda: send(signal.SIGINT))),
     Scenario("killed between the two renames", _between_renames, replacing=True),
-    Scenario("a file cannot be written", _at(AMID, _fail)),
+    Scenario("a file cannot be written", at_file(AMID, fail)),
     Scenario("no file may be that large", _small_files, packing=True),
     Scenario("the disk is full", lambda _: None, lambda folder: processes.small_disk(folder, SMALL_DISK), covers=True),
     Scenario("the folder is read-only", lambda _: None, processes.read_only),
@@ -169,7 +177,7 @@ def left(source: Path, target: Any, before: str | None) -> str:
 def in_place(source: Path) -> tuple[str, str, str]:
     """Write to a store that is no folder and fails amid; return the error, what is left, how the next write ends."""
     store, plain = MemoryStore(), MemoryStore.set
-    _at(AMID, _fail, MemoryStore)(source)
+    at_file(AMID, fail, MemoryStore)(source)
     said = write_from(source, store, "new")
     MemoryStore.set = plain  # type: ignore[method-assign]
     return said, left(source, store, None), write_from(source, store, "again")

@@ -10,6 +10,7 @@ import pytest
 from benchmarks import results
 from benchmarks.faults import run
 from benchmarks.faults.scenarios import AS_BEFORE, ASIDE, COMPLETE, SCENARIOS
+from benchmarks.faults.streamed import STREAMED
 
 TRIED = ("nothing", "killed (SIGKILL) amid writing", "interrupted (SIGINT) amid writing", "the disk is full")
 SCRIPT = f"from benchmarks.faults import run; list(run.rows({TRIED!r}, ('folder',)))"
@@ -48,6 +49,38 @@ def test_what_a_dead_process_left_beside_does_not_keep_the_next_from_writing(fou
 
 def test_the_table_tells_of_every_scenario_and_of_none_that_leaves_a_store_in_part():
     rows = results.read(run.TABLE)
-    assert {row["fault"] for row in rows} == {scenario.what for scenario in SCENARIOS}
-    on_disk = {row["left"] for row in rows if row["target"] in run.TARGETS}
+    assert {row["fault"] for row in rows} == {scenario.what for scenario in (*SCENARIOS, *STREAMED)}
+    on_disk = {row["left"] for row in rows if row["target"] in {*run.TARGETS, *run.STREAMS}}
     assert on_disk == {COMPLETE, AS_BEFORE, ASIDE}
+
+
+STREAMS = ("interrupted (SIGINT) amid fits", "the disk is full amid writing")
+
+
+@pytest.fixture(scope="module")
+def streamed():
+    """What came of streamed writes, each (fault, before) its row."""
+    script = f"from benchmarks.faults import run; list(run.rows({STREAMS!r}, ('folder, streamed',)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=240)
+    rows = csv.reader(io.StringIO(done.stdout), delimiter="\t")
+    return {(row[0], row[2]): dict(zip(run.COLUMNS, row, strict=False)) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("fault", "before", "ended"),
+    [
+        (STREAMS[0], "nothing", "KeyboardInterrupt"),
+        (STREAMS[0], "a store", "KeyboardInterrupt"),
+        (STREAMS[1], "nothing", "OSError"),
+    ],
+)
+def test_a_streamed_write_leaves_the_store_as_before_and_is_gone_on_with(streamed, fault, before, ended):
+    if (fault, before) not in streamed and "disk" in fault:
+        pytest.skip("this machine does not let us mount a small disk")
+    row = streamed[fault, before]
+    assert (row["ended"], row["left"], row["beside"], row["next_write"]) == (ended, AS_BEFORE, "1", run.WENT_ON)
+
+
+def test_the_table_tells_that_every_streamed_write_but_into_a_read_only_folder_is_gone_on_with():
+    rows = [row for row in results.read(run.TABLE) if row["target"] in run.STREAMS]
+    assert {row["next_write"] for row in rows if "read-only" not in row["fault"]} == {run.WENT_ON}

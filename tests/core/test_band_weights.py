@@ -75,12 +75,12 @@ def test_weights_stand_in_a_configuration_as_json_has_them():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"band_weights": [1, -1]}, "must be finite and not negative. Got -1"),
+        ({"band_weights": [1, -1]}, "must be finite and not negative. Got -1 for band 1"),
         ({"band_weights": [1, np.nan]}, "must be finite and not negative. Got nan"),
         ({"band_weights": []}, r"must be a number for each band. Got \[\]"),
         ({"band_weights": "12"}, "must be a number for each band. Got '12'"),
         ({"band_weights": 2.0}, "must be a number for each band. Got 2.0"),
-        ({"band_weights": [1, 1001]}, "within a factor of 1000, or be 0. Got 1 and 1001"),
+        ({"band_weights": [1, 1001]}, "within a factor of 1000, or be 0. Got 1 for band 0 and 1001 for band 1"),
         ({"band_weights": [1, 2], "bpppb": None, "max_error": 1}, "must come without max_error"),
     ],
 )

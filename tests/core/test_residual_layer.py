@@ -1,5 +1,7 @@
 """The residual layer: no sample errs by more than the bound, and what is broken is refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,10 @@ from xr_inr.core.bitstream import Model, Section, read_container, write_containe
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.request import FitRequest
+from xr_inr.core.residual.fit import fit_layer
+from xr_inr.core.residual.grid import Grid
+from xr_inr.core.residual.remainder import Remainder
+from xr_inr.core.scene import prepare_scene
 from xr_inr.exceptions import BatchError, BoundError, BudgetError, PayloadError, RequestError
 
 
@@ -58,8 +64,8 @@ def without_models(monkeypatch):
 
 def test_a_layer_on_a_fitted_model_keeps_the_bound(monkeypatch):
     """The first model that is fitted is kept, whatever it weighs."""
-    monkeypatch.setattr("xr_inr.core.bounded._SHARES", (0.36,))
-    monkeypatch.setattr("xr_inr.core.bounded._size", lambda model: -model.iterations)
+    monkeypatch.setattr("xr_inr.core.bounded._FITS", 1)
+    monkeypatch.setattr("xr_inr.core.bounded._size", lambda model: 10**6 - model.iterations)
     array = scene(shape=(4, 8, 9))
     result = encoded(array, 12)
     errors = np.abs(decode(result.payload).astype(int) - array)
@@ -210,3 +216,15 @@ def test_any_altered_byte_gives_samples_or_a_payload_error(lossless):
             assert decode(broken).shape == (7, 21, 70)
         except PayloadError:
             continue
+
+
+def test_the_layer_of_a_large_scene_takes_few_bytes_a_sample():
+    array = np.random.default_rng(0).integers(0, 200, (60, 128, 128)).astype("uint16")
+    found = prepare_scene(array)
+    grid = Grid.for_bound(found.layout, 2)
+    tracemalloc.start()
+    fit_layer(Remainder(grid, array, np.full_like(array, 100), None))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 40 * array.size

@@ -2,7 +2,7 @@
 
 The better the model, the less is left to the layer. Where the bound is tight the layer alone is smallest, since it
 predicts each band from those before it; where it is wide the model holds most. So a mean spectrum is tried first, and
-then models of several qualities, each as far as it pays.
+then a few models, each as good as those before it let foretell is best.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.goal import FittedModel, Sections
 from xr_inr.core.latent.smallest import mean_only
+from xr_inr.core.residual.balance import Tried, first_share, next_share
 from xr_inr.core.residual.fit import fit_layer
 from xr_inr.core.residual.grid import Grid
+from xr_inr.core.residual.remainder import Remainder
 from xr_inr.core.scene import Scene
 from xr_inr.exceptions import BudgetError
 
-_SHARES = (0.36, 0.26)
-"""Root mean square errors of the models tried, in parts of the bound; a next one only where the first paid."""
+_FITS = 4
+"""Models tried at most."""
+
+_SAMPLES_AT_ONCE = 2**19
 
 FitTo = Callable[[float], FittedModel]
 """Fits a model to a PSNR in dB; raises `BudgetError` where none is that good."""
@@ -50,35 +54,49 @@ def fit_bounded(scene: Scene, array: NDArray[Any], max_error: float, fit: FitTo)
         When the dtype does not allow so small an error.
     """
     grid = Grid.for_bound(scene.layout, max_error)
-    best = _with_layer(scene, array, grid, FittedModel({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0))
+    mean = FittedModel({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0)
+    best, plain = _with_layer(scene, array, grid, mean, math.inf)
     if grid.step == 1:
         return best
     bound = grid.step * grid.unit / 2.0
-    for share in _SHARES:
+    share: float | None = first_share(plain.layer, scene.size)
+    tried: list[Tried] = []
+    while share is not None and len(tried) < _FITS:
         try:
             model = fit(20.0 * math.log10(scene.peak / (share * bound)))
         except BudgetError:
             break
-        if _size(model) >= _size(best):
-            break
-        tried = _with_layer(scene, array, grid, model)
-        if _size(tried) < _size(best):
-            best = tried
-        elif share == _SHARES[0]:
-            break
+        found, figures = _with_layer(scene, array, grid, model, share)
+        tried.append(figures)
+        best = min(best, found, key=_size)
+        share = next_share(tried, _size(best))
     return best
 
 
-def _with_layer(scene: Scene, array: NDArray[Any], grid: Grid, model: FittedModel) -> FittedModel:
+def _with_layer(
+    scene: Scene, array: NDArray[Any], grid: Grid, model: FittedModel, share: float
+) -> tuple[FittedModel, Tried]:
+    """Return a model with its layer, and what is known of it: its error is to be `share` of the bound."""
+    remainder = Remainder(grid, *_compared(scene, array, model))
+    layer = fit_layer(remainder)
+    sections: Sections = model.sections | {Section.RESIDUAL: layer}
+    return FittedModel(sections, model.iterations), Tried(share, _size(model), len(layer), remainder.some_errors())
+
+
+def _compared(
+    scene: Scene, array: NDArray[Any], model: FittedModel
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]:
+    """Return the samples of fitted bands, what a model decodes to there, row by row, and which count."""
     layout = scene.layout
-    fitted = layout.fitted_bands
-    decoded = Payload(write_container(Model.LATENT, layout.to_sections() | model.sections)).read(bands=fitted)
-    valid = np.ones(decoded.shape, bool) if scene.valid is None else scene.valid.reshape(decoded.shape)
-    low = layout.dtype.type(layout.low)
-    samples = np.where(valid, array[fitted], low)
-    section = fit_layer(grid, grid.positions(samples), grid.numbers(np.where(valid, decoded, low)), valid)
-    sections: Sections = model.sections | {Section.RESIDUAL: section}
-    return FittedModel(sections, model.iterations)
+    fitted, (_, height, width) = layout.fitted_bands, layout.shape
+    samples = array if len(fitted) == len(array) else array[fitted]
+    payload = Payload(write_container(Model.LATENT, layout.to_sections() | model.sections))
+    decoded = np.empty(samples.shape, layout.dtype)
+    step = max(1, _SAMPLES_AT_ONCE // (len(fitted) * width))
+    for start in range(0, height, step):
+        rows = (start, min(start + step, height))
+        decoded[:, rows[0] : rows[1]] = payload.read((rows, (0, width)), fitted)
+    return samples, decoded, None if scene.valid is None else scene.valid.reshape(decoded.shape)
 
 
 def _size(model: FittedModel) -> int:

@@ -39,14 +39,17 @@ def checked_weights(weights: Any) -> tuple[float, ...]:
         numbers = None
     if numbers is None:
         raise RequestError(f"band_weights must be a number for each band. Got {weights!r:.40}.")
-    wrong = numbers[~(np.isfinite(numbers) & (numbers >= 0))]
+    wrong = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0)))
     if len(wrong):
-        raise RequestError(f"band_weights must be finite and not negative. Got {wrong[0]:g}.")
+        raise RequestError(
+            f"band_weights must be finite and not negative. Got {numbers[wrong[0]]:g} for band {wrong[0]}."
+        )
     some = numbers[numbers > 0]
     if len(some) and some.max() > LARGEST_RATIO * some.min():
         raise RequestError(
             f"band_weights must lie within a factor of {LARGEST_RATIO:g}, or be 0. "
-            f"Got {some.min():g} and {some.max():g}."
+            f"Got {some.min():g} for band {np.flatnonzero(numbers == some.min())[0]} "
+            f"and {some.max():g} for band {numbers.argmax()}."
         )
     return tuple(numbers.tolist())
 

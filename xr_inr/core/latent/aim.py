@@ -26,6 +26,23 @@ Sections = dict[Section, bytes]
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """How a payload stands to the target."""
+
+    missed: float
+    """By how many octaves of rate it is too large or too good; negative for too small or too bad."""
+
+    met: bool
+    """Whether it is no larger, or no worse, than asked for."""
+
+    tight: bool
+    """Whether, if so, it wastes little."""
+
+    reached: float
+    """How good it is, in dB as `Quality.wanted`; NaN where the target is a size."""
+
+
+@dataclass(frozen=True)
 class Aim:
     """Exactly one of a size and a quality."""
 
@@ -46,23 +63,27 @@ class Aim:
         lengths = {tag: len(part) for tag, part in (self.scene.layout.to_sections() | sections).items()}
         return container_bytes(lengths)
 
+    def judge(self, sections: Sections) -> Verdict:
+        """Return how a payload stands to the target; where that is a quality, it is decoded once."""
+        if self.budget is not None:
+            size = self.size(sections)
+            return Verdict(
+                missed=math.log2(size / (_AIM * self.budget)),
+                met=size <= self.budget,
+                tight=size >= FULL * self.budget,
+                reached=math.nan,
+            )
+        reached, wanted = self._quality.reached(self.measure(sections)), self._quality.wanted
+        return Verdict(
+            missed=(reached - wanted - QUALITY_SLACK / 3) / _DB_PER_OCTAVE,
+            met=reached >= wanted,
+            tight=reached <= wanted + QUALITY_SLACK,
+            reached=reached,
+        )
+
     def missed(self, sections: Sections) -> float:
-        """Return by how many octaves of rate a payload is too large or too good; negative for too small or too bad."""
-        if self.budget is not None:
-            return math.log2(self.size(sections) / (_AIM * self.budget))
-        return (self.reached(sections) - self._quality.wanted - QUALITY_SLACK / 3) / _DB_PER_OCTAVE
-
-    def met(self, sections: Sections) -> bool:
-        """Return whether a payload is no larger, or no worse, than asked for."""
-        if self.budget is not None:
-            return self.size(sections) <= self.budget
-        return self.reached(sections) >= self._quality.wanted
-
-    def tight(self, sections: Sections) -> bool:
-        """Return whether a payload that meets the target wastes little."""
-        if self.budget is not None:
-            return self.size(sections) >= FULL * self.budget
-        return self.reached(sections) <= self._quality.wanted + QUALITY_SLACK
+        """Return `Verdict.missed` of a payload."""
+        return self.judge(sections).missed
 
     def error(self) -> float:
         """Return the mean squared error of the fitted samples, on the [0, 1] scale, that about gives the quality."""
@@ -76,16 +97,12 @@ class Aim:
         squares = error * self.scene.size * (high - low) ** 2 / self.scene.valid_samples
         return math.inf if squares <= 0 else 10.0 * math.log10(self.scene.peak**2 / squares)
 
-    def reached(self, sections: Sections) -> float:
-        """Return how good a payload is, in dB as `Quality.wanted`."""
-        return self._quality.reached(self.measure(sections))
-
-    def shortfall(self, sections: Sections) -> str:
+    def shortfall(self, sections: Sections, verdict: Verdict) -> str:
         """Return in words what was asked for, and what the last of some payloads tried came to."""
         quality = self._quality
         return (
             f"{quality.name}={quality.asked} was not reached: the last of the payloads tried takes "
-            f"{self.size(sections):,} bytes and gives {quality.said(self.reached(sections))}"
+            f"{self.size(sections):,} bytes and gives {quality.said(verdict.reached)}"
         )
 
     @cached_property

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xr_inr.core.latent.aim import Aim, Sections
+from xr_inr.core.latent.aim import Aim, Sections, Verdict
 from xr_inr.core.latent.assembly import assemble
 from xr_inr.core.latent.basis import MOST_COMPONENTS
 from xr_inr.core.latent.foretold import beyond
@@ -98,7 +98,7 @@ class LatentFit:
         step = _first_step(source, aim)
         for _ in range(_PROBES):
             rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
-            if rank == 0 and (aim.budget is not None or aim.met(LatentResult.mean_only(aim.scene).sections)):
+            if rank == 0 and (aim.budget is not None or aim.judge(LatentResult.mean_only(aim.scene).sections).met):
                 return LatentResult.mean_only(aim.scene)
             fitting = yield from self._begun(source, max(rank, 1), step)
             missed = yield from fitting.probe()
@@ -166,6 +166,7 @@ class _Fitting:
         self._step = step
         self._weight = WEIGHT
         self._done = 0
+        self._judged: tuple[Sections, Verdict] | None = None
         self.rounding = False
         count, rank = turn.shape
         self._turn, self._coded = turn, rank
@@ -183,7 +184,7 @@ class _Fitting:
         """Round roughly, and return by how many octaves of rate the target is missed."""
         for _ in range(_PROBE_SWEEPS):
             yield from self._sweep(self._weight, _SHARES[0])
-        return self._aim.missed(self._sections(self._latents))
+        return self._judge(self._sections(self._latents)).missed
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
@@ -286,25 +287,26 @@ class _Fitting:
 
     def _reweigh(self, pace: float) -> None:
         """Change lambda so that the next sweep comes nearer to the target."""
-        missed = self._aim.missed(self._sections(self._latents))
+        missed = self._judge(self._sections(self._latents)).missed
         turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
         self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
 
     def _settle(self) -> Steps[LatentResult]:
         """Change lambda, and where need be the step, until the target is met; keep the best that meets it."""
-        kept: Sections | None = None
-        sections: Sections = {}
+        kept: tuple[Sections, Verdict] | None = None
         pace = 1.0
         for attempt in range(_CORRECTIONS):
             sections = self._sections(self._latents)
-            missed = self._aim.missed(sections)
+            verdict = self._judge(sections)
+            missed = verdict.missed
             if attempt >= _CORRECTIONS // 2:
                 # Whatever wavers about the target is pushed over it.
                 push = _PUSH * (attempt - _CORRECTIONS // 2)
                 missed += push if self._aim.budget is not None else -push
-            if self._aim.met(sections):
-                kept = sections if kept is None or not self._better(kept, sections) else kept
-                if self._aim.tight(sections):
+            if verdict.met:
+                if kept is None or abs(verdict.missed) < abs(kept[1].missed):
+                    kept = sections, verdict
+                if verdict.tight:
                     break
             if kept is not None and attempt >= _CORRECTIONS // 2:
                 break
@@ -318,13 +320,15 @@ class _Fitting:
         if kept is None:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)
-            raise BudgetError(self._aim.shortfall(sections))
+            raise BudgetError(self._aim.shortfall(sections, verdict))
         widths = tuple(len(network.layers[0][1]) for network in self._scene.cascade)
-        return LatentResult(kept, len(self._scene.planes), widths, self._done)
+        return LatentResult(kept[0], len(self._scene.planes), widths, self._done)
 
-    def _better(self, kept: Sections, other: Sections) -> bool:
-        """Return whether what is kept is nearer to the target than what else meets it."""
-        return abs(self._aim.missed(kept)) <= abs(self._aim.missed(other))
+    def _judge(self, sections: Sections) -> Verdict:
+        """Return how a payload stands to the target; what was judged last is not decoded again."""
+        if self._judged is None or self._judged[0] != sections:
+            self._judged = sections, self._aim.judge(sections)
+        return self._judged[1]
 
     def _sections(self, latents: list[Tensor]) -> Sections:
         return assemble(
