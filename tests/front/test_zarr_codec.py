@@ -10,7 +10,7 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from zarr.codecs import ZstdCodec
-from zarr.core.array_spec import ArraySpec
+from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 from zarr.testing.strategies import basic_indices, chunk_shapes, numpy_arrays, orthogonal_indices
@@ -448,7 +448,7 @@ def test_synchronous_partial_read_gives_what_the_asynchronous_gives():
     store = MemoryStore()
     array = create_array((5, 7, 9), (5, 7, 9), store=store)
     array[...] = smooth((5, 7, 9))
-    spec = ArraySpec(array.chunks, array.metadata.data_type, 0, array._async_array.config, default_buffer_prototype())
+    spec = ArraySpec(array.chunks, array.metadata.data_type, 0, ArrayConfig.from_dict({}), default_buffer_prototype())
     selection = (slice(1, 4), 3, slice(0, 9, 2))
     found = array.serializer._decode_partial_sync(_Bytes(store._store_dict["c/0/0/0"].to_bytes()), selection, spec)
 
