@@ -10,8 +10,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("xr_inr", "xr_inr_gdal")
-BESIDE = ("LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile", "constraints.txt", "tests/conftest.py")
-"""What the sdist must hold too, so that its tests can be run."""
+BESIDE = (
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+    "pyproject.toml",
+    "Makefile",
+    "constraints.txt",
+    "tests/conftest.py",
+    ".ci/stack",
+)
+"""What the sdist must hold too, so that its tests and the targets of its Makefile can be run."""
 
 
 def missing(wheel: Path, sdist: Path) -> list[str]:
