@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("xr_inr", "xr_inr_gdal")
 BESIDE = (
     *("LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "hatch_build.py"),
-    *("Makefile", "constraints.txt", "tests/conftest.py"),
+    *("Makefile", "constraints.txt", "tests/conftest.py", ".ci/stack"),
 )
-"""What the sdist must hold too, so that its tests can be run."""
+"""What the sdist must hold too, so that its tests and the targets of its Makefile can be run."""
 
 
 def missing(wheel: Path, sdist: Path) -> list[str]:

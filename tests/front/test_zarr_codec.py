@@ -10,6 +10,8 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from zarr.codecs import ZstdCodec
+from zarr.core.array_spec import ArrayConfig, ArraySpec
+from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 from zarr.testing.strategies import basic_indices, chunk_shapes, numpy_arrays, orthogonal_indices
 
@@ -235,7 +237,8 @@ def test_orthogonal_selection_equals_the_slice_of_the_full_read(stored, case, da
     array, full = stored[case]
     selection, equivalent = data.draw(orthogonal_indices(shape=array.shape))
 
-    assert_same(array.oindex[selection], full[equivalent])
+    # zarr 3.4 draws single samples too, of which numpy makes scalars, always in the machine's byte order.
+    assert_same(array.oindex[selection], np.asarray(full[equivalent], full.dtype))
 
 
 @arrays
@@ -445,9 +448,7 @@ def test_synchronous_partial_read_gives_what_the_asynchronous_gives():
     store = MemoryStore()
     array = create_array((5, 7, 9), (5, 7, 9), store=store)
     array[...] = smooth((5, 7, 9))
-    spec = array.metadata.get_chunk_spec(
-        (0, 0, 0), array._async_array.config, zarr.core.buffer.default_buffer_prototype()
-    )
+    spec = ArraySpec(array.chunks, array.metadata.data_type, 0, ArrayConfig.from_dict({}), default_buffer_prototype())
     selection = (slice(1, 4), 3, slice(0, 9, 2))
     found = array.serializer._decode_partial_sync(_Bytes(store._store_dict["c/0/0/0"].to_bytes()), selection, spec)
 

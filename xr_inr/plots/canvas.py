@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xr_inr.exceptions import DependencyError
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -28,8 +29,15 @@ def on(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     plt = pyplot()
     if ax is None:
         _, ax = plt.subplots(figsize=size, layout="constrained")
-    drawn: Any = ax
-    return drawn.get_figure(root=True), drawn
+    return figure_of(ax), ax
+
+
+def figure_of(drawn: Artist) -> Figure:
+    """Return the whole figure that something is drawn on, whether it lies in a part of it or not."""
+    # The figure of a figure or of a part is the whole one; `get_figure(root=True)` says so only since matplotlib 3.10.
+    part: Any = drawn.figure
+    whole: Figure = part.figure
+    return whole
 
 
 def heading(ax: Axes, text: str) -> None:

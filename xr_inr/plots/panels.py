@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xr_inr.band_axis import BandAxis
 from xr_inr.chunk_figures import ChunkFigures
-from xr_inr.plots.canvas import COLOURS, INK, QUIET, bare, heading, plain
+from xr_inr.plots.canvas import COLOURS, INK, QUIET, bare, figure_of, heading, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,7 @@ def draw_bands(ax: Axes, axis: BandAxis, values: NDArray[np.float64], name: str,
 
 
 def _scale(ax: Axes, image: Any, label: str) -> None:
-    bar = image.get_figure(root=True).colorbar(image, ax=ax, fraction=0.045, pad=0.02)
+    bar = figure_of(image).colorbar(image, ax=ax, fraction=0.045, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=QUIET)
     bar.set_label(label, fontsize=8, color=QUIET)

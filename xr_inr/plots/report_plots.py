@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xr_inr.band_axis import BandAxis
 from xr_inr.exceptions import RequestError
-from xr_inr.plots.canvas import on, pyplot
+from xr_inr.plots.canvas import figure_of, on, pyplot
 from xr_inr.plots.panels import CHUNK_LABELS, draw_bands, draw_chunks, draw_image, draw_map, draw_spectra
 from xr_inr.plots.quicklook import spread
 from xr_inr.scenes import Scenes
@@ -65,7 +65,7 @@ class ReportPlots:
         panels: NDArray[Any] = np.array(axes, dtype=object)
         for panel, image, name in zip(panels, (errors.original, views.decoded), ("original", "decoded"), strict=True):
             draw_image(panel, image, name)
-        return panels[0].get_figure(root=True), panels
+        return figure_of(panels[0]), panels
 
     def error(self, ax: Axes | None = None) -> tuple[Figure, Axes]:
         """Draw a map of the root mean squared error over bands, in data units."""
