@@ -6,6 +6,7 @@
 #include "columns.h"
 #include "latents.h"
 #include "range_coder.h"
+#include "samples.h"
 
 static const char LAWS_NAME[] = "xr_inr.core.kernels.Laws";
 
@@ -19,6 +20,8 @@ typedef struct {
 
 static const Element UINT32 = {"IL", 4, "uint32"}, UINT64 = {"LQ", 8, "uint64"}, INT32 = {"il", 4, "int32"};
 static const Element INT64 = {"lq", 8, "int64"}, FLOAT32 = {"f", 4, "float32"}, UINT8 = {"B", 1, "uint8"};
+static const Element FLOAT64 = {"d", 8, "float64"}, INT8 = {"b", 1, "int8"}, UINT16 = {"H", 2, "uint16"};
+static const Element INT16 = {"h", 2, "int16"};
 
 enum { READ = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS, WRITE = READ | PyBUF_WRITABLE, ROWS = PyBUF_FORMAT | PyBUF_STRIDES };
 
@@ -263,11 +266,37 @@ static PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
     return result;
 }
 
+static PyObject *py_restore(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_values, *of_samples, *result = NULL;
+    double range, low, high;
+    int type;
+    if (!PyArg_ParseTuple(arguments, "OdddiO", &of_values, &range, &low, &high, &type, &of_samples)) return NULL;
+    const Element types[] = {[OF_UINT8] = UINT8, [OF_INT8] = INT8, [OF_UINT16] = UINT16, [OF_INT16] = INT16};
+    const double lowest[] = {0, -128, 0, -32768}, highest[] = {255, 127, 65535, 32767};
+    if (type < OF_UINT8 || type > OF_INT16 || !(lowest[type] <= low && low <= high && high <= highest[type])) {
+        PyErr_SetString(PyExc_ValueError, "a range must be one of 8- or 16-bit samples");
+        return NULL;
+    }
+    Buffers buffers = {.count = 0};
+    Py_buffer *values, *samples;
+    if ((values = buffer(&buffers, of_values, FLOAT64, READ, -1)) &&
+        (samples = buffer(&buffers, of_samples, types[type], WRITE, elements(values)))) {
+        Py_BEGIN_ALLOW_THREADS
+        restore(values->buf, (size_t)elements(values), range, low, high, (SampleType)type, samples->buf);
+        Py_END_ALLOW_THREADS
+        result = outcome(DONE);
+    }
+    let_go(&buffers);
+    return result;
+}
+
 static PyMethodDef METHODS[] = {
     {"laws", py_laws, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
     {"read_columns", py_read_columns, METH_VARARGS, NULL},
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
+    {"restore", py_restore, METH_VARARGS, NULL},
     {"scale_indices", py_scale_indices, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
