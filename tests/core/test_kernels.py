@@ -23,7 +23,7 @@ from xr_inr.core.latent.laws import COLUMNS, FRACTIONS, SCALES, TABLED_SCALES, l
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, OFFSET_UNIT, shipped
 from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
-from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
+from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid, synthesise
 from xr_inr.exceptions import PayloadError
 
 pytestmark = needs_kernels
@@ -259,6 +259,21 @@ def test_latents_that_an_encoder_wrote(size, rank, largest, network):
         for part, expected in zip(found, latents, strict=True):
             np.testing.assert_array_equal(part, expected)
             assert part.dtype == np.int32
+
+
+# Planes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_window_of_any_planes(data):
+    size = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    largest = data.draw(st.sampled_from([1, 30, LARGEST_LATENT, 2**27]))
+    latents = make_latents(size, data.draw(st.integers(1, 3)), largest=largest, seed=data.draw(st.integers(0, 999)))
+    spans = [sorted(data.draw(st.lists(st.integers(0, end), min_size=2, max_size=2, unique=True))) for end in size]
+    for window in (None, tuple(map(tuple, spans))):
+        compiled, reference = both_ways(lambda window=window: synthesise(latents, Pyramid.of(size), window))
+        np.testing.assert_array_equal(compiled.view(np.int32), reference.view(np.int32))
 
 
 # Samples

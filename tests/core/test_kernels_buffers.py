@@ -14,6 +14,7 @@ NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
 POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
 SIDE = [np.zeros(737, np.float32), np.zeros(512, np.uint8), np.zeros((1, 2), np.int32), np.zeros(54, np.int32)]
 OFFSETS, LATENTS = np.zeros(2, np.float32), np.zeros((2, 5, 6), np.int32)
+PLANE = np.zeros((2, 3, 3), np.float32)
 LEVELS, WEIGHTS = np.zeros((4, 3), np.int64), np.zeros((3, 3), np.int64)
 
 
@@ -72,6 +73,12 @@ def frozen(array):
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 4, np.zeros(5, np.uint8)), "8- or 16-bit"),
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 1, np.zeros(5, np.uint8)), "must hold int8"),
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 0, np.zeros(4, np.uint8)), "5 elements"),
+        ("merge", (PLANE[0], PLANE, PLANE, PLANE, PLANE), "as many odd"),
+        ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 1, 3), np.float32), PLANE), "as many odd"),
+        ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 4, 3), np.float32), PLANE), "as many odd"),
+        ("merge", (PLANE, np.ascontiguousarray(PLANE[:, :2]), PLANE, PLANE, PLANE), r"must be \(2, 3, 3\)"),
+        ("merge", (PLANE, PLANE, PLANE[:1], PLANE, PLANE), r"must be \(2, 3, 3\)"),
+        ("merge", (PLANE, PLANE, PLANE, PLANE, PLANE), r"must be \(2, 6, 6\)"),
         ("laws", (np.zeros((128, 27), np.uint32),), "3584 elements"),
         ("laws", (b"",), "must hold uint32"),
     ],
