@@ -1,5 +1,7 @@
 """The C kernels: for any input what constriction and numpy give, or the same refusal."""
 
+from types import SimpleNamespace
+
 import constriction
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tests.golden import make
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import read_container, write_container
 from xr_inr.core.decode import decode
+from xr_inr.core.decoded_values import restore
 from xr_inr.core.latent.columns import KINDS, read_columns
 from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE, MEAN_CLASSES, MEAN_WEIGHTS
@@ -20,7 +23,7 @@ from xr_inr.core.latent.laws import COLUMNS, FRACTIONS, SCALES, TABLED_SCALES, l
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, OFFSET_UNIT, shipped
 from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
-from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
+from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid, synthesise
 from xr_inr.exceptions import PayloadError
 
 pytestmark = needs_kernels
@@ -258,75 +261,39 @@ def test_latents_that_an_encoder_wrote(size, rank, largest, network):
             assert part.dtype == np.int32
 
 
-# Buffers
-
-STATE, WORDS, FIVE = np.array([0, 2**40, 0], np.uint64), np.zeros(4, np.uint32), np.zeros(5, np.int32)
-NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
-POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
-SIDE = [np.zeros(737, np.float32), np.zeros(512, np.uint8), np.zeros((1, 2), np.int32), np.zeros(54, np.int32)]
-OFFSETS, LATENTS = np.zeros(2, np.float32), np.zeros((2, 5, 6), np.int32)
-LEVELS, WEIGHTS = np.zeros((4, 3), np.int64), np.zeros((3, 3), np.int64)
+# Planes
 
 
-def frozen(array):
-    array = array.copy()
-    array.setflags(write=False)
-    return array
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_window_of_any_planes(data):
+    size = data.draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
+    largest = data.draw(st.sampled_from([1, 30, LARGEST_LATENT, 2**27]))
+    latents = make_latents(size, data.draw(st.integers(1, 3)), largest=largest, seed=data.draw(st.integers(0, 999)))
+    spans = [sorted(data.draw(st.lists(st.integers(0, end), min_size=2, max_size=2, unique=True))) for end in size]
+    for window in (None, tuple(map(tuple, spans))):
+        compiled, reference = both_ways(lambda window=window: synthesise(latents, Pyramid.of(size), window))
+        np.testing.assert_array_equal(compiled.view(np.int32), reference.view(np.int32))
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments", "rule"),
-    [
-        ("take", (STATE[:2], WORDS, None, FIVE, FIVE, FIVE.copy()), "3 elements"),
-        ("take", (frozen(STATE), WORDS, None, FIVE, FIVE, FIVE.copy()), "read-only|not writable"),
-        ("take", (0 * STATE, WORDS, None, FIVE, FIVE, FIVE.copy()), "a range of 2"),
-        (
-            "take",
-            (STATE + np.array([0, 0, 5], np.uint64), WORDS, None, FIVE, FIVE, FIVE.copy()),
-            "position in its words",
-        ),
-        ("take", (STATE, WORDS.astype(np.uint64), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
-        ("take", (STATE, WORDS.astype(">u4"), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
-        ("take", (STATE, WORDS[::2], None, FIVE, FIVE, FIVE.copy()), "contiguous"),
-        ("take", (STATE, WORDS, None, FIVE[:4], FIVE, FIVE.copy()), "5 elements"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE[:4], FIVE.copy()), "5 elements"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE.astype(np.float32), FIVE.copy()), "must hold int32"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE, frozen(FIVE)), "read-only|not writable"),
-        ("take", (STATE, WORDS, object(), FIVE, FIVE, FIVE.copy()), "Capsule"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS[:2], LEVELS), "9 elements"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS.ravel()), "rows and columns"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS[:0]), "rows and columns"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
-        ("read_latents", (STATE, WORDS, None, SIDE[0][1:], *SIDE[1:], OFFSETS, 3, 4, LATENTS), "737 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 3, 5, LATENTS), "70 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS[:1], 3, 4, LATENTS), "1 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 0, 4, LATENTS), "at least 1"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 2**40, 2**40, LATENTS), r"at most 2\*\*44"),
-        ("read_latents", (STATE, WORDS, None, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, 3, 4, LATENTS), "a scale"),
-        (
-            "read_latents",
-            (STATE, WORDS, None, *SIDE[:3], SIDE[3] - 128, OFFSETS, 3, 4, LATENTS),
-            "weight of a neighbour",
-        ),
-        (
-            "read_latents",
-            (STATE, WORDS, None, *SIDE[:2], np.zeros(256, np.int32), SIDE[3], np.zeros(256, np.float32), 3, 4, LATENTS),
-            "at most 255",
-        ),
-        ("scale_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
-        ("scale_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
-        ("scale_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),
-        ("scale_indices", (*NETWORK, np.asfortranarray(POINTS), POINTS[0], INDICES), "rows of floats"),
-        ("scale_indices", (*NETWORK, POINTS, POINTS[0, :4], INDICES), "5 elements"),
-        ("laws", (np.zeros((128, 27), np.uint32),), "3584 elements"),
-        ("laws", (b"",), "must hold uint32"),
-    ],
+# Samples
+
+
+@given(
+    st.sampled_from(["u1", "i1", "u2", "i2", ">u2", "u4", "f4"]),
+    st.lists(st.floats(-1e300, 1e300) | st.floats(-0.5, 1.5) | st.integers(-5, 70_000), max_size=40),
+    st.integers(0, 2**16),
 )
-def test_buffers_that_do_not_fit_are_refused(name, arguments, rule):
-    tables = COMPILED.laws(left_bounds())
-    arguments = [tables if argument is None else argument for argument in arguments]
-    with pytest.raises((TypeError, ValueError, BufferError), match=rule):
-        getattr(COMPILED, name)(*arguments)
+def test_samples_of_any_values(dtype, values, seed):
+    ends = {"u": (0, 255), "i": (-128, 127), "f": (-3, 5)}[np.dtype(dtype).kind]
+    low, high = sorted(drawn(*ends, 2, seed).tolist())
+    layout = SimpleNamespace(dtype=np.dtype(dtype), low=low, high=high + (low == high), nodata=None)
+    # Whole values lie half way between samples.
+    halves = [(value + 0.5) / max(high - low, 1) if isinstance(value, int) else value for value in values]
+    given = np.array([*halves, 0.0, -0.0, 1.0, *(np.arange(9) + 0.5) / max(high - low, 1)])
+    compiled, reference = both_ways(lambda: restore(given.copy(), layout))
+    np.testing.assert_array_equal(compiled, reference)
+    assert compiled.dtype == reference.dtype == np.dtype(dtype)
 
 
 # Payloads

@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.scene import SceneLayout
+
+_COMPILED = [np.dtype(name) for name in ("u1", "i1", "u2", "i2")]
+"""Samples, in native byte order, that the C kernel makes, by the number that it knows them by."""
 
 
 def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
     """Bring values on the [0, 1] scale, overwritten, back to data units and the scene's dtype, within its range."""
     low, high = float(layout.low), float(layout.high)
+    if kernels.KERNELS is not None and layout.dtype in _COMPILED and values.flags.c_contiguous:
+        samples = np.empty(values.shape, layout.dtype)
+        kernels.KERNELS.restore(values, high - low, low, high, _COMPILED.index(layout.dtype), samples)
+        return beside_nodata(samples, layout)
     values *= high - low
     values += low
     np.clip(values, low, high, out=values)

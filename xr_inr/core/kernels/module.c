@@ -1,56 +1,12 @@
 /* The kernels as a Python module: numbers come and go in buffers, which are checked before a kernel sees them. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <string.h>
-
+#include "buffers.h"
 #include "columns.h"
 #include "latents.h"
 #include "range_coder.h"
+#include "samples.h"
+#include "wavelet.h"
 
 static const char LAWS_NAME[] = "xr_inr.core.kernels.Laws";
-
-/* What one element of a buffer must be. */
-typedef struct {
-    /* Codes of the struct module. */
-    const char *codes;
-    Py_ssize_t bytes;
-    const char *name;
-} Element;
-
-static const Element UINT32 = {"IL", 4, "uint32"}, UINT64 = {"LQ", 8, "uint64"}, INT32 = {"il", 4, "int32"};
-static const Element INT64 = {"lq", 8, "int64"}, FLOAT32 = {"f", 4, "float32"}, UINT8 = {"B", 1, "uint8"};
-
-enum { READ = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS, WRITE = READ | PyBUF_WRITABLE, ROWS = PyBUF_FORMAT | PyBUF_STRIDES };
-
-/* The buffers of a call, let go together. */
-typedef struct {
-    Py_buffer views[8];
-    int count;
-} Buffers;
-
-static void let_go(Buffers *buffers) {
-    while (buffers->count > 0) PyBuffer_Release(&buffers->views[--buffers->count]);
-}
-
-/* Return a buffer of that many elements (any number if negative), or NULL with an error set. */
-static Py_buffer *buffer(Buffers *buffers, PyObject *object, Element element, int flags, Py_ssize_t count) {
-    Py_buffer *view = &buffers->views[buffers->count];
-    if (PyObject_GetBuffer(object, view, flags) < 0) return NULL;
-    buffers->count++;
-    const char *format = view->format ? view->format : "B";
-    const int known = strlen(format) == 1 && strchr(element.codes, format[0]) != NULL;
-    if (!known || view->itemsize != element.bytes) {
-        PyErr_Format(PyExc_TypeError, "a buffer must hold %s in native order. Got '%s'.", element.name, format);
-        return NULL;
-    }
-    if (count >= 0 && view->len != count * element.bytes) {
-        PyErr_Format(PyExc_ValueError, "a buffer must hold %zd elements. Got %zd.", count, view->len / element.bytes);
-        return NULL;
-    }
-    return view;
-}
-
-static Py_ssize_t elements(const Py_buffer *view) { return view->len / view->itemsize; }
 
 /* A coder from its state: code, range, position. */
 static int open_coder(Coder *coder, const Py_buffer *state, const Py_buffer *words) {
@@ -263,11 +219,82 @@ static PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
     return result;
 }
 
+static PyObject *py_restore(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_values, *of_samples, *result = NULL;
+    double range, low, high;
+    int type;
+    if (!PyArg_ParseTuple(arguments, "OdddiO", &of_values, &range, &low, &high, &type, &of_samples)) return NULL;
+    const Element types[] = {[OF_UINT8] = UINT8, [OF_INT8] = INT8, [OF_UINT16] = UINT16, [OF_INT16] = INT16};
+    const double lowest[] = {0, -128, 0, -32768}, highest[] = {255, 127, 65535, 32767};
+    if (type < OF_UINT8 || type > OF_INT16 || !(lowest[type] <= low && low <= high && high <= highest[type])) {
+        PyErr_SetString(PyExc_ValueError, "a range must be one of 8- or 16-bit samples");
+        return NULL;
+    }
+    Buffers buffers = {.count = 0};
+    Py_buffer *values, *samples;
+    if ((values = buffer(&buffers, of_values, FLOAT64, READ, -1)) &&
+        (samples = buffer(&buffers, of_samples, types[type], WRITE, elements(values)))) {
+        Py_BEGIN_ALLOW_THREADS
+        restore(values->buf, (size_t)elements(values), range, low, high, (SampleType)type, samples->buf);
+        Py_END_ALLOW_THREADS
+        result = outcome(DONE);
+    }
+    let_go(&buffers);
+    return result;
+}
+
+/* Whether a buffer is (count, rows, columns); sets an error if not. */
+static int is_sized(const Py_buffer *view, Py_ssize_t count, Py_ssize_t rows, Py_ssize_t columns) {
+    if (view->ndim == 3 && view->shape[0] == count && view->shape[1] == rows && view->shape[2] == columns) return 1;
+    PyErr_Format(PyExc_ValueError, "planes and details must be (%zd, %zd, %zd)", count, rows, columns);
+    return 0;
+}
+
+static PyObject *py_merge(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_low, *of_x, *of_y, *of_both, *of_planes, *result = NULL;
+    if (!PyArg_ParseTuple(arguments, "OOOOO", &of_low, &of_x, &of_y, &of_both, &of_planes)) return NULL;
+    Buffers buffers = {.count = 0};
+    Py_buffer *low, *x, *y, *both, *planes;
+    if ((low = buffer(&buffers, of_low, FLOAT32, READ, -1)) && (both = buffer(&buffers, of_both, FLOAT32, READ, -1)) &&
+        (x = buffer(&buffers, of_x, FLOAT32, READ, -1)) && (y = buffer(&buffers, of_y, FLOAT32, READ, -1)) &&
+        (planes = buffer(&buffers, of_planes, FLOAT32, WRITE, -1))) {
+        const int known = low->ndim == 3 && both->ndim == 3;
+        const Py_ssize_t count = known ? low->shape[0] : 0, even_rows = known ? low->shape[1] : 0;
+        const Py_ssize_t even_columns = known ? low->shape[2] : 0;
+        const Py_ssize_t odd_rows = known ? both->shape[1] : -1, odd_columns = known ? both->shape[2] : -1;
+        const Py_ssize_t rows = even_rows - odd_rows, columns = even_columns - odd_columns;
+        if (even_rows < 1 || even_columns < 1 || rows < 0 || rows > 1 || columns < 0 || columns > 1) {
+            PyErr_SetString(PyExc_ValueError, "planes must have as many odd rows and columns as even ones, or one fewer");
+        } else if (is_sized(x, count, even_rows, odd_columns) && is_sized(y, count, odd_rows, even_columns) &&
+                   is_sized(both, count, odd_rows, odd_columns) &&
+                   is_sized(planes, count, even_rows + odd_rows, even_columns + odd_columns)) {
+            const size_t size = (size_t)((even_rows + odd_rows) * (even_columns + odd_columns));
+            float *scratch = PyMem_Malloc(size * sizeof(float));
+            Py_BEGIN_ALLOW_THREADS
+            for (Py_ssize_t n = 0; scratch && n < count; n++)
+                merge_plane((const float *)low->buf + n * even_rows * even_columns,
+                            (const float *)x->buf + n * even_rows * odd_columns,
+                            (const float *)y->buf + n * odd_rows * even_columns,
+                            (const float *)both->buf + n * odd_rows * odd_columns, (size_t)even_rows, (size_t)odd_rows,
+                            (size_t)even_columns, (size_t)odd_columns, scratch, (float *)planes->buf + n * (Py_ssize_t)size);
+            Py_END_ALLOW_THREADS
+            result = outcome(scratch ? DONE : NO_MEMORY);
+            PyMem_Free(scratch);
+        }
+    }
+    let_go(&buffers);
+    return result;
+}
+
 static PyMethodDef METHODS[] = {
     {"laws", py_laws, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
     {"read_columns", py_read_columns, METH_VARARGS, NULL},
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
+    {"merge", py_merge, METH_VARARGS, NULL},
+    {"restore", py_restore, METH_VARARGS, NULL},
     {"scale_indices", py_scale_indices, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 
 PLANE_BITS = 6
@@ -253,8 +254,11 @@ def _joined(
     low = scaled[0]
     for index in range(pyramid.levels):
         along_x, along_y, both = scaled[1 + 3 * index : 4 + 3 * index]
-        low_x, high_x = _merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2)
-        merged = _merge(low_x, high_x, xp, rounded)
+        if kernels.KERNELS is not None and xp is np and rounded is np.round:
+            merged = _merged(kernels.KERNELS, low, along_x, along_y, both)
+        else:
+            low_x, high_x = _merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2)
+            merged = _merge(low_x, high_x, xp, rounded)
         # What was read begins with an even row and column, and reaches beyond what is asked for.
         read, asked = windows[pyramid.levels - index], windows[pyramid.levels - index - 1]
         rows, columns = (
@@ -262,6 +266,15 @@ def _joined(
         )
         low = merged[..., rows, columns]
     return low
+
+
+def _merged(compiled: types.ModuleType, low: Planes, *details: Planes) -> Planes:
+    """Return what a low-pass plane and details along x, along y and along both make, by the C kernel."""
+    parts = [np.ascontiguousarray(part) for part in (low, *details)]
+    shape = len(low), low.shape[1] + details[2].shape[1], low.shape[2] + details[2].shape[2]
+    planes = np.empty(shape, np.float32)
+    compiled.merge(*parts, planes)
+    return planes
 
 
 def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:

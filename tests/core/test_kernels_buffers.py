@@ -1,0 +1,90 @@
+"""What the C kernels work on: buffers of the right type, size and layout, or a clear error before anything is done."""
+
+import numpy as np
+import pytest
+
+from tests.core.ways import COMPILED, needs_kernels
+from xr_inr.core.latent.context import FEATURES
+from xr_inr.core.latent.laws import SCALES, left_bounds
+
+pytestmark = needs_kernels
+
+STATE, WORDS, FIVE = np.array([0, 2**40, 0], np.uint64), np.zeros(4, np.uint32), np.zeros(5, np.int32)
+NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
+POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
+SIDE = [np.zeros(737, np.float32), np.zeros(512, np.uint8), np.zeros((1, 2), np.int32), np.zeros(54, np.int32)]
+OFFSETS, LATENTS = np.zeros(2, np.float32), np.zeros((2, 5, 6), np.int32)
+PLANE = np.zeros((2, 3, 3), np.float32)
+LEVELS, WEIGHTS = np.zeros((4, 3), np.int64), np.zeros((3, 3), np.int64)
+
+
+def frozen(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "rule"),
+    [
+        ("take", (STATE[:2], WORDS, None, FIVE, FIVE, FIVE.copy()), "3 elements"),
+        ("take", (frozen(STATE), WORDS, None, FIVE, FIVE, FIVE.copy()), "read-only|not writable"),
+        ("take", (0 * STATE, WORDS, None, FIVE, FIVE, FIVE.copy()), "a range of 2"),
+        (
+            "take",
+            (STATE + np.array([0, 0, 5], np.uint64), WORDS, None, FIVE, FIVE, FIVE.copy()),
+            "position in its words",
+        ),
+        ("take", (STATE, WORDS.astype(np.uint64), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
+        ("take", (STATE, WORDS.astype(">u4"), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
+        ("take", (STATE, WORDS[::2], None, FIVE, FIVE, FIVE.copy()), "contiguous"),
+        ("take", (STATE, WORDS, None, FIVE[:4], FIVE, FIVE.copy()), "5 elements"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE[:4], FIVE.copy()), "5 elements"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE.astype(np.float32), FIVE.copy()), "must hold int32"),
+        ("take", (STATE, WORDS, None, FIVE, FIVE, frozen(FIVE)), "read-only|not writable"),
+        ("take", (STATE, WORDS, object(), FIVE, FIVE, FIVE.copy()), "Capsule"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS[:2], LEVELS), "9 elements"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS.ravel()), "rows and columns"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS[:0]), "rows and columns"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
+        ("read_latents", (STATE, WORDS, None, SIDE[0][1:], *SIDE[1:], OFFSETS, 3, 4, LATENTS), "737 elements"),
+        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 3, 5, LATENTS), "70 elements"),
+        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS[:1], 3, 4, LATENTS), "1 elements"),
+        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 0, 4, LATENTS), "at least 1"),
+        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 2**40, 2**40, LATENTS), r"at most 2\*\*44"),
+        ("read_latents", (STATE, WORDS, None, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, 3, 4, LATENTS), "a scale"),
+        (
+            "read_latents",
+            (STATE, WORDS, None, *SIDE[:3], SIDE[3] - 128, OFFSETS, 3, 4, LATENTS),
+            "weight of a neighbour",
+        ),
+        (
+            "read_latents",
+            (STATE, WORDS, None, *SIDE[:2], np.zeros(256, np.int32), SIDE[3], np.zeros(256, np.float32), 3, 4, LATENTS),
+            "at most 255",
+        ),
+        ("scale_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
+        ("scale_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
+        ("scale_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),
+        ("scale_indices", (*NETWORK, np.asfortranarray(POINTS), POINTS[0], INDICES), "rows of floats"),
+        ("scale_indices", (*NETWORK, POINTS, POINTS[0, :4], INDICES), "5 elements"),
+        ("restore", (np.zeros(5), 1.0, 0.0, 256.0, 0, np.zeros(5, np.uint8)), "8- or 16-bit"),
+        ("restore", (np.zeros(5), 1.0, np.nan, 1.0, 0, np.zeros(5, np.uint8)), "8- or 16-bit"),
+        ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 4, np.zeros(5, np.uint8)), "8- or 16-bit"),
+        ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 1, np.zeros(5, np.uint8)), "must hold int8"),
+        ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 0, np.zeros(4, np.uint8)), "5 elements"),
+        ("merge", (PLANE[0], PLANE, PLANE, PLANE, PLANE), "as many odd"),
+        ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 1, 3), np.float32), PLANE), "as many odd"),
+        ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 4, 3), np.float32), PLANE), "as many odd"),
+        ("merge", (PLANE, np.ascontiguousarray(PLANE[:, :2]), PLANE, PLANE, PLANE), r"must be \(2, 3, 3\)"),
+        ("merge", (PLANE, PLANE, PLANE[:1], PLANE, PLANE), r"must be \(2, 3, 3\)"),
+        ("merge", (PLANE, PLANE, PLANE, PLANE, PLANE), r"must be \(2, 6, 6\)"),
+        ("laws", (np.zeros((128, 27), np.uint32),), "3584 elements"),
+        ("laws", (b"",), "must hold uint32"),
+    ],
+)
+def test_buffers_that_do_not_fit_are_refused(name, arguments, rule):
+    tables = COMPILED.laws(left_bounds())
+    arguments = [tables if argument is None else argument for argument in arguments]
+    with pytest.raises((TypeError, ValueError, BufferError), match=rule):
+        getattr(COMPILED, name)(*arguments)
