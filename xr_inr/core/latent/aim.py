@@ -22,6 +22,9 @@ _AIM = 0.987
 _DB_PER_OCTAVE = 2.8
 """A quality over the logarithm of the rate, to turn what it misses into what a rate would."""
 
+_REMEMBERED = 3
+"""Payloads that are compared with one another: the best, the last and the new one."""
+
 Sections = dict[Section, bytes]
 
 
@@ -77,8 +80,12 @@ class Aim:
         return math.inf if squares <= 0 else 10.0 * math.log10(self.scene.peak**2 / squares)
 
     def reached(self, sections: Sections) -> float:
-        """Return how good a payload is, in dB as `Quality.wanted`."""
-        return self._quality.reached(self.measure(sections))
+        """Return how good a payload is, in dB as `Quality.wanted`; the last few are not decoded again."""
+        known = next((entry for entry in self._measured if entry[0] is sections), None)
+        if known is None:
+            known = (sections, self._quality.reached(self.measure(sections)))
+        self._measured[:] = [known, *(entry for entry in self._measured if entry is not known)][:_REMEMBERED]
+        return known[1]
 
     def shortfall(self, sections: Sections) -> str:
         """Return in words what was asked for, and what the last of some payloads tried came to."""
@@ -91,6 +98,11 @@ class Aim:
     @cached_property
     def _psnr(self) -> float:
         return self._quality.psnr_of(self.scene)
+
+    @cached_property
+    def _measured(self) -> list[tuple[Sections, float]]:
+        """The sections that were asked about last, newest first, and how good they are."""
+        return []
 
     @property
     def _quality(self) -> Quality:
