@@ -11,6 +11,9 @@ from torch import Tensor
 from xr_inr.core.latent.synthesis import LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
 
+_POINTS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}
+"""Pixels whose activations are held at a time where no gradient needs them."""
+
 
 @dataclass
 class SoftSynthesis:
@@ -65,13 +68,20 @@ class SoftSynthesis:
 
     def __call__(self, planes: Tensor) -> Tensor:
         """Return what is foretold of the later planes, (outputs, height, width), from the first, in steps."""
-        values = planes.flatten(1).T / (self.unit * torch.exp2(self.input_octaves))
+        points = planes.flatten(1)
+        step = points.shape[1] if torch.is_grad_enabled() else _POINTS_AT_ONCE[points.device.type]
+        parts = [self._foretold(points[:, start : start + step]) for start in range(0, points.shape[1], step)]
+        return (parts[0] if len(parts) == 1 else torch.cat(parts, 1)).reshape(-1, *planes.shape[1:])
+
+    def _foretold(self, points: Tensor) -> Tensor:
+        """Return what is foretold, (outputs, points), from (inputs, points)."""
+        values = points.T / (self.unit * torch.exp2(self.input_octaves))
         values = values.clamp(-LARGEST_INPUT, LARGEST_INPUT)
         for weight, bias in self.layers[:-1]:
             values = torch.sin(values @ weight.T + bias)
         weight, bias = self.layers[-1]
         foretold = (values @ weight.T + bias) * (self.unit * torch.exp2(self.output_octaves))
-        return foretold.T.reshape(-1, *planes.shape[1:])
+        return foretold.T
 
 
 def _levels(values: Tensor, bits: int) -> np.ndarray:
@@ -118,7 +128,8 @@ class SoftScene:
         if self.synthesis is None:
             return planes
         known, later = planes[: self.synthesis.inputs], planes[self.synthesis.inputs :]
-        foretold = self.synthesis(known) if foretelling else self.synthesis(known.detach()).detach()
+        with torch.set_grad_enabled(foretelling and torch.is_grad_enabled()):
+            foretold = self.synthesis(known)
         return torch.cat([known, later + foretold])
 
     def error(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:

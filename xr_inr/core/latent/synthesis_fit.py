@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.latent.foretold import column_bits, worthwhile
+from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.synthesis import LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
@@ -69,6 +71,9 @@ def fit_synthesis(
 ) -> Foretelling | None:
     """Fit networks, choose the components beyond those with latents that each shall foretell, and keep the best.
 
+    Of large planes, evenly spaced patches stand for all: what is learnt on them holds for the others, since a network
+    has few weights, and memory does not grow with the scene.
+
     Parameters
     ----------
     task
@@ -111,19 +116,36 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
         optimiser.step(preset.learning_rate * warm * falling)
     with torch.no_grad():
-        problem, layers, spent = problem.narrowed(layers, task.bands)
+        narrow = problem.narrowed(layers, task.bands)
+        problem, layers = narrow.problem, narrow.layers
         if not len(problem.target):
             return None
-        before = float(problem.cost(None)) - spent
+        before = problem.share * float(problem.cost(None)) - narrow.spent
         soft = SoftSynthesis(layers, problem.input_octaves, problem.output_octaves, 1.0)
         added = problem.target[problem.coded :].cpu().numpy()
+        if problem.share > 1.0:
+            added = turned_planes(task.beyond, narrow.turn.T.cpu().numpy())
 
         def stored(bits: int) -> Foretelling:
             network = soft.stored((bits,) * len(layers))
-            after = float(problem.cost(SoftSynthesis.of(network, device).layers)) + 8.0 * len(network.to_bytes())
-            return Foretelling(network, added, before - after)
+            left = problem.share * float(problem.cost(SoftSynthesis.of(network, device).layers))
+            return Foretelling(network, added, before - (left + 8.0 * len(network.to_bytes())))
 
         return max((stored(bits) for bits in _STEP_BITS), key=lambda found: found.saved)
+
+
+@dataclass(frozen=True)
+class _Narrowed:
+    """The worthwhile directions of a problem."""
+
+    problem: _Problem
+    layers: Layers
+
+    turn: Tensor
+    """(directions, candidates) the worthwhile ones among those beyond."""
+
+    spent: float
+    """Bits of their columns."""
 
 
 @dataclass(frozen=True)
@@ -143,15 +165,21 @@ class _Problem:
     output_octaves: Tensor
     pyramid: Pyramid
 
+    share: float
+    """Pixels of the scene for each of these."""
+
     @classmethod
     def of(cls, task: SynthesisTask, device: torch.device) -> _Problem:
-        """Return the problem of all candidates."""
-        octaves = _octaves(task.known, device)
-        coordinates = torch.tensor(task.known.reshape(len(task.known), -1).T, dtype=torch.float32, device=device)
+        """Return the problem of all candidates, on patches of large planes."""
+        patches = Patches.of(task.pyramid.size)
+        known = patches.cut(task.known)
+        octaves = _octaves(known, device)
+        coordinates = torch.tensor(known.reshape(len(known), -1).T, dtype=torch.float32, device=device)
         coordinates = (coordinates / torch.exp2(octaves)).clamp(-LARGEST_INPUT, LARGEST_INPUT)
-        wanted = np.concatenate([task.coded, task.beyond]).astype(np.float32)
+        wanted = np.concatenate([patches.cut(task.coded), patches.cut(task.beyond)]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        return cls(coordinates, target, len(task.coded), octaves, _octaves(wanted, device), task.pyramid)
+        outputs, pyramid = _octaves(wanted, device), Pyramid.of(patches.size)
+        return cls(coordinates, target, len(task.coded), octaves, outputs, pyramid, patches.share)
 
     @property
     def scale(self) -> Tensor:
@@ -174,12 +202,14 @@ class _Problem:
             return unforetold
         return coding_bits(analyse(left[: self.coded], self.pyramid, torch)) + unforetold
 
-    def narrowed(self, layers: Layers, bands: int) -> tuple[_Problem, Layers, float]:
-        """Return the problem of the worthwhile directions, the layers turned to them, and the bits of their columns."""
+    def narrowed(self, layers: Layers, bands: int) -> _Narrowed:
+        """Return the problem of the worthwhile directions, and the layers turned to them."""
         weight, bias = layers[-1]
         units = weight.shape[1] + 1
         said, wanted = self.foretold(layers)[self.coded :], self.target[self.coded :].flatten(1)
-        found = worthwhile(said.cpu().numpy(), wanted.cpu().numpy(), bands=bands, units=units)
+        # Energies are those of the whole scene.
+        whole = math.sqrt(self.share)
+        found = worthwhile(whole * said.cpu().numpy(), whole * wanted.cpu().numpy(), bands=bands, units=units)
         turn = torch.tensor(found, device=weight.device)
         more = turn @ said
         octaves = torch.cat([self.output_octaves[: self.coded], _octaves(more.cpu().numpy(), weight.device)])
@@ -189,8 +219,9 @@ class _Problem:
             torch.cat([bias[: self.coded], gains @ bias[self.coded :]]),
         )
         target = torch.cat([self.target[: self.coded], (turn @ wanted).reshape(-1, *self.target.shape[1:])])
-        spent = sum(column_bits(energy, bands) for energy in more.double().square().sum(1).tolist())
-        return replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], spent
+        energies = (self.share * more.double().square().sum(1)).tolist()
+        spent = sum(column_bits(energy, bands) for energy in energies)
+        return _Narrowed(replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], turn, spent)
 
 
 def _octaves(planes: NDArray[np.floating], device: torch.device) -> Tensor:
