@@ -6,7 +6,7 @@ came of it; so one tensor program serves all chunks of a batch, each of which go
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -73,9 +73,7 @@ class LatentFit:
         self.planned = task.preset.sweeps + _PROBE_SWEEPS
         """Sweeps that a fit without corrections takes."""
 
-        self.hurried = False
-        """Whether what is left of the sweeps shall be left out."""
-
+        self._haste = _Haste()
         self._fitting: _Fitting | None = None
 
     def steps(self) -> Steps[LatentResult]:
@@ -110,6 +108,15 @@ class LatentFit:
         return (yield from fitting.run())
 
     @property
+    def hurried(self) -> bool:
+        """Whether what is left of the sweeps shall be left out."""
+        return self._haste.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._haste.hurried = hurried
+
+    @property
     def rounding(self) -> bool:
         """Whether the sweeps are under way, so that their latents are worth keeping."""
         return self._fitting is not None and self._fitting.rounding
@@ -135,7 +142,7 @@ class LatentFit:
     def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[_Fitting]:
         count = min(components_for(rank, len(source.mean)), source.count)
         turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
-        self._fitting = _Fitting(self, source, turn, step)
+        self._fitting = _Fitting(self.task, self._haste, source, turn, step)
         return self._fitting
 
 
@@ -146,12 +153,19 @@ def _first_step(source: ScenePlanes, aim: Aim) -> float:
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
 
 
+@dataclass
+class _Haste:
+    """Whether what is left of the sweeps of a fit shall be left out."""
+
+    hurried: bool = False
+
+
 class _Fitting:
     """One fit on its way: latents, their step, and the network."""
 
-    def __init__(self, fit: LatentFit, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
-        task = fit.task
-        self._fit, self._source, self._preset, self._aim = fit, source, task.preset, task.aim
+    def __init__(self, task: Task, haste: _Haste, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
+        # Not the fit itself: a cycle of references would keep tensors until Python looks for cycles.
+        self._haste, self._source, self._preset, self._aim = haste, source, task.preset, task.aim
         self._device, self._seed, self._monitor = task.device, task.seed, task.monitor
         device = task.device
         self._network = shipped()
@@ -194,7 +208,7 @@ class _Fitting:
     def finished(self) -> Steps[LatentResult]:
         """Meet the target with the latents as they are."""
         self.rounding = False
-        return replace((yield from self._settle()), interrupted=self._fit.hurried)
+        return replace((yield from self._settle()), interrupted=self._haste.hurried)
 
     def reached(self, error: float) -> tuple[int, float]:
         """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
@@ -203,7 +217,7 @@ class _Fitting:
     def _round(self) -> Steps[None]:
         sweeps = self._preset.sweeps
         for index in range(sweeps):
-            if self._fit.hurried:
+            if self._haste.hurried:
                 break
             yield from self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
             if index >= sweeps - _SETTLING:
@@ -228,7 +242,8 @@ class _Fitting:
         source, planes = self._source, self._scene.planes
         with torch.no_grad():
             known = self._scene.decoded(self._latents)[:SYNTHESIS_INPUTS].cpu().numpy()
-        candidates = beyond(source.leading(len(self._turn)), self._turn) / np.float32(self._step)
+        candidates = beyond(source.leading(len(self._turn)), self._turn)
+        candidates /= np.float32(self._step)
         coded = planes[len(known) :].cpu().numpy()
         task = SynthesisTask(known, coded, candidates, source.pyramid, len(source.mean))
         best = fit_synthesis(task, self._preset, device=self._device, seed=self._seed, monitor=self._monitor)
