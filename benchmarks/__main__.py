@@ -55,16 +55,19 @@ def _paper(options: Options) -> None:
 
 
 def _speed(options: Options) -> None:
-    from benchmarks.speed import batch, pixels, seams  # noqa: PLC0415
+    from benchmarks.speed import batch, pixels, precision, seams  # noqa: PLC0415
     from benchmarks.speed import run as speed  # noqa: PLC0415
 
-    for kind in (*speed.KINDS, batch.TABLE, pixels.TABLE, seams.TABLE) if options.kind == "all" else (options.kind,):
+    every = (*speed.KINDS, batch.TABLE, pixels.TABLE, seams.TABLE, precision.TABLE)
+    for kind in every if options.kind == "all" else (options.kind,):
         if kind == batch.TABLE:
             batch.run(options.repeats)
         elif kind == pixels.TABLE:
             pixels.run()
         elif kind == seams.TABLE:
             seams.run()
+        elif kind == precision.TABLE:
+            precision.run()
         else:
             speed.run(kind, options.repeats)
 
@@ -225,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
     paper.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     speed = known["speed"]
     speed.add_argument(
-        "kind", nargs="?", choices=("speed", "scaling", "batch", "pixels", "seams", "all"), default="all"
+        "kind", nargs="?", choices=("speed", "scaling", "batch", "pixels", "seams", "precision", "all"), default="all"
     )
     speed.add_argument("--repeats", type=int, default=3, help="of every measurement; the median counts")
     networks = known["networks"]

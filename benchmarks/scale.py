@@ -1,11 +1,12 @@
 """What measured times make of a scene, a day of a mission and its archive: hours, memory and money, as a table.
 
-Times and memory are those of the largest cut that `benchmarks.speed` measured, on one thread; what they are multiplied
-by stands in `Plan`, as data, and is an assumption wherever no measurement says it.
+Times are those of the largest scenes that `benchmarks.speed` measured, on one thread; what they are multiplied by
+stands in `Plan`, as data, and is an assumption wherever no measurement says it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -68,33 +69,50 @@ class Cost:
     """Core-seconds for a sample."""
 
     samples: int
-    """Of the cut it was measured on."""
+    """Of the scene that encoding was measured on."""
 
     bpppb: float
     """Bits per pixel per band that were asked for."""
 
 
-def costs(rows: Sequence[Row]) -> list[Cost]:
-    """Return what `METHODS` cost on the largest cut that has rows, medians over the repeats."""
+def costs(rows: Sequence[Row], larger: Sequence[Row] = ()) -> list[Cost]:
+    """Return what `METHODS` cost a sample.
+
+    Parameters
+    ----------
+    rows
+        Of ``results/scaling.tsv``: the largest cut counts, with medians over the repeats.
+    larger
+        Of ``results/pixels.tsv``, one method on larger scenes. Where there are any, the largest tells what encoding
+        costs, and `rows` how many times as much another method takes.
+    """
     found = []
     for method in METHODS:
         own = [row for row in rows if row["method"] == method and row["axis"] == "pixels"]
         if not own:
             continue
-        largest = max(_samples(row) for row in own)
-        chosen = [row for row in own if _samples(row) == largest]
-        seconds = {
-            operation: statistics.median(number(row, "in_process_s") for row in chosen if row["operation"] == operation)
+        samples = max(_samples(row) for row in own)
+        chosen = [row for row in own if _samples(row) == samples]
+        encode, decode = (
+            statistics.median(number(row, "in_process_s") for row in chosen if row["operation"] == operation) / samples
             for operation in ("encode", "decode")
-        }
-        bpppb = number(chosen[0], "asked_bpppb")
-        found.append(Cost(method, seconds["encode"] / largest, seconds["decode"] / largest, largest, bpppb))
-    return found
+        )
+        found.append(Cost(method, encode, decode, samples, number(chosen[0], "asked_bpppb")))
+    if not larger:
+        return found
+    largest = max(larger, key=_samples)
+    seconds = number(largest, "encode_cpu_s") / _samples(largest)
+    reference = next((cost.encode for cost in found if cost.method == f"latent, {largest['preset']}"), None)
+    if reference is None:
+        return found
+    return [
+        dataclasses.replace(cost, encode=seconds * cost.encode / reference, samples=_samples(largest)) for cost in found
+    ]
 
 
-def scale(rows: Sequence[Row], plan: Plan = EMIT) -> str:
+def scale(rows: Sequence[Row], plan: Plan = EMIT, larger: Sequence[Row] = ()) -> str:
     """Return the table of the page: work, bytes, time on one core, on a node and on a hundred, and its price."""
-    known = costs(rows)
+    known = costs(rows, larger)
     if not known:
         return "Not measured."
     works = {"a scene": 1, "a day": plan.scenes_a_day, "the archive": plan.scenes_in_archive}
@@ -132,18 +150,31 @@ def scale(rows: Sequence[Row], plan: Plan = EMIT) -> str:
     cut = known[0]
     intro = (
         f"A scene is {bands} x {height} x {width}, {plan.samples / 1e6:,.0f} million samples, kept at {cut.bpppb:g} "
-        f"bpppb. Measured: seconds of one thread for {cut.samples / 1e6:.1f} million samples of real ones "
-        f"({rows[0]['date']}). Everything else is multiplied: by samples (the exponent of growth stands in the "
-        "benchmarks), by cores as if each fitted chunks of its own at that speed (memory bandwidth takes its share of "
-        f"that on a full node), by {plan.scenes_a_day:,} scenes a day, {plan.scenes_in_archive:,} scenes and "
+        f"bpppb. Measured: {_measured(cut, rows, larger)} "
+        "Everything else is multiplied: by samples (the exponent of growth stands in the benchmarks), by cores as if "
+        "each fitted chunks of its own at that speed (memory bandwidth takes its share of that on a full node), by "
+        f"{plan.scenes_a_day:,} scenes a day, {plan.scenes_in_archive:,} scenes and "
         f"{plan.core_hour:g} $ a core-hour, which are assumptions."
     )
     return "\n".join([intro, "", *lines, "", _storage(known, plan)])
 
 
 def table() -> str:
-    """Return the table of what ``results/scaling.tsv`` holds."""
-    return scale(results.read("scaling"))
+    """Return the table of what ``results/scaling.tsv`` and ``results/pixels.tsv`` hold."""
+    return scale(results.read("scaling"), larger=results.read("pixels"))
+
+
+def _measured(cost: Cost, rows: Sequence[Row], larger: Sequence[Row]) -> str:
+    """Return what is measured, as a sentence."""
+    own = max(_samples(row) for row in rows if row["method"] == cost.method and row["axis"] == "pixels")
+    if own == cost.samples:
+        return f"seconds of one thread for {own / 1e6:.1f} million samples of real ones ({rows[0]['date']})."
+    largest = max(larger, key=_samples)
+    return (
+        f"processor seconds of one thread that `latent, {largest['preset']}` encodes {cost.samples / 1e6:.0f} million "
+        f"samples in ({largest['date']}); how many times as much another preset takes, and decoding, on "
+        f"{own / 1e6:.1f} million ({rows[0]['date']})."
+    )
 
 
 def _storage(known: Sequence[Cost], plan: Plan) -> str:

@@ -26,7 +26,7 @@ from benchmarks.paper.rate_distortion import table_ii
 from benchmarks.provenance import provenance
 from benchmarks.roundtrip import tables as roundtrip_tables
 from benchmarks.scenes import MAIN
-from benchmarks.speed import batch, pixels, seams
+from benchmarks.speed import batch, pixels, precision, seams
 from benchmarks.speed import tables as speed_tables
 
 ROOT = Path(__file__).parents[1]
@@ -221,6 +221,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "scaling": lambda _: speed_tables.tables().get("scaling", UNMEASURED),
     "scale": lambda _: scale_tables.table(),
     "pixels": lambda _: pixels.tables().get("pixels", UNMEASURED),
+    "precision": lambda _: precision.tables().get("precision", UNMEASURED),
     "seams": lambda _: seams.tables().get("seams", UNMEASURED),
     "batch": lambda _: batch.tables().get("batch", UNMEASURED),
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),

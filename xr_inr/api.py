@@ -96,7 +96,7 @@ def encode_many(
 
     Latent models of equal height and width share one tensor program, and sirens of one architecture; bands, dtypes and
     masks may differ. A payload is the one that `encode` would give, but for the rounding of floats. All arrays are held
-    in memory with what their fits need: a kibibyte, about, for each of their latents.
+    in memory with what their fits need: about 256 bytes for each of their latents.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ from xr_inr.codecs.config import CodecConfig
 from xr_inr.core.encode import Encoded, encode_arrays
 from xr_inr.core.monitor import Monitor
 from xr_inr.exceptions import BatchError, DependencyError, RequestError, XrInrError
+from xr_inr.spool import spooled
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class BatchTask:
     """The package that made the task: another one would fit other payloads."""
 
     def scene(self, index: ChunkIndex, scheduler: str | None = None) -> NDArray[Any]:
-        """Load a chunk; return its samples, (bands, height, width).
+        """Load a chunk; return its samples, (bands, height, width), those of a large one mapped from a file.
 
         Parameters
         ----------
@@ -84,7 +85,7 @@ class BatchTask:
             Of dask, for samples that dask computes; what dask is set to if None.
         """
         with dask.config.set({} if scheduler is None else {"scheduler": scheduler}):
-            return self.axes.to_scene(self.parts[index].to_numpy())
+            return self.axes.to_scene(spooled(self.parts[index], self.axes).to_numpy())
 
     def encode(self, scenes: Mapping[ChunkIndex, NDArray[Any]], monitor: Monitor) -> list[Encoded]:
         """Fit chunks at once; raises what `encode_arrays` raises."""

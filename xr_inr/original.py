@@ -24,7 +24,7 @@ class Original:
     """
 
     def __init__(self, scene: xr.DataArray) -> None:
-        data = _unwrapped(scene.variable)
+        data = unwrapped(scene.variable)
         self._data: Callable[[], Any]
         if isinstance(data, indexing.ExplicitlyIndexed):
             # A copy has a cache of its own: loading the original later does not fill this one.
@@ -67,7 +67,7 @@ class Gone:
         """Return None."""
 
 
-def _unwrapped(variable: xr.Variable) -> Any:
+def unwrapped(variable: xr.Variable) -> Any:
     """Return what a variable really holds, without loading it: its samples where they are in memory."""
     outer: Any = variable._data  # noqa: SLF001
     data = outer

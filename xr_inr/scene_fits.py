@@ -22,7 +22,7 @@ def fit_scenes(
     """Fit scenes, all looked through before the first fit; return variables that decode, by the same names."""
     jobs = _planned(scenes, options)
     with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
-        checked = {name: job.check() for name, job in jobs.items()}
+        checked = {name: job.check(keep=True) for name, job in jobs.items()}
         for name, job in jobs.items():
             job.run(checked[name].budgets, display)
     return {name: as_variable(job.fitted, scenes[name].variable) for name, job in jobs.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,8 +151,6 @@ def _fit(plans: Plans, partial: Partial, left: Sequence[Batch], fitting: Fitting
     with FitDisplay(progress, len(left)) as display:
         for batch, result in fitting(tasks, display, len(left)):
             partial.keep(batch, result.encoded)
-            # A fit leaves tensors in reference cycles, which would pile up until Python looks for them.
-            gc.collect()
             failures |= {(batch[0], index): failure.reason for index, failure in result.failures.items()}
     if failures:
         raise ChunksError(failures, partial.what_remains())

@@ -6,7 +6,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +19,12 @@ from xr_inr.chunk_record import ChunkIndex
 from xr_inr.codecs.config import CodecConfig
 from xr_inr.core.encode import Prospect, foresee
 from xr_inr.core.request import FitRequest, budget_bytes
+from xr_inr.core.source import WHOLE_SAMPLES, tiles
 from xr_inr.exceptions import BatchError, BudgetError, RequestError
 from xr_inr.lazy import Fitted
 from xr_inr.original import Original
 from xr_inr.progress import FitDisplay
+from xr_inr.spool import spooled
 from xr_inr.variables import (
     Chunks,
     LabelWatch,
@@ -84,6 +86,9 @@ class VariableFit:
     watch: LabelWatch | None
     """Looks out for categories; None if they are welcome."""
 
+    kept: dict[ChunkIndex, xr.Variable] = field(default_factory=dict)
+    """The samples of large chunks that were read when they were checked, until they are fitted."""
+
     @classmethod
     def plan(cls, variable: xr.DataArray, name: Hashable, options: FitOptions) -> VariableFit:
         """Check all that can be said without reading a sample; raises `RequestError`."""
@@ -116,7 +121,7 @@ class VariableFit:
             found += [indices[start : start + most] for start in range(0, len(indices), most)]
         return found
 
-    def check(self, *, each_alone: bool = False, with_crc: bool = False) -> Checked:
+    def check(self, *, each_alone: bool = False, with_crc: bool = False, keep: bool = False) -> Checked:
         """Look through all samples, so that whatever breaks a rule does so before the first fit.
 
         Parameters
@@ -125,6 +130,8 @@ class VariableFit:
             Whether every chunk must meet the target by itself, as when a codec encodes it.
         with_crc
             Whether the samples shall be known again later.
+        keep
+            Whether `run` follows, so that large chunks are not read a second time.
 
         Returns
         -------
@@ -141,10 +148,13 @@ class VariableFit:
         prospects = {}
         crc = 0
         for index in self._indices():
-            scene = self._scene(index)
+            part = spooled(self.variable.variable[self._part(index)], self.axes.chunk_axes)
+            scene = self.axes.chunk_axes.to_scene(part.to_numpy())
             prospects[index] = (self._foreseen(scene), scene.size)
+            if keep and scene.size > WHOLE_SAMPLES:
+                self.kept[index] = part
             if self.watch is not None:
-                self.watch.see(scene, self._config.nodata)
+                self._watch(self.watch, scene)
             if with_crc:
                 crc = zlib.crc32(np.ascontiguousarray(scene).data, crc)
         if not any(prospect.valid_samples for prospect, _ in prospects.values()):
@@ -181,12 +191,14 @@ class VariableFit:
                 number, reason = next(iter(error.failures.items()))
                 kind = BudgetError if isinstance(reason, BudgetError) else RequestError
                 raise kind(f"variable {self.name!r}, chunk {batch[number]}: {reason}") from reason
+            for index in batch:
+                self.kept.pop(index, None)
             self.fitted.encoded.update(zip(batch, encoded, strict=True))
 
     def task(self, batch: Sequence[ChunkIndex], budgets: Budgets | None) -> BatchTask:
         """Return the fitting of some chunks at once."""
         return BatchTask(
-            parts={index: self.variable.variable[self._part(index)] for index in batch},
+            parts={index: self.kept.get(index, self.variable.variable[self._part(index)]) for index in batch},
             budgets=None if budgets is None else {index: budgets[index] for index in batch},
             axes=self.axes.chunk_axes,
             config=self._config,
@@ -208,8 +220,9 @@ class VariableFit:
         sizes = zip(index, self.fitted.chunk_shape, self.fitted.shape, strict=True)
         return tuple(slice(i * step, min((i + 1) * step, size)) for i, step, size in sizes)
 
-    def _scene(self, index: ChunkIndex) -> NDArray[Any]:
-        return self.axes.chunk_axes.to_scene(self.variable.variable[self._part(index)].to_numpy())
+    def _watch(self, watch: LabelWatch, scene: NDArray[Any]) -> None:
+        for start, stop in tiles(scene.shape):
+            watch.see(scene[:, start:stop], self._config.nodata)
 
 
 def share_budget(name: str, bpppb: float, smallest: Budgets, samples: Budgets) -> Budgets:

@@ -32,6 +32,26 @@ def test_a_sample_costs_what_the_largest_cut_took():
     assert (cost.encode, cost.decode, cost.samples) == pytest.approx((2.0 / 1000, 0.2 / 1000, 1000))
 
 
+LARGER = [
+    {"preset": "fast", "bands": "10", "height": side, "width": side, "encode_cpu_s": seconds, "date": "2026-02-02"}
+    for side, seconds in (("20", "9.0"), ("40", "64.0"))
+]
+
+
+def test_encoding_costs_what_the_largest_scene_took_and_other_presets_as_many_times_that_as_on_the_cut():
+    rows = [*ROWS, row("latent, balanced", "encode", 6.0), row("latent, balanced", "decode", 0.3)]
+    fast, balanced = scale.costs(rows, LARGER)
+    assert (fast.encode, fast.decode, fast.samples) == pytest.approx((0.004, 0.2 / 1000, 16_000))
+    assert (balanced.encode, balanced.decode) == pytest.approx((0.012, 0.3 / 1000))
+
+
+def test_the_page_says_on_how_many_samples_each_time_was_measured():
+    larger = [{**one, "height": "4000"} for one in LARGER]
+    said = scale.scale(ROWS, PLAN, larger)
+    assert "`latent, fast` encodes 2 million samples in (2026-02-02)" in said
+    assert "decoding, on 0.0 million (2026-01-01)" in said
+
+
 @pytest.mark.parametrize(
     ("operation", "work", "cells"),
     [

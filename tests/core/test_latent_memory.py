@@ -1,5 +1,7 @@
 """Sweeps within the memory that is free, and what happens when it does not suffice."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -56,6 +58,29 @@ def test_free_memory_of_a_gpu_is_its_own():
     assert 0 < memory.free_memory(torch.device("cuda", 0)) <= torch.cuda.get_device_properties(0).total_memory
 
 
+LACKING = [
+    MemoryError("injected"),
+    torch.OutOfMemoryError("injected"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: injected"),
+]
+
+
+@pytest.mark.parametrize("error", LACKING, ids=lambda error: type(error).__name__)
+def test_lack_of_memory_is_known_however_it_is_told(error):
+    assert memory.lacks_memory(error)
+
+
+def test_what_torch_says_of_a_cpu_without_memory_is_known():
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert memory.lacks_memory(raised.value)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("memory")])
+def test_other_errors_are_no_lack_of_memory(error):
+    assert not memory.lacks_memory(error)
+
+
 def chunks(count):
     random = np.random.default_rng(0)
     field = np.sin(np.mgrid[0:16, 0:16].sum(axis=0) / 4.0)
@@ -66,7 +91,7 @@ def chunks(count):
 
 
 @pytest.mark.usefixtures("tiny_presets")
-@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+@pytest.mark.parametrize("error", LACKING, ids=lambda error: type(error).__name__)
 def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_comes_to_the_same(monkeypatch, error):
     request = FitRequest(preset="fast", device="cpu", bpppb=2.0)
     expected = encode_arrays(chunks(4), request)
@@ -76,7 +101,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_comes_to_the_sam
         if len(sweeps) > 1:
             refused.append(len(sweeps))
             sweeps[0].rounder.drawn(100, 0.5)
-            raise error("injected")
+            raise error
         return sweep(sweeps)
 
     monkeypatch.setattr(batch, "sweep_together", sweep_few)
@@ -95,3 +120,35 @@ def test_a_single_chunk_that_memory_does_not_suffice_for_ends_the_fit(monkeypatc
     monkeypatch.setattr(batch, "sweep_together", refuse)
     with pytest.raises(MemoryError, match="injected"):
         encode_arrays(chunks(1), FitRequest(preset="fast", device="cpu", bpppb=2.0))
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(monkeypatch):
+    tried = []
+
+    def refuse(sweeps):
+        tried.append(len(sweeps))
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(batch, "sweep_together", refuse)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        encode_arrays(chunks(2), FitRequest(preset="fast", device="cpu", bpppb=2.0))
+    assert tried == [2]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+@pytest.mark.parametrize("model", ["latent", "siren"])
+def test_a_fit_leaves_no_tensor_in_a_reference_cycle(model):
+    request = FitRequest(model=model, preset="fast", device="cpu", bpppb=8.0)
+    encode_arrays(chunks(2), request)
+    gc.collect()
+    gc.disable()
+    try:
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        encode_arrays(chunks(2), request)
+        gc.collect()
+        assert not [found for found in gc.garbage if isinstance(found, torch.Tensor)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()

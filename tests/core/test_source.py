@@ -9,7 +9,7 @@ import pytest
 from xr_inr.core import source as sources
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import encode_array
-from xr_inr.core.latent import plan
+from xr_inr.core.latent import model, plan
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
@@ -62,10 +62,11 @@ class Rows:
     """Gives rows of an array, and remembers how many at most were asked for."""
 
     def __init__(self, array):
-        self._array, self.shape, self.dtype, self.most = array, array.shape, array.dtype, 0
+        self._array, self.shape, self.dtype, self.most, self.reads = array, array.shape, array.dtype, 0, 0
 
     def read(self, rows):
         self.most = max(self.most, rows[1] - rows[0])
+        self.reads += 1
         return self._array[:, rows[0] : rows[1]].copy()
 
 
@@ -131,6 +132,19 @@ def test_a_fit_by_tiles_is_as_good_as_one_of_the_whole_scene(name, request):
     assert found.figures.psnr == pytest.approx(expected.figures.psnr, abs=0.1)
     assert decode(found.payload).shape == array.shape
     assert isinstance(rows, SampleSource)
+
+
+@pytest.mark.usefixtures("tiny_presets", "small_tiles")
+@pytest.mark.parametrize(("name", "target"), [("whole", "bpppb"), ("with gaps", "bpppb"), ("whole", "psnr")])
+def test_a_tile_is_read_a_few_times_however_many_payloads_are_tried(name, target, monkeypatch):
+    array, nodata = SCENES[name]
+    rows, tried = Rows(array), []
+    assemble = model.assemble
+    monkeypatch.setattr(model, "assemble", lambda *args, **kwargs: tried.append(1) or assemble(*args, **kwargs))
+    asked = {"bpppb": 1.0, "psnr": 45.0}[target]
+    encode_array(rows, FitRequest(preset="fast", device="cpu", **{target: asked}), nodata=nodata)
+    # Where a quality is asked for, each payload is compared once with all samples, which are one part here.
+    assert rows.reads <= 7 * len(list(tiles(array.shape))) + len(tried) * (target == "psnr")
 
 
 _PEAK = """

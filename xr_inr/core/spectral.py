@@ -202,16 +202,23 @@ def analyse(scene: Scene) -> Analysis:
 
 
 def _of_all(scene: Scene) -> Analysis:
-    """Return the KLT of a scene without gaps, summed up tile by tile."""
+    """Return the KLT of a scene without gaps, summed up tile by tile, each of them looked at once."""
     pixels = scene.layout.shape[1] * scene.layout.shape[2]
-    totals = sum(tile.values.sum(axis=1, dtype=np.float64) for tile in scene.tiles())
-    mean = np.asarray(totals / pixels)
-    gram = np.zeros((len(mean), len(mean)))
+    near: NDArray[np.float64] | None = None
+    totals, gram = np.zeros(0), np.zeros((0, 0))
     for tile in scene.tiles():
+        sums = tile.values.sum(axis=1, dtype=np.float64)
+        if near is None:
+            # Squares taken near the mean lose no digits.
+            near = sums / tile.values.shape[1]
+            totals, gram = np.zeros(len(sums)), np.zeros((len(sums), len(sums)))
+        totals += sums
         centred = tile.values.astype(np.float64)
-        centred -= mean[:, None]
+        centred -= near[:, None]
         gram += centred @ centred.T
-    return _decomposed(mean, gram / pixels)
+    mean = totals / pixels
+    beside = np.zeros_like(mean) if near is None else mean - near
+    return _decomposed(mean, gram / pixels - np.outer(beside, beside))
 
 
 def _analysed(scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -22,6 +22,8 @@ _AIM = 0.987
 _DB_PER_OCTAVE = 2.8
 """A quality over the logarithm of the rate, to turn what it misses into what a rate would."""
 
+"""Payloads that are compared with one another: the best, the last and the new one."""
+
 Sections = dict[Section, bytes]
 
 

@@ -69,19 +69,21 @@ def assemble(
 def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
     """Least squares: the mean and the directions that bring decoded planes nearest to the scene."""
     rank = len(planes)
-    pixels, sums, shifts = 0, np.zeros(rank), np.zeros(len(source.mean))
-    gram, products = np.zeros((rank, rank)), np.zeros((len(source.mean), rank))
-    for part, centred in source.centred():
+    pixels, sums, gram = 0, np.zeros(rank), np.zeros((rank, rank))
+    own_sums: NDArray[np.float64] | float = 0.0
+    products: NDArray[np.float64] | float = 0.0
+    for part, own in source.parts():
         seen = planes[:, part] * np.float32(2.0**-PLANE_BITS)
-        values = centred
+        values = own
         if source.void is not None:
             heard = ~source.void.ravel()[part]
             seen, values = seen[:, heard], values[:, heard]
         pixels += seen.shape[1]
         sums += seen.sum(axis=1, dtype=np.float64)
-        shifts += values.sum(axis=1, dtype=np.float64)
+        own_sums = own_sums + values.sum(axis=1, dtype=np.float64)
         gram += seen @ seen.T
-        products += values @ seen.T
+        products = products + (values @ seen.T).astype(np.float64)
+    products, shifts = source.of_bands(np.asarray(products), np.asarray(own_sums))
     centre, shift = sums / pixels, shifts / pixels / step
     gram -= pixels * np.outer(centre, centre)
     products = products / step - pixels * np.outer(shift, centre)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
-from xr_inr.core.latent.memory import latents_at_once
+from xr_inr.core.latent.memory import lacks_memory, latents_at_once
 from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, sweep_together
@@ -164,8 +164,8 @@ class _Batch:
         states = [sweep.rounder.state for sweep in sweeps]
         try:
             return sweep_together(sweeps)
-        except (MemoryError, torch.OutOfMemoryError):
-            if len(sweeps) == 1:
+        except (MemoryError, RuntimeError) as error:
+            if len(sweeps) == 1 or not lacks_memory(error):
                 raise
         for sweep, state in zip(sweeps, states, strict=True):
             sweep.rounder.state = state

@@ -6,8 +6,6 @@ several small networks in place of one that would leave the first planes alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +16,8 @@ from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.exceptions import PayloadError
 
 Cascade = tuple[SineSynthesis, ...]
-"""Networks in the order they are evaluated, each of more inputs than the last. All have one `SineSynthesis.unit`."""
+"""Networks in the order they are evaluated, each of more inputs than the one before. All have one unit, and the same
+octaves for the same inputs."""
 
 MOST_NETWORKS = 8
 LARGEST_WIDTH = 64
@@ -27,7 +26,7 @@ _MOST_BITS = 20
 _LAYERS = 3
 _UNIT_BYTES = 4
 _SMALLEST_UNIT = 1e-12
-_OCTAVES = 32
+_LARGEST_OCTAVE = 32
 
 
 def foretell(planes: Array, cascade: Cascade, arrays: Arrays = NUMPY) -> Array:
@@ -63,15 +62,12 @@ def write_cascade(cascade: Cascade) -> bytes:
     writer.raw(np.asarray(cascade[0].unit, "<f4").tobytes())
     sets: list[NDArray[np.int64]] = []
     for network in cascade:
-        for number in (network.inputs, network.outputs, len(network.layers[0][1])):
+        for number in (network.inputs, network.outputs, len(network.layers[0][1]), *network.step_bits):
             writer.u8(number)
-        for octaves in (network.input_octaves, network.slope_octaves, network.output_octaves):
-            for octave in octaves:
-                writer.u8(int(octave) + _OCTAVES)
-        for bits in network.step_bits:
-            writer.u8(bits)
         sets += [np.concatenate([weights, biases[:, None]], axis=1).ravel() for weights, biases in network.layers]
-    writer.raw(write_parameters(sets))
+    seen = cascade[-1]
+    octaves = [seen.input_octaves, seen.slope_octaves, *(network.output_octaves for network in cascade)]
+    writer.raw(write_parameters([np.diff(np.concatenate(octaves), prepend=0), *sets]))
     return writer.getvalue()
 
 
@@ -88,10 +84,24 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
         heads.append(_Head(reader, foretold, rank))
         foretold = heads[-1].inputs + heads[-1].outputs
     shapes = [shape for head in heads for shape in head.shapes]
-    parts = read_parameters(reader.rest(), [high * (wide + 1) for high, wide in shapes], _LARGEST_LEVEL)
+    seen, outputs = heads[-1].inputs, [head.outputs for head in heads]
+    counts = [2 * seen + sum(outputs), *(high * (wide + 1) for high, wide in shapes)]
+    steps, *parts = read_parameters(reader.rest(), counts, _LARGEST_LEVEL)
+    octaves = np.cumsum(steps)
+    if np.abs(octaves).max() > _LARGEST_OCTAVE:
+        raise PayloadError(f"an octave must lie within +-{_LARGEST_OCTAVE}. Got {octaves[np.abs(octaves).argmax()]}.")
+    of_planes, of_slopes, *of_outputs = np.split(octaves, np.cumsum([seen, seen, *outputs])[:-1])
     matrices = [part.reshape(high, wide + 1) for (high, wide), part in zip(shapes, parts, strict=True)]
     return tuple(
-        head.network(unit, matrices[_LAYERS * index : _LAYERS * (index + 1)]) for index, head in enumerate(heads)
+        SineSynthesis(
+            unit,
+            of_planes[: head.inputs],
+            of_slopes[: head.inputs],
+            of_outputs[index],
+            head.step_bits,
+            tuple((matrix[:, :-1], matrix[:, -1]) for matrix in matrices[_LAYERS * index : _LAYERS * (index + 1)]),
+        )
+        for index, head in enumerate(heads)
     )
 
 
@@ -114,19 +124,10 @@ class _Head:
         self.inputs = reader.u8("inputs", low=fewest, high=rank - 1)
         self.outputs = reader.u8("outputs", low=1, high=rank - self.inputs)
         self._width = reader.u8("hidden width", low=1, high=LARGEST_WIDTH)
-        self._octaves = [
-            np.array([reader.u8("octave", high=2 * _OCTAVES) - _OCTAVES for _ in range(count)], np.int64)
-            for count in (self.inputs, self.inputs, self.outputs)
-        ]
-        self._bits = tuple(reader.u8("step", high=_MOST_BITS) for _ in range(_LAYERS))
+        self.step_bits = tuple(reader.u8("step", high=_MOST_BITS) for _ in range(_LAYERS))
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """(out, in) of each layer."""
         coordinates = self.inputs * (1 + len(BESIDE))
         return [(self._width, coordinates), (self._width, self._width), (self.outputs, self._width)]
-
-    def network(self, unit: np.float32, matrices: Sequence[NDArray[np.int64]]) -> SineSynthesis:
-        """Return the network of these weights, biases last; raises `PayloadError`."""
-        layers = tuple((matrix[:, :-1], matrix[:, -1]) for matrix in matrices)
-        return SineSynthesis(unit, *self._octaves, self._bits, layers)

@@ -13,6 +13,9 @@ BYTES_OF_A_LATENT = 256
 _SHARE = 0.5
 """Part of the free memory that sweeps may take; the scenes and planes of the fits need the rest."""
 
+_NO_MEMORY = re.compile(r"DefaultCPUAllocator.*(can't allocate|not enough) memory", re.DOTALL)
+"""torch has no type of its own for memory of a CPU."""
+
 _FEWEST = 2**14
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
@@ -30,6 +33,13 @@ def latents_at_once(device: torch.device, most: int) -> int:
     """
     free = free_memory(device)
     return most if free is None else min(most, max(_FEWEST, int(_SHARE * free) // BYTES_OF_A_LATENT))
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice: Python's own, or what torch raises for a device or a CPU."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -6,7 +6,7 @@ came of it; so one tensor program serves all chunks of a batch, each of which go
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,27 +16,18 @@ from torch import Tensor
 from xr_inr.core.latent.aim import Aim, Sections, Verdict
 from xr_inr.core.latent.assembly import assemble
 from xr_inr.core.latent.basis import MOST_COMPONENTS
+from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
 from xr_inr.core.latent.rotation import Turn, components_for, turned_planes
-from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
+from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
-from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import BudgetError
-
-FORETOLD_FROM = (1, 2, 3, 5, 9)
-"""Planes that the sinusoidal networks look at; each foretells those up to the next one's, the last all others."""
-
-_FORETOLD_SHARE = 0.6
-"""Part of the planes with latents that the last network looks at, at most."""
-
-_STEPS_LIKEWISE = (0.87, 0.95, 1.05, 1.14)
-"""Steps over the present one whose planes the networks are fitted to."""
 
 _HEADER_BYTES = 60
 _RESTARTS = 3
@@ -81,9 +72,7 @@ class LatentFit:
         self.planned = task.preset.sweeps + _PROBE_SWEEPS
         """Sweeps that a fit without corrections takes."""
 
-        self.hurried = False
-        """Whether what is left of the sweeps shall be left out."""
-
+        self._haste = _Haste()
         self._fitting: _Fitting | None = None
 
     def steps(self) -> Steps[LatentResult]:
@@ -118,6 +107,15 @@ class LatentFit:
         return (yield from fitting.run())
 
     @property
+    def hurried(self) -> bool:
+        """Whether what is left of the sweeps shall be left out."""
+        return self._haste.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._haste.hurried = hurried
+
+    @property
     def rounding(self) -> bool:
         """Whether the sweeps are under way, so that their latents are worth keeping."""
         return self._fitting is not None and self._fitting.rounding
@@ -143,7 +141,7 @@ class LatentFit:
     def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[_Fitting]:
         count = min(components_for(rank, len(source.mean)), source.count)
         turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
-        self._fitting = _Fitting(self, source, turn, step)
+        self._fitting = _Fitting(self.task, self._haste, source, turn, step)
         return self._fitting
 
 
@@ -154,12 +152,19 @@ def _first_step(source: ScenePlanes, aim: Aim) -> float:
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
 
 
+@dataclass
+class _Haste:
+    """Whether what is left of the sweeps of a fit shall be left out."""
+
+    hurried: bool = False
+
+
 class _Fitting:
     """One fit on its way: latents, their step, and the networks."""
 
-    def __init__(self, fit: LatentFit, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
-        task = fit.task
-        self._fit, self._source, self._preset, self._aim = fit, source, task.preset, task.aim
+    def __init__(self, task: Task, haste: _Haste, source: ScenePlanes, turn: NDArray[np.float64], step: float) -> None:
+        # Not the fit itself: a cycle of references would keep tensors until Python looks for cycles.
+        self._haste, self._source, self._preset, self._aim = haste, source, task.preset, task.aim
         self._device, self._seed, self._monitor = task.device, task.seed, task.monitor
         device = task.device
         self._network = shipped()
@@ -202,7 +207,7 @@ class _Fitting:
     def finished(self) -> Steps[LatentResult]:
         """Meet the target with the latents as they are."""
         self.rounding = False
-        return replace((yield from self._settle()), interrupted=self._fit.hurried)
+        return replace((yield from self._settle()), interrupted=self._haste.hurried)
 
     def reached(self, error: float) -> tuple[int, float]:
         """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
@@ -211,7 +216,7 @@ class _Fitting:
     def _round(self) -> Steps[None]:
         sweeps = self._preset.sweeps
         for index in range(sweeps):
-            if self._fit.hurried:
+            if self._haste.hurried:
                 break
             yield from self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
             if index >= sweeps - _SETTLING:
@@ -233,36 +238,13 @@ class _Fitting:
                 part[self._coded :] = 0.0
 
     def _fit_cascade(self) -> None:
-        """Fit the sinusoidal networks, and take in the components that the last foretells beyond those with latents."""
-        source, planes = self._source, self._scene.planes
+        """Fit the sinusoidal networks, and take in the components that are foretold beyond those with latents."""
         with torch.no_grad():
-            decoded = self._scene.decoded(self._latents).cpu().numpy()
-            subbands = analyse(planes[: max(FORETOLD_FROM)], source.pyramid, torch)
-            likewise = np.stack([self._rounded_by(factor, subbands) for factor in _STEPS_LIKEWISE])
-        wanted = planes.cpu().numpy()
-        starts = [count for count in FORETOLD_FROM if count < _FORETOLD_SHARE * self._coded] or [1]
-        for start, end in zip(starts, [*starts[1:], None], strict=True):
-            candidates = planes[:0].cpu().numpy()
-            if end is None:
-                candidates = beyond(source.leading(len(self._turn)), self._turn) / np.float32(self._step)
-            task = SynthesisTask(
-                decoded[:start], likewise[:, :start], wanted[start:end], candidates, source.pyramid, len(source.mean)
-            )
-            widths = self._preset.synthesis_widths
-            widths = widths if end is None else widths[:1]
-            best = fit_synthesis(task, replace(self._preset, synthesis_widths=widths), device=self._device, seed=self._seed, monitor=self._monitor)
-            if best is not None:
-                self._scene.cascade.append(SoftSynthesis.of(best.network, self._device))
-                self._take_in(best.added)
-
-    def _rounded_by(self, factor: float, subbands: list[Tensor]) -> NDArray[np.float32]:
-        """Return planes as steps `factor` times the present one leave them."""
-        coarser = first_latents([part / factor for part in subbands])
-        rounded: Tensor = synthesise_unrounded([part * factor for part in coarser], self._source.pyramid, torch)
-        return rounded.cpu().numpy()
-
-    def _take_in(self, added: NDArray[np.float32]) -> None:
-        """Add planes without latents to those that are decoded."""
+            decoded = self._scene.decoded(self._latents)
+            candidates = beyond(self._source.leading(len(self._turn)), self._turn)
+        candidates /= np.float32(self._step)
+        task = CascadeTask(self._scene.planes, decoded, candidates, self._source.pyramid, len(self._source.mean))
+        self._scene.cascade, added = fit_cascade(task, self._preset, seed=self._seed, monitor=self._monitor)
         if not len(added):
             return
         self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._device)])

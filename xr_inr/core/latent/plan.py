@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.scene import Scene, Tile
-from xr_inr.core.source import WHOLE_SAMPLES
+from xr_inr.core.source import WHOLE_SAMPLES, tiles
 from xr_inr.core.spectral import analyse as analyse_spectra
 
 MOST_PLANES = 160
@@ -28,8 +28,8 @@ _FIRST_PLANES = 24
 class ScenePlanes:
     """A scene as planes of its leading KLT components.
 
-    The samples of a large scene are read tile by tile each time they are looked at, and only as many planes are held as
-    were asked for.
+    The samples of a large scene are read tile by tile, once to begin with and once for each time that more planes are
+    asked for than are held.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class ScenePlanes:
         """How many components there are."""
 
         self._kept: NDArray[np.float32] | None = None
+        self._sums = np.zeros(len(self.mean))
         self._totals = np.zeros(self.count)
         first = self.count if self.size <= WHOLE_SAMPLES else min(self.count, _FIRST_PLANES)
         self._planes = np.empty((first, height * width), np.float32)
@@ -69,6 +70,7 @@ class ScenePlanes:
                 void.append(~tile.valid.any(axis=0))
             centred = self._centred(tile)
             self.energy += float(np.square(centred, dtype=np.float64).sum())
+            self._sums += centred.sum(axis=1, dtype=np.float64)
             planes = self.vectors.T.astype(np.float32) @ centred
             self._totals += np.square(planes, dtype=np.float64).sum(axis=1)
             self._planes[:, tile.pixels] = planes[:first]
@@ -125,6 +127,41 @@ class ScenePlanes:
             return
         for tile in self._scene.tiles():
             yield tile.pixels, self._centred(tile)
+
+    def parts(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield pixels and what is compared with what latents decode to: `centred` samples, or planes that are held.
+
+        The planes stand for the samples of a large scene, which would have to be read for each payload that is tried;
+        `of_bands` turns sums over them into sums over samples.
+        """
+        if self._kept is not None:
+            yield slice(None), self._kept
+            return
+        for rows in tiles(self._scene.layout.shape):
+            pixels = slice(rows[0] * self.pyramid.size[1], rows[1] * self.pyramid.size[1])
+            yield pixels, self._planes[:, pixels]
+
+    def of_bands(
+        self, products: NDArray[np.float64], sums: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return sums over `parts` as those over samples less their mean.
+
+        Parameters
+        ----------
+        products
+            (rows, values) of products of each row of `parts` with values of the same pixels. What the components that
+            are not held have in common with such values is taken for nothing.
+        sums
+            (rows,) of each row of `parts`.
+
+        Returns
+        -------
+        products, sums
+            (bands, values) and (bands,).
+        """
+        if self._kept is not None:
+            return products, sums
+        return self.vectors[:, : len(products)] @ products, self._sums
 
     def _centred(self, tile: Tile) -> NDArray[np.float32]:
         centred: NDArray[np.float32] = tile.values - self.mean.astype(np.float32)[:, None]

@@ -16,7 +16,8 @@ class LatentPreset:
     """Rounds of rate-distortion optimised rounding."""
 
     synthesis_widths: tuple[int, ...]
-    """Hidden widths of the sinusoidal network to try; the one that saves most is kept, none if none saves."""
+    """Hidden widths of the last sinusoidal network to try, of those before it the first alone; the one that saves most
+    is kept, none if none saves."""
 
     synthesis_iterations: int
     """Iterations of each sinusoidal network."""
@@ -36,9 +37,9 @@ _BALANCED = LatentPreset(
 LATENT_PRESETS = {
     preset.name: preset
     for preset in (
-        replace(_BALANCED, name="fast", sweeps=10, synthesis_widths=(12,), synthesis_iterations=60, learning_rate=3e-2),
+        replace(_BALANCED, name="fast", sweeps=10, synthesis_widths=(12,), synthesis_iterations=80, learning_rate=3e-2),
         _BALANCED,
-        replace(_BALANCED, name="best", sweeps=32, synthesis_widths=(8, 16, 32), synthesis_iterations=800),
+        replace(_BALANCED, name="best", sweeps=32, synthesis_widths=(8, 24, 48), synthesis_iterations=600),
     )
 }
 """What `preset=` can name for `model="latent"`."""

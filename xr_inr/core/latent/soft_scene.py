@@ -11,6 +11,9 @@ from torch import Tensor
 from xr_inr.core.latent.synthesis import BESIDE, LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
 
+_POINTS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}
+"""Pixels whose activations are held at a time where no gradient needs them."""
+
 
 @dataclass
 class SoftSynthesis:
@@ -44,11 +47,12 @@ class SoftSynthesis:
             )
             for bits, (weights, biases) in zip(network.step_bits, network.layers, strict=True)
         ]
-        octaves = [
+        planes, slopes, outputs = (
             torch.tensor(part, dtype=torch.float32, device=device)
             for part in (network.input_octaves, network.slope_octaves, network.output_octaves)
-        ]
-        return cls([(weights, biases) for weights, biases in layers], *octaves, float(network.unit), network.step_bits)
+        )
+        unit = float(network.unit)
+        return cls([(weights, biases) for weights, biases in layers], planes, slopes, outputs, unit, network.step_bits)
 
     @property
     def inputs(self) -> int:
@@ -72,17 +76,27 @@ class SoftSynthesis:
             for bits, (weights, biases) in zip(step_bits, self.layers, strict=True)
         )
         stored = (self.input_octaves, self.slope_octaves, self.output_octaves)
-        octaves = [part.cpu().numpy().astype(np.int64) for part in stored]
-        return SineSynthesis(np.float32(self.unit), *octaves, step_bits, layers)
+        planes, slopes, outputs = (part.cpu().numpy().astype(np.int64) for part in stored)
+        return SineSynthesis(np.float32(self.unit), planes, slopes, outputs, step_bits, layers)
 
     def __call__(self, planes: Tensor) -> Tensor:
         """Return what is foretold of the next planes, (outputs, height, width), from the first, in steps."""
-        values = coordinates(planes / self.unit, self.input_octaves, self.slope_octaves)
+        height, width = planes.shape[1:]
+        rows = height if torch.is_grad_enabled() else max(_POINTS_AT_ONCE[planes.device.type] // width, 1)
+        parts = [self._foretold(planes, slice(start, min(start + rows, height))) for start in range(0, height, rows)]
+        return (parts[0] if len(parts) == 1 else torch.cat(parts, 1)).reshape(-1, height, width)
+
+    def _foretold(self, planes: Tensor, part: slice) -> Tensor:
+        """Return what is foretold of some rows, (outputs, points)."""
+        above, below = max(part.start - 1, 0), min(part.stop + 1, planes.shape[1])
+        seen = coordinates(planes[:, above:below] / self.unit, self.input_octaves, self.slope_octaves)
+        width = planes.shape[2]
+        values = seen[(part.start - above) * width : (part.stop - above) * width]
         for weight, bias in self.layers[:-1]:
             values = torch.sin(values @ weight.T + bias)
         weight, bias = self.layers[-1]
         foretold = (values @ weight.T + bias) * (self.unit * torch.exp2(self.output_octaves))
-        return foretold.T.reshape(-1, *planes.shape[1:])
+        return foretold.T
 
 
 def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor) -> Tensor:
@@ -149,7 +163,8 @@ class SoftScene:
         """Return what latents alone give, (rank, height, width), with what the networks say added to it."""
         for network in self.cascade:
             known, end = planes[: network.inputs], network.inputs + network.outputs
-            foretold = network(known) if foretelling else network(known.detach()).detach()
+            with torch.set_grad_enabled(foretelling and torch.is_grad_enabled()):
+                foretold = network(known)
             planes = torch.cat([known, planes[network.inputs : end] + foretold, planes[end:]])
         return planes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.foretold import column_bits, worthwhile
+from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
@@ -76,16 +79,27 @@ class Foretelling:
 
 
 def fit_synthesis(
-    task: SynthesisTask, preset: LatentPreset, *, device: torch.device, seed: int, monitor: Monitor
+    task: SynthesisTask,
+    preset: LatentPreset,
+    widths: Sequence[int],
+    *,
+    device: torch.device,
+    seed: int,
+    monitor: Monitor,
 ) -> Foretelling | None:
     """Fit networks, choose the components beyond those with latents that each shall foretell, and keep the best.
+
+    Of large planes, evenly spaced patches stand for all: what is learnt on them holds for the others, since a network
+    has few weights, and memory does not grow with the scene.
 
     Parameters
     ----------
     task
         What to foretell from what.
     preset
-        Which widths, how many iterations, and the largest learning rate.
+        How many iterations, and the largest learning rate.
+    widths
+        Hidden widths to try.
     device
         Where to fit.
     seed
@@ -101,7 +115,7 @@ def fit_synthesis(
     best: Foretelling | None = None
     if not len(task.coded) + len(task.beyond):
         return best
-    for width in preset.synthesis_widths:
+    for width in widths:
         found = _fit(task, width, preset, device, seed)
         saved = found.saved if found else 0.0
         monitor.note(f"sinusoidal network of width {width}: {saved / 8:,.0f} bytes saved")
@@ -123,25 +137,42 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
         optimiser.step(preset.learning_rate * warm * falling)
     with torch.no_grad():
-        problem, layers, spent = problem.narrowed(layers, task.bands)
+        narrow = problem.narrowed(layers, task.bands)
+        problem, layers = narrow.problem, narrow.layers
         if not len(problem.target):
             return None
-        before = float(problem.cost(None)) - spent
+        before = problem.share * float(problem.cost(None)) - narrow.spent
         soft = SoftSynthesis(layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0)
         added = problem.target[problem.coded :].cpu().numpy()
+        if problem.share > 1.0:
+            added = turned_planes(task.beyond, narrow.turn.T.cpu().numpy())
 
         def stored(bits: tuple[int, ...]) -> Foretelling:
             network = soft.stored(bits)
-            after = float(problem.cost(SoftSynthesis.of(network, device).layers)) + 8.0 * len(write_cascade((network,)))
-            return Foretelling(network, added, before - after)
+            left = problem.share * float(problem.cost(SoftSynthesis.of(network, device).layers))
+            return Foretelling(network, added, before - (left + 8.0 * len(write_cascade((network,)))))
 
         best = max((stored((bits,) * len(layers)) for bits in _STEP_BITS), key=lambda found: found.saved)
         for index in range(len(layers)):
             for change in (-1, 1):
                 bits = list(best.network.step_bits)
-                bits[index] += change
+                bits[index] = max(bits[index] + change, 0)
                 best = max(best, stored(tuple(bits)), key=lambda found: found.saved)
         return best
+
+
+@dataclass(frozen=True)
+class _Narrowed:
+    """The worthwhile directions of a problem."""
+
+    problem: _Problem
+    layers: Layers
+
+    turn: Tensor
+    """(directions, candidates) the worthwhile ones among those beyond."""
+
+    spent: float
+    """Bits of their columns."""
 
 
 @dataclass(frozen=True)
@@ -165,19 +196,21 @@ class _Problem:
     output_octaves: Tensor
     pyramid: Pyramid
 
+    share: float
+    """Pixels of the scene for each of these."""
+
     @classmethod
     def of(cls, task: SynthesisTask, device: torch.device) -> _Problem:
-        """Return the problem of all candidates."""
-        octaves, slope_octaves = _octaves(task.known, device), _octaves(_slopes(task.known), device) + _SLOPES_WITHIN
-        known = torch.tensor(task.known, dtype=torch.float32, device=device)
-        wanted = np.concatenate([task.coded, task.beyond]).astype(np.float32)
+        """Return the problem of all candidates, on patches of large planes."""
+        patches = Patches.of(task.pyramid.size)
+        octaves = _octaves(task.known, device)
+        slope_octaves = _octaves(_slopes(task.known), device) + _SLOPES_WITHIN
+        seen, *variants = (_seen(planes, octaves, slope_octaves, patches) for planes in (task.known, *task.likewise))
+        wanted = np.concatenate([patches.cut(task.coded), patches.cut(task.beyond)]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        seen = coordinates(known, octaves, slope_octaves)
-        variants = [
-            coordinates(torch.tensor(planes, dtype=torch.float32, device=device), octaves, slope_octaves)
-            for planes in task.likewise
-        ]
-        return cls(seen, variants, target, len(task.coded), octaves, slope_octaves, _octaves(wanted, device), task.pyramid)
+        outputs, pyramid = _octaves(wanted, device), Pyramid.of(patches.size)
+        coded = len(task.coded)
+        return cls(seen, variants, target, coded, octaves, slope_octaves, outputs, pyramid, patches.share)
 
     @property
     def scale(self) -> Tensor:
@@ -200,12 +233,14 @@ class _Problem:
             return unforetold
         return coding_bits(analyse(left[: self.coded], self.pyramid, torch)) + unforetold
 
-    def narrowed(self, layers: Layers, bands: int) -> tuple[_Problem, Layers, float]:
-        """Return the problem of the worthwhile directions, the layers turned to them, and the bits of their columns."""
+    def narrowed(self, layers: Layers, bands: int) -> _Narrowed:
+        """Return the problem of the worthwhile directions, and the layers turned to them."""
         weight, bias = layers[-1]
         units = weight.shape[1] + 1
         said, wanted = self.foretold(layers)[self.coded :], self.target[self.coded :].flatten(1)
-        found = worthwhile(said.cpu().numpy(), wanted.cpu().numpy(), bands=bands, units=units)
+        # Energies are those of the whole scene.
+        whole = math.sqrt(self.share)
+        found = worthwhile(whole * said.cpu().numpy(), whole * wanted.cpu().numpy(), bands=bands, units=units)
         turn = torch.tensor(found, device=weight.device)
         more = turn @ said
         octaves = torch.cat([self.output_octaves[: self.coded], _octaves(more.cpu().numpy(), weight.device)])
@@ -215,8 +250,19 @@ class _Problem:
             torch.cat([bias[: self.coded], gains @ bias[self.coded :]]),
         )
         target = torch.cat([self.target[: self.coded], (turn @ wanted).reshape(-1, *self.target.shape[1:])])
-        spent = sum(column_bits(energy, bands) for energy in more.double().square().sum(1).tolist())
-        return replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], spent
+        energies = (self.share * more.double().square().sum(1)).tolist()
+        spent = sum(column_bits(energy, bands) for energy in energies)
+        return _Narrowed(replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], turn, spent)
+
+
+def _seen(planes: NDArray[np.float32], octaves: Tensor, slope_octaves: Tensor, patches: Patches) -> Tensor:
+    """Return what a network sees of the pixels of patches, (pixels, coordinates)."""
+    found = []
+    for plane, octave, slope_octave in zip(planes, octaves, slope_octaves, strict=True):
+        given = torch.tensor(plane[None], dtype=torch.float32)
+        fields = coordinates(given, octave[None].cpu(), slope_octave[None].cpu()).T
+        found.append(patches.cut(fields.reshape(-1, *plane.shape).numpy()))
+    return torch.tensor(np.stack(found, 1), device=octaves.device).flatten(2).flatten(0, 1).T
 
 
 def _slopes(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -240,7 +286,10 @@ def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.dev
 
     first = _FREQUENCY / math.sqrt(inputs)
     inner = math.sqrt(6.0 / width)
-    of_planes, of_slopes = uniform((width, inputs), first), uniform((width, inputs * len(BESIDE)), _SLOPES_SHARE * first)
+    of_planes, of_slopes = (
+        uniform((width, inputs), first),
+        uniform((width, inputs * len(BESIDE)), _SLOPES_SHARE * first),
+    )
     return [
         (torch.cat([of_planes, of_slopes], 1), uniform((width,), math.pi)),
         (uniform((width, width), inner), uniform((width,), 1.0)),

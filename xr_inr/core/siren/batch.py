@@ -11,7 +11,7 @@ import torch
 
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Section
-from xr_inr.core.latent.memory import free_memory
+from xr_inr.core.latent.memory import free_memory, lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
@@ -211,8 +211,8 @@ class _Batch:
                 trainer.advance()
                 at = done * iterations + sum(trainer.iterations)
                 self._monitor.report(Progress(stage, at, count * iterations, min(trainer.psnrs)))
-        except (MemoryError, torch.OutOfMemoryError):
-            if len(jobs) == 1:
+        except (MemoryError, RuntimeError) as error:
+            if len(jobs) == 1 or not lacks_memory(error):
                 raise
             trainer = None
         self._running = None
