@@ -15,6 +15,7 @@ from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import read_container, write_container
 from xr_inr.core.decode import decode
 from xr_inr.core.decoded_values import restore
+from xr_inr.core.fixed_point import sine_of_products
 from xr_inr.core.latent.columns import KINDS, read_columns
 from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE, MEAN_CLASSES, MEAN_WEIGHTS
@@ -294,6 +295,18 @@ def test_samples_of_any_values(dtype, values, seed):
     compiled, reference = both_ways(lambda: restore(given.copy(), layout))
     np.testing.assert_array_equal(compiled, reference)
     assert compiled.dtype == reference.dtype == np.dtype(dtype)
+
+
+# Sines
+
+
+@given(st.lists(st.integers(-(2**53), 2**53), max_size=40), st.floats(0.001, 1e13), st.integers(0, 44))
+@example([2**53, -(2**53), 0, 1, -1], 30.0, 0)
+@example([2**53, -(2**53), 2**52 + 1], 1e30, 0)
+def test_sines_of_any_products(whole, omega_0, shift):
+    products = np.array([*whole, *(number >> shift for number in whole), 0.0, -0.0])
+    compiled, reference = both_ways(lambda: sine_of_products(products.copy(), omega_0))
+    np.testing.assert_array_equal(compiled, reference)
 
 
 # Payloads

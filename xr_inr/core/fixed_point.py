@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.arrays import Array
 
 VALUE_BITS = 20
@@ -26,6 +27,9 @@ MAX_ROW_SUM = 512.0
 
 MAX_VECTOR_SUM = 16.0
 """The same for one band's row of spectral vectors: 2**9 coefficients * 2**4 * 2**(20 + 20) = 2**53."""
+
+_LARGEST_SCALE = 2.0**-3
+"""Turns in a step of products up to which the compiled sines hold: 2**53 such steps are less than 2**51 turns."""
 
 _VALUE_ONE = float(2**VALUE_BITS)
 _WEIGHT_ONE = float(2**WEIGHT_BITS)
@@ -83,8 +87,12 @@ def sine_of_products(products: Array, omega_0: float, xp: types.ModuleType = np)
     ndarray or Tensor
         float64 integers counting steps of 2**-20, the shape of `products`.
     """
+    scale = omega_0 / (2.0 * np.pi) / (_VALUE_ONE * _WEIGHT_ONE)
+    if kernels.KERNELS is not None and xp is np and products.flags.c_contiguous and abs(scale) < _LARGEST_SCALE:
+        kernels.KERNELS.sines(products, scale)
+        return products
     turns = products
-    turns *= omega_0 / (2.0 * np.pi) / (_VALUE_ONE * _WEIGHT_ONE)
+    turns *= scale
     turns -= xp.round(turns)
     # sin(2 pi t) = sign(t) cos(2 pi (|t| - 1/4)) for |t| <= 1/2
     squared = xp.abs(turns)
