@@ -20,8 +20,8 @@ from xr_inr.codecs.zarr import InrCodec as ZarrCodec
 from xr_inr.core.bitstream import Section, read_container, write_container
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.cascade import foretell, read_cascade
 from xr_inr.core.latent.reading import LatentReader, read_side
-from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.mask import Mask
 from xr_inr.core.scene import SceneLayout
@@ -126,6 +126,11 @@ def _constants(data: bytes) -> None:
     SceneLayout.from_sections({Section.SCENE: held[Section.SCENE], Section.CONSTANTS: data}, MAX_SAMPLES)
 
 
+def _networks(data: bytes) -> None:
+    """Foretell planes of nothing by sinusoidal networks."""
+    foretell(np.zeros((_BANDS, *_SIZE), np.float32), read_cascade(data, _BANDS))
+
+
 def _stream(data: bytes) -> None:
     """Decode latents: another stream with the side information of a payload."""
     _, held = next(part for part in seeds.parts() if Section.LATENT_STREAM in part[1])
@@ -147,7 +152,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.NETWORK_TABLE_I: lambda data: Evaluator(read_table_i(data, _SIZE), _SIZE),
     Section.NETWORK_QUANTISED: lambda data: Evaluator(read_quantised(data), _SIZE),
     Section.LATENT_BASIS: lambda data: LatentBasis.from_bytes(data, _BANDS),
-    Section.LATENT_SYNTHESIS: lambda data: SineSynthesis.from_bytes(data, _BANDS),
+    Section.LATENT_SYNTHESIS: _networks,
     Section.LATENT_SIDE: lambda data: read_side(data, _BANDS, Pyramid.of(_SIZE)),
     Section.LATENT_STREAM: _stream,
     Section.RESIDUAL: _residual,

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
-from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.latent.cascade import write_cascade
+from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
 from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
 
@@ -90,7 +91,7 @@ def reports() -> list[bytes]:
 
 
 def _with_all(payload: bytes) -> bytes:
-    """Return a payload with a mask, a constant and a void band, and, if latent, a sinusoidal network."""
+    """Return a payload with a mask, a constant and a void band, and, if latent, sinusoidal networks."""
     model, held = read_container(payload)
     layout = SceneLayout.from_sections(held)
     bands, height, width = layout.shape
@@ -107,14 +108,18 @@ def _with_all(payload: bytes) -> bytes:
         mask=Mask.from_classes(classes),
     )
     if model is Model.LATENT:
-        held = held | {Section.LATENT_SYNTHESIS: _synthesis(rank=3)}
+        held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3)}
     return write_container(model, held | changed.to_sections())
 
 
-def _synthesis(rank: int) -> bytes:
-    """Return a sinusoidal network that foretells all components from the first."""
+def _cascade(rank: int) -> bytes:
+    """Return sinusoidal networks, each of which foretells one component from all before."""
     generator = np.random.default_rng(0)
-    shapes = ((2, 1), (2, 2), (rank - 1, 2))
-    layers = tuple((generator.integers(-40, 40, shape), generator.integers(-9, 9, shape[0])) for shape in shapes)
-    zeros = np.zeros(rank - 1, np.int64)
-    return SineSynthesis(np.float32(0.5), np.zeros(1, np.int64), zeros, (5, 5, 5), layers).to_bytes()
+
+    def network(inputs: int) -> SineSynthesis:
+        shapes = ((2, inputs * (1 + len(BESIDE))), (2, 2), (1, 2))
+        layers = tuple((generator.integers(-40, 40, shape), generator.integers(-9, 9, shape[0])) for shape in shapes)
+        zeros = np.zeros(inputs, np.int64)
+        return SineSynthesis(np.float32(0.5), zeros, zeros, zeros[:1], (5, 5, 5), layers)
+
+    return write_cascade(tuple(network(inputs) for inputs in range(1, rank)))

@@ -6,11 +6,12 @@ import numpy as np
 
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_side
-from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid
 
 
@@ -71,11 +72,24 @@ def make_gram(energies, pixels=100):
     return np.diag(np.concatenate([[float(pixels)], energies]))
 
 
-def make_synthesis(rank=4, *, inputs=2, width=3, unit=1.0, bits=(4, 5, 6), seed=0):
-    """Return a small sinusoidal network for `rank` components."""
-    shapes = [(width, inputs), (width, width), (rank - inputs, width)]
+def make_synthesis(rank=4, *, inputs=2, outputs=None, width=3, unit=1.0, bits=(4, 5, 6), seed=0):
+    """Return a small sinusoidal network for `rank` components; it foretells all after its inputs, or the next few."""
+    outputs = rank - inputs if outputs is None else outputs
+    shapes = [(width, inputs * (1 + len(BESIDE))), (width, width), (outputs, width)]
     layers = tuple((drawn(-20, 20, shape, seed + 5), drawn(-9, 9, shape[0], seed + 6)) for shape in shapes)
-    return SineSynthesis(np.float32(unit), np.full(inputs, 3), np.arange(rank - inputs) % 3 - 1, bits, layers)
+    octaves = np.arange(inputs, inputs + outputs) % 3 - 1
+    return SineSynthesis(np.float32(unit), 3 - np.arange(inputs) % 2, np.full(inputs, 2), octaves, bits, layers)
+
+
+def make_cascade(rank=4, *, starts=(1, 2), seed=0, **shape):
+    """Return networks that look at the first `starts` of `rank` components; each foretells up to where the next begins.
+
+    `shape` is what `make_synthesis` takes beside.
+    """
+    return tuple(
+        make_synthesis(rank, inputs=start, outputs=end - start, seed=seed + start, **shape)
+        for start, end in zip(starts, [*starts[1:], rank], strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -100,5 +114,5 @@ def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0, sile
         Section.LATENT_STREAM: encode_latents(latents, side, Pyramid.of(size), shipped()),
     }
     if synthesis:
-        sections[Section.LATENT_SYNTHESIS] = make_synthesis(rank, seed=seed).to_bytes()
+        sections[Section.LATENT_SYNTHESIS] = write_cascade(make_cascade(rank, seed=seed))
     return Example(size, bands, latents, sections)

@@ -72,7 +72,7 @@ def networks(draw):
 @settings(max_examples=40)
 @given(synthesis=networks(), largest=st.sampled_from([0, 90, 5_000, 2**27]), seed=st.integers(0, 99))
 def test_what_is_foretold_is_that_of_numpy(arrays, synthesis, largest, seed):
-    planes = drawn(-largest, largest, (synthesis.inputs, 300), seed).astype(np.float32)
+    planes = drawn(-largest, largest, (synthesis.inputs, 20, 15), seed).astype(np.float32)
     found = arrays.get(synthesis(arrays.put(planes), arrays))
     assert found.tobytes() == synthesis(planes).tobytes()
 

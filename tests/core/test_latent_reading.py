@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import drawn, make_basis, make_example, make_network, make_side, make_synthesis
+from tests.core.latent_examples import drawn, make_basis, make_cascade, make_example, make_network, make_side
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent import network as networks
 from xr_inr.core.latent import reading
 from xr_inr.core.latent.basis import LatentBasis
+from xr_inr.core.latent.cascade import foretell, read_cascade, write_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import LARGEST_OFFSET, shipped
 from xr_inr.core.latent.parameters import write_parameters
-from xr_inr.core.latent.reading import LatentReader, read_side, with_synthesis, write_side
-from xr_inr.core.latent.synthesis import SineSynthesis
+from xr_inr.core.latent.reading import LatentReader, read_side, write_side
 from xr_inr.core.latent.wavelet import Pyramid, synthesise
 from xr_inr.exceptions import PayloadError
 
@@ -45,13 +45,12 @@ def every_sample(reader, example):
 
 
 def expected_samples(example):
-    """Return what latents, network and basis give, one after the other."""
-    planes = synthesise(example.latents, Pyramid.of(example.size)).reshape(RANK, -1)
+    """Return what latents, networks and basis give, one after the other."""
+    planes = synthesise(example.latents, Pyramid.of(example.size))
     if Section.LATENT_SYNTHESIS in example.sections:
-        network = SineSynthesis.from_bytes(example.sections[Section.LATENT_SYNTHESIS], RANK)
-        planes[network.inputs :] += network(planes[: network.inputs])
+        planes = foretell(planes, read_cascade(example.sections[Section.LATENT_SYNTHESIS], RANK))
     basis = LatentBasis.from_bytes(example.sections[Section.LATENT_BASIS], example.bands)
-    return basis.spectra(planes, np.arange(example.bands)).reshape(-1, *example.size)
+    return basis.spectra(planes.reshape(RANK, -1), np.arange(example.bands)).reshape(-1, *example.size)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (24, 27)], ids=str)
@@ -99,16 +98,27 @@ def made(monkeypatch):
     return steps
 
 
-def test_only_the_window_asked_for_is_made(made):
-    reader, window = reader_of(EXAMPLE), ((3, 5), (20, 27))
+@pytest.mark.parametrize(
+    ("starts", "expected"),
+    [
+        pytest.param((), ((3, 5), (20, 27)), id="no-network"),
+        pytest.param((2,), ((2, 6), (19, 27)), id="one-network"),
+        pytest.param((1, 2, 3), ((0, 8), (17, 27)), id="three-networks"),
+    ],
+)
+def test_the_window_asked_for_is_made_with_a_pixel_around_it_for_each_network(made, starts, expected):
+    example = make_example(synthesis=False)
+    changed = {"LATENT_SYNTHESIS": write_cascade(make_cascade(starts=starts))} if starts else {}
+    reader, window = reader_of(example, **changed), ((3, 5), (20, 27))
     for _ in range(3):
-        reader.within(*window)
+        assert reader.within(*window).planes.shape == (RANK, 2, 7)
         reader.within((4, 5), (21, 26))
-    assert made == ["latents", window]
+    assert made == ["latents", expected]
 
 
 def test_whole_planes_are_made_once_windows_have_cost_as_much(made):
-    reader, pyramid = reader_of(EXAMPLE), Pyramid.of(EXAMPLE.size)
+    example = make_example(synthesis=False)
+    reader, pyramid = reader_of(example), Pyramid.of(example.size)
     corners = [(rows, columns) for rows in ((0, 3), (21, 24)) for columns in ((0, 3), (24, 27))]
     costs = np.cumsum([pyramid.cost(corner) for corner in corners])
     assert costs[1] < pyramid.cost(pyramid.whole) <= costs[2]
@@ -175,16 +185,6 @@ sys.stdout.buffer.write(samples.tobytes())
     done = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == every_sample(reader_of(EXAMPLE), EXAMPLE).tobytes()
-
-
-def test_the_network_adds_to_the_later_components_alone():
-    points = drawn(-500, 500, (RANK, 20)).astype(np.float32)
-    before, network = points.copy(), make_synthesis(RANK)
-    found = with_synthesis(points, network)
-    np.testing.assert_array_equal(found[:2], points[:2])
-    np.testing.assert_array_equal(found[2:], points[2:] + network(points[:2]))
-    np.testing.assert_array_equal(points, before)
-    assert with_synthesis(points, None) is points
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 99))
@@ -279,8 +279,14 @@ def with_step(step):
         pytest.param({"LATENT_BASIS": make_basis(6, 6).to_bytes()}, r"rank .* \[0, 5\]. Got 6", id="more-than-bands"),
         pytest.param({"LATENT_SIDE": b""}, "truncated side information", id="side-empty"),
         pytest.param({"LATENT_SYNTHESIS": b""}, "truncated sinusoidal network", id="synthesis-empty"),
-        pytest.param({"LATENT_SYNTHESIS": b"\x04" * 30}, r"inputs .* \[1, 3\]. Got 4", id="synthesis-of-other-rank"),
-        pytest.param({"LATENT_SYNTHESIS": make_synthesis(9).to_bytes()}, "step in the sinu", id="synthesis-too-long"),
+        pytest.param(
+            {"LATENT_SYNTHESIS": write_cascade(make_cascade(9, starts=(4,)))},
+            r"inputs .* \[1, 3\]. Got 4",
+            id="synthesis-of-other-inputs",
+        ),
+        pytest.param(
+            {"LATENT_SYNTHESIS": write_cascade(make_cascade(9))}, r"outputs .* \[1, 2\]. Got 7", id="synthesis-too-long"
+        ),
     ],
 )
 def test_sections_out_of_range_are_refused(changed, message):

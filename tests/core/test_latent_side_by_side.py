@@ -12,7 +12,7 @@ from xr_inr.core.latent.soft import SoftCoder, bordered, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 
-from .latent_examples import make_synthesis
+from .latent_examples import make_cascade
 
 DEVICES = [
     torch.device("cpu"),
@@ -25,19 +25,19 @@ LAYOUT = Layout(RANKS)
 
 
 def scene_of(rank, *, seed, device=CPU, masked=False, synthesis=False):
-    """Return planes whose energy falls from component to component, some with a hole or a sinusoidal network."""
+    """Return planes whose energy falls from component to component, some with a hole or sinusoidal networks."""
     random = np.random.default_rng(seed)
     planes = np.cumsum(random.normal(0, 2, (rank, *PYRAMID.size)), axis=2) / (1 + np.arange(rank))[:, None, None]
     heard = torch.ones(PYRAMID.size, device=device)
     heard[4:9, 5:20] = 0.0
-    network = SoftSynthesis.of(make_synthesis(rank), device) if synthesis else None
+    cascade = [SoftSynthesis.of(network, device) for network in make_cascade(rank)] if synthesis else []
     return SoftScene(
-        torch.tensor(planes, dtype=torch.float32, device=device), heard if masked else None, PYRAMID, network
+        torch.tensor(planes, dtype=torch.float32, device=device), heard if masked else None, PYRAMID, cascade
     )
 
 
 def scenes(device=CPU):
-    """Return scenes of all ranks; the first has a network, the third a hole."""
+    """Return scenes of all ranks; the first has networks, the third a hole."""
     return [
         scene_of(rank, seed=seed, device=device, masked=seed == 2, synthesis=seed == 0)
         for seed, rank in enumerate(RANKS)
