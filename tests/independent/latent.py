@@ -99,7 +99,9 @@ def with_networks(planes, data):
     heads, end = [], 1
     for _ in range(count):
         inputs, outputs, hidden = fields.take(3)
-        assert end <= inputs < rank and 1 <= outputs <= rank - inputs and 1 <= hidden <= 64
+        assert end <= inputs < rank
+        assert 1 <= outputs <= rank - inputs
+        assert 1 <= hidden <= 64
         heads.append((inputs, outputs, hidden, fields.take(3)))
         end = inputs + outputs
     sizes = [
@@ -134,11 +136,9 @@ def beside(planes):
     u = planes.astype(float)
     height, width = u.shape[1:]
     rows, columns = np.arange(height), np.arange(width)
-    parts = [u]
-    for step in (-1, 1):
-        parts.append(u[:, np.clip(rows + step, 0, height - 1)] - u)
-    for step in (-1, 1):
-        parts.append(u[:, :, np.clip(columns + step, 0, width - 1)] - u)
+    above, below = (u[:, np.clip(rows + step, 0, height - 1)] for step in (-1, 1))
+    left, right = (u[:, :, np.clip(columns + step, 0, width - 1)] for step in (-1, 1))
+    parts = [u, above - u, below - u, left - u, right - u]
     return np.concatenate(parts).reshape(-1, height * width)
 
 
