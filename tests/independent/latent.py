@@ -88,27 +88,58 @@ def merged(x, y):
     return result
 
 
-def with_network(planes, data):
-    """Add what the sinusoidal network foretells of the later planes."""
-    rank, height, width = planes.shape
+def with_networks(planes, data):
+    """Add what the sinusoidal networks foretell of the later planes."""
+    rank = len(planes)
     fields = Fields(data)
-    inputs, hidden = fields.u8(), fields.u8()
+    count = fields.u8()
+    assert 1 <= count <= 8
     unit = float(fields.numbers("f4", 1)[0])
-    octaves = np.frombuffer(fields.take(rank), np.uint8).astype(int) - 32
-    bits = list(fields.take(3))
-    sizes = [(hidden, inputs), (hidden, hidden), (rank - inputs, hidden)]
-    sets = sets_of(fields.rest(), [units * (before + 1) for units, before in sizes])
-    layers = []
-    for (units, before), own, numbers in zip(sizes, bits, sets, strict=True):
-        matrix = numbers.reshape(units, before + 1) * 2.0 ** (24 - own)
-        layers.append((matrix[:, :-1], matrix[:, -1]))
-    first = planes[:inputs].reshape(inputs, -1).astype(float)
-    into = 2.0 ** (14 - octaves[:inputs]) / unit
-    values = np.clip(np.rint(first * into[:, None]), -(2**22), 2**22)
-    outputs = evaluate(layers, values, 1.0)
-    out_of = unit * 2.0 ** (octaves[inputs:] - 14)
-    foretold = np.clip(np.rint(outputs * out_of[:, None]), -(2**27), 2**27).astype(np.float32)
-    return np.concatenate([planes[:inputs], planes[inputs:] + foretold.reshape(-1, height, width)])
+    assert 1e-12 < unit < 1e12
+    heads, end = [], 1
+    for _ in range(count):
+        inputs, outputs, hidden = fields.take(3)
+        assert end <= inputs < rank
+        assert 1 <= outputs <= rank - inputs
+        assert 1 <= hidden <= 64
+        heads.append((inputs, outputs, hidden, fields.take(3)))
+        end = inputs + outputs
+    sizes = [
+        size
+        for inputs, outputs, hidden, _ in heads
+        for size in ((hidden, 5 * inputs + 1), (hidden, hidden + 1), (outputs, hidden + 1))
+    ]
+    seen = heads[-1][0]
+    of_octaves = 2 * seen + sum(outputs for _, outputs, _, _ in heads)
+    steps, *sets = sets_of(fields.rest(), [of_octaves, *(units * numbers for units, numbers in sizes)])
+    octaves = np.cumsum(steps)
+    assert np.abs(octaves).max() <= 32
+    of_planes, of_slopes, of_outputs = octaves[:seen], octaves[seen : 2 * seen], octaves[2 * seen :]
+    planes = planes.copy()
+    for number, (inputs, outputs, _, bits) in enumerate(heads):
+        layers = []
+        for layer in range(3):
+            matrix = sets[3 * number + layer].reshape(sizes[3 * number + layer]) * 2.0 ** (24 - bits[layer])
+            layers.append((matrix[:, :-1], matrix[:, -1]))
+        scale = np.concatenate([of_planes[:inputs], *[of_slopes[:inputs]] * 4])
+        into = 2.0 ** (14 - scale) / unit
+        values = np.clip(np.rint(beside(planes[:inputs]) * into[:, None]), -(2**22), 2**22)
+        own, of_outputs = of_outputs[:outputs], of_outputs[outputs:]
+        foretold = np.rint(evaluate(layers, values, 1.0) * (unit * 2.0 ** (own - 14))[:, None])
+        foretold = np.clip(foretold, -(2**27), 2**27).astype(np.float32)
+        planes[inputs : inputs + outputs] += foretold.reshape(outputs, *planes.shape[1:])
+    return planes
+
+
+def beside(planes):
+    """Return planes, then their differences above, below, left and right, (5 planes, pixels)."""
+    u = planes.astype(float)
+    height, width = u.shape[1:]
+    rows, columns = np.arange(height), np.arange(width)
+    above, below = (u[:, np.clip(rows + step, 0, height - 1)] for step in (-1, 1))
+    left, right = (u[:, :, np.clip(columns + step, 0, width - 1)] for step in (-1, 1))
+    parts = [u, above - u, below - u, left - u, right - u]
+    return np.concatenate(parts).reshape(-1, height * width)
 
 
 def values_of(sections, header, network_file):
@@ -123,6 +154,6 @@ def values_of(sections, header, network_file):
         latents = latents_of(sections[9], sections[10], rank, subbands, network_file)
         planes = synthesised(latents, subbands)
         if 8 in sections:
-            planes = with_network(planes, sections[8])
+            planes = with_networks(planes, sections[8])
         sums = directions @ (planes.reshape(rank, -1).astype(float) * 2.0**-6)
     return ((sums + mean[:, None]) * step).reshape(bands, *size)

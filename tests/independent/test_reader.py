@@ -94,3 +94,60 @@ def test_scenes_of_other_sizes_decode_to_their_samples(shape, encode, make_scene
 
     payload = encode(1_000_003 * make_scene(shape, "i8"), model="latent", bpppb=12.0, nodata=1_000_003).payload
     np.testing.assert_array_equal(decode(payload), expected(payload))
+
+
+CASCADES = {
+    "one-network-that-sees-one-plane": [(1, 4, 3, (3, 4, 5))],
+    "each-begins-where-the-one-before-ends": [(1, 1, 5, (3, 3, 3)), (2, 1, 1, (0, 20, 7)), (3, 3, 4, (6, 5, 4))],
+    "planes-between-that-none-foretells": [(1, 1, 6, (4, 4, 4)), (4, 1, 6, (4, 4, 4))],
+    "outputs-of-one-are-inputs-of-the-next": [(1, 2, 8, (5, 5, 5)), (3, 2, 8, (5, 5, 5)), (5, 1, 8, (5, 5, 5))],
+}
+"""(inputs, outputs, hidden width, bits of each layer) of each network."""
+
+
+@pytest.fixture(scope="module")
+def payload_of_eight_components(encode, make_scene):
+    return encode(make_scene((8, 24, 26), "f4"), model="latent", bpppb=4.0).payload
+
+
+def with_cascade(payload, heads, unit):
+    """Return a payload with networks of drawn weights, under which some inputs are clipped and most are not."""
+    from xr_inr.core import bitstream
+    from xr_inr.core.latent.cascade import write_cascade
+    from xr_inr.core.latent.synthesis import SineSynthesis
+
+    generator = np.random.default_rng(len(heads))
+    seen = heads[-1][0]
+    planes, slopes = generator.integers(3, 9, seen), generator.integers(1, 7, seen)
+    cascade = []
+    for inputs, outputs, width, bits in heads:
+        layers = []
+        for (units, wide), own in zip(((width, 5 * inputs), (width, width), (outputs, width)), bits, strict=True):
+            numbers = np.rint(generator.normal(size=(units, wide + 1)) * min(2**own, 2**12)).astype(np.int64)
+            layers.append((numbers[:, :-1], numbers[:, -1]))
+        octaves = generator.integers(-1, 5, outputs)
+        cascade.append(SineSynthesis(np.float32(unit), planes[:inputs], slopes[:inputs], octaves, bits, tuple(layers)))
+    model, sections = bitstream.read_container(payload)
+    return bitstream.write_container(
+        model, {**sections, bitstream.Section.LATENT_SYNTHESIS: write_cascade(tuple(cascade))}
+    )
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.37], ids=lambda unit: f"unit-{unit}")
+@pytest.mark.parametrize("heads", CASCADES.values(), ids=CASCADES.keys())
+def test_sinusoidal_networks_in_turn_give_the_samples_of_the_package(payload_of_eight_components, heads, unit):
+    from xr_inr.core.decode import decode as expected
+
+    payload = with_cascade(payload_of_eight_components, heads, unit)
+    samples = decode(payload)
+    assert (samples != decode(payload_of_eight_components)).any()
+    np.testing.assert_array_equal(samples, expected(payload))
+
+
+@pytest.mark.parametrize("window", [np.s_[12:14, 6:9], np.s_[0:1, 0:1], np.s_[23:24, 20:26]], ids=str)
+def test_windows_of_the_package_are_parts_of_what_the_page_gives(payload_of_eight_components, window):
+    """With as many pixels around them as there are networks, which the page says is enough."""
+    from xr_inr.core.decode import Payload
+
+    payload = with_cascade(payload_of_eight_components, CASCADES["outputs-of-one-are-inputs-of-the-next"], 1.0)
+    np.testing.assert_array_equal(Payload(payload).read(window), decode(payload)[:, *window])
