@@ -22,17 +22,20 @@ def _in_presets(setting: str, value: Any) -> str:
 CHANGED = (
     *(
         Variant(
-            f"{count} inputs",
-            f"The sinusoidal network looks at the first {count} planes.",
+            name,
+            f"{what} Where so few planes have latents that none of these begins, one looks at the first.",
             kept=NO,
-            replaces={"model.SYNTHESIS_INPUTS": constant(count)},
+            replaces={"cascade_fit.FORETOLD_FROM": constant(starts)},
         )
-        for count in (2, 5)
+        for name, starts, what in (
+            ("one network", (3,), "One sinusoidal network foretells all later planes from the first three."),
+            ("two networks", (1, 3), "Sinusoidal networks begin at planes 1 and 3 only."),
+        )
     ),
     *(
         Variant(
             f"width {width}",
-            f"Hidden layers of the sinusoidal network have {width} units; there is none where that saves nothing.",
+            f"Hidden layers of all sinusoidal networks have {width} units; there is none where that saves nothing.",
             kept=_in_presets("synthesis_widths", width),
             preset={"synthesis_widths": (width,)},
         )
@@ -41,7 +44,7 @@ CHANGED = (
     *(
         Variant(
             f"{count} iterations",
-            f"The sinusoidal network is fitted for {count} iterations.",
+            f"Each sinusoidal network is fitted for {count} iterations.",
             kept=_in_presets("synthesis_iterations", count),
             preset={"synthesis_iterations": count},
         )
@@ -58,7 +61,7 @@ CHANGED = (
     ),
     Variant(
         "joint refinement",
-        f"After the sweeps, {refinement.ITERATIONS} steps of gradient descent on latents and sinusoidal network "
+        f"After the sweeps, {refinement.ITERATIONS} steps of gradient descent on latents and sinusoidal networks "
         "together, latents rounded softly with noise. Budgets may stay unfilled by 10 %; real sizes are compared.",
         kept=NO,
         replaces={"model._Fitting._round": refinement.after_sweeps, "aim.FULL": constant(0.9)},

@@ -1,4 +1,4 @@
-"""Latents and the sinusoidal network moved together by gradient, on squared error plus lambda times rate.
+"""Latents and the sinusoidal networks moved together by gradient, on squared error plus lambda times rate.
 
 Latents are real numbers here, rounded softly by an odd function that is annealed towards rounding, with noise that
 keeps the code lengths honest (Agustsson and Theis, 'Universally Quantized Neural Compression', arXiv 2006.09952; C3,
@@ -137,14 +137,14 @@ def refine(
     seed: int,
     steer: Steer,
 ) -> tuple[Latents, float]:
-    """Move latents, and the scene's sinusoidal network, downhill.
+    """Move latents, and the scene's sinusoidal networks, downhill.
 
     Parameters
     ----------
     latents
         Whole numbers to start from.
     scene
-        What they should give; its network's weights are moved in place.
+        What they should give; its networks' weights are moved in place.
     rounder
         Tells code lengths, under its offsets of components as they are.
     weight
@@ -166,7 +166,8 @@ def refine(
         for start, slope in zip(latents, scene.slopes(latents), strict=True)
     ]
     optimiser = torch.optim.Adam(moved, lr=_LEARNING_RATE, betas=(0.9, 0.99))
-    networks = Soap(scene.synthesis.parameters) if scene.synthesis is not None else None
+    weights = [part for network in scene.cascade for part in network.parameters]
+    networks = Soap(weights) if weights else None
     random = torch.Generator().manual_seed(seed)
     every = max(1, schedule.iterations // _REFRESHES)
     soft, offsets = rounder.soft, rounder.offsets

@@ -63,7 +63,7 @@ def _own_tables(probabilities: Any) -> Any:
 
 
 def _unforetold(latents: Latents, scene: SoftScene) -> Tensor:
-    """Return the planes less what the sinusoidal network says of them now, (rank, height, width)."""
+    """Return the planes less what the sinusoidal networks say of them now, (rank, height, width)."""
     with torch.no_grad():
         alone: Tensor = synthesise_unrounded(latents, scene.pyramid, torch)
         return scene.planes - scene.decoded(latents) + alone
@@ -105,8 +105,22 @@ TAKEN_AWAY = (
         preset={"synthesis_widths": ()},
     ),
     Variant(
+        "pointwise",
+        "Sinusoidal networks see the planes at a pixel alone, not their differences from its neighbours.",
+        kept=YES,
+        replaces={
+            f"{module}.BESIDE": constant(()) for module in ("synthesis", "synthesis_fit", "soft_scene", "cascade")
+        },
+    ),
+    Variant(
+        "one rounding",
+        "Sinusoidal networks are fitted to the planes that one step leaves, not to those of other steps as well.",
+        kept=YES,
+        replaces={"cascade_fit.STEPS_LIKEWISE": constant((1.0,))},
+    ),
+    Variant(
         "no components without latents",
-        "The sinusoidal network foretells components that have latents, and none beyond them.",
+        "The last sinusoidal network foretells components that have latents, and none beyond them.",
         kept=YES,
         replaces={"foretold.MOST_BEYOND": constant(0)},
     ),

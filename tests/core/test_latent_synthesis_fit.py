@@ -1,4 +1,4 @@
-"""Fitting the sinusoidal network: it learns what can be foretold, and adds the components that this pays for."""
+"""Fitting a sinusoidal network: it learns what can be foretold, and adds the components that this pays for."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.core.latent_examples import make_synthesis
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import encode_array
+from xr_inr.core.latent import soft_scene
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.reading import read_side
@@ -24,7 +26,8 @@ from xr_inr.core.request import FitRequest
 CPU = torch.device("cpu")
 SIDE = 32
 PYRAMID = Pyramid.of((SIDE, SIDE))
-PRESET = replace(LATENT_PRESETS["fast"], synthesis_widths=(16,), synthesis_iterations=150)
+WIDTHS = (16,)
+PRESET = replace(LATENT_PRESETS["fast"], synthesis_iterations=150)
 FIELDS = np.random.default_rng(7).uniform(-1.0, 1.0, (3, SIDE, SIDE))
 KNOWN = (30 * FIELDS).astype(np.float32)
 PRODUCT, WAVE = 30 * FIELDS[0] * FIELDS[1], 20 * np.sin(3 * FIELDS[2])
@@ -34,24 +37,67 @@ def noise(count: int, seed: int = 0) -> NDArray[np.float64]:
     return np.random.default_rng(seed).normal(size=(count, SIDE, SIDE))
 
 
+def task_of(coded: NDArray[np.floating], beyond: NDArray[np.floating]) -> SynthesisTask:
+    """Return a task whose known planes were left by a rounding that other steps would have done otherwise."""
+    likewise = np.stack([KNOWN + 0.3 * noise(3, seed) for seed in (1, 2)]).astype(np.float32)
+    return SynthesisTask(KNOWN, likewise, coded, beyond, PYRAMID, bands=20)
+
+
 def fitted(coded: NDArray[np.floating], beyond: NDArray[np.floating], *, iterations: int = 150) -> Foretelling:
-    task = SynthesisTask(KNOWN, coded, beyond, PYRAMID, bands=20)
-    found = fit_synthesis(task, replace(PRESET, synthesis_iterations=iterations), device=CPU, seed=0, monitor=Monitor())
+    preset = replace(PRESET, synthesis_iterations=iterations)
+    found = fit_synthesis(task_of(coded, beyond), preset, WIDTHS, device=CPU, seed=0, monitor=Monitor())
     assert found is not None
     return found
 
 
 def said(found: Foretelling) -> NDArray[np.float32]:
-    return found.network(KNOWN.reshape(3, -1) * np.float32(2.0**PLANE_BITS)) / np.float32(2.0**PLANE_BITS)
+    """Return what a network foretells, (outputs, height, width), in quantiser steps."""
+    return found.network(KNOWN * np.float32(2.0**PLANE_BITS)) / np.float32(2.0**PLANE_BITS)
 
 
 def test_what_follows_from_the_first_planes_is_learnt() -> None:
     wanted = np.stack([PRODUCT, WAVE])
     found = fitted(wanted, noise(0))
-    left = wanted.reshape(2, -1) - said(found)
+    left = wanted - said(found)
     assert np.square(left).mean() < 0.5 * np.square(wanted).mean()
     assert found.saved > 0
     assert len(found.added) == 0
+
+
+def test_a_plane_that_is_the_slope_of_another_is_learnt() -> None:
+    wanted = np.diff(KNOWN[:1], axis=2, append=KNOWN[:1, :, -1:]) / 2
+    found = fitted(wanted, noise(0))
+    assert np.square(wanted - said(found)).mean() < 0.1 * np.square(wanted).mean()
+
+
+def test_of_several_widths_the_one_that_saves_most_is_kept() -> None:
+    notes: list[str] = []
+    task, monitor = task_of(np.stack([PRODUCT, WAVE]), noise(0)), Monitor(note=notes.append)
+    found = fit_synthesis(task, PRESET, (1, 16), device=CPU, seed=0, monitor=monitor)
+    assert found is not None
+    assert len(found.network.layers[0][1]) == 16
+    assert [note.split(":")[0] for note in notes] == [f"sinusoidal network of width {width}" for width in (1, 16)]
+
+
+def test_no_widths_give_no_network() -> None:
+    assert fit_synthesis(task_of(WAVE[None], noise(0)), PRESET, (), device=CPU, seed=0, monitor=Monitor()) is None
+
+
+def test_what_one_rounding_left_by_chance_is_not_learnt() -> None:
+    """A plane that follows from the error of a rounding, which other steps do not leave, is worth no network."""
+    error = noise(3, seed=3).astype(np.float32)
+    likewise = np.stack([KNOWN - error + noise(3, seed) for seed in (4, 5, 6, 7)]).astype(np.float32)
+    task = SynthesisTask(KNOWN, likewise, 3 * error[:1], 3 * error[:0], PYRAMID, bands=20)
+    assert fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor()) is None
+
+
+def test_the_soft_network_evaluates_rows_a_few_at_a_time_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    soft = SoftSynthesis.of(make_synthesis(5, inputs=3), CPU)
+    planes = torch.tensor(KNOWN)
+    whole = soft(planes)
+    monkeypatch.setitem(soft_scene._POINTS_AT_ONCE, "cpu", 3 * SIDE)
+    with torch.no_grad():
+        torch.testing.assert_close(soft(planes), whole)
 
 
 def test_a_component_that_can_be_foretold_is_added_without_latents() -> None:
@@ -60,20 +106,20 @@ def test_a_component_that_can_be_foretold_is_added_without_latents() -> None:
     found = fitted(PRODUCT[None], np.tensordot(mixing, candidates, 1))
     assert found.network.outputs == 1 + len(found.added)
     assert len(found.added) == 1
-    left = found.added[0].ravel() - said(found)[1]
+    left = found.added[0] - said(found)[1]
     assert np.square(left).sum() < 0.5 * np.square(found.added).sum()
 
 
 def test_nothing_is_added_where_nothing_can_be_foretold() -> None:
-    found = fitted(PRODUCT[None], 0.5 * noise(4))
+    found = fitted(PRODUCT[None], 0.25 * noise(4))
     assert found.added.shape == (0, SIDE, SIDE)
     assert found.network.outputs == 1
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_network_that_saves_nothing_is_not_kept(count: int) -> None:
-    task = SynthesisTask(KNOWN, 0.3 * noise(count), 0.3 * noise(count), PYRAMID, bands=20)
-    assert fit_synthesis(task, PRESET, device=CPU, seed=0, monitor=Monitor()) is None
+    task = task_of(0.3 * noise(count), 0.3 * noise(count))
+    assert fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor()) is None
 
 
 def test_what_is_beyond_pays_for_a_network_without_any_later_component_with_latents() -> None:
@@ -104,5 +150,5 @@ def test_a_payload_holds_components_without_latents_and_decodes() -> None:
 
 def test_the_soft_network_is_the_stored_one_but_for_rounding() -> None:
     found = fitted(PRODUCT[None], WAVE[None] / 4, iterations=60)
-    soft = SoftSynthesis.of(found.network, CPU)(torch.tensor(KNOWN)).detach().numpy().reshape(found.network.outputs, -1)
+    soft = SoftSynthesis.of(found.network, CPU)(torch.tensor(KNOWN)).detach().numpy()
     assert np.abs(said(found) - soft).max() < 0.05
