@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -118,10 +118,11 @@ def compare(
     """Compare the scene DECODED with ORIGINAL: PSNR, MSE, SAM, largest error; each a raster or a Zarr store."""
     if page_path is not None:
         page.check_path(page_path)
-    first, second = open_scene(original, variable), open_scene(decoded, variable)
-    figures = figures_dict(compare_scenes(first, second))
-    if page_path is not None:
-        page.write_page(page_path, page.assemble(_told_of(first, second)))
+    # Rasters that are open when Python ends are closed too late to do so in silence.
+    with closing(open_scene(original, variable)) as first, closing(open_scene(decoded, variable)) as second:
+        figures = figures_dict(compare_scenes(first, second))
+        if page_path is not None:
+            page.write_page(page_path, page.assemble(_told_of(first, second)))
     if as_json:
         click.echo(json.dumps(json_safe(figures), indent=2))
         return

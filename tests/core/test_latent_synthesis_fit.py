@@ -129,18 +129,18 @@ def test_what_is_beyond_pays_for_a_network_without_any_later_component_with_late
 
 def test_a_payload_holds_components_without_latents_and_decodes() -> None:
     random = np.random.default_rng(0)
-    fields = random.uniform(-1.0, 1.0, (3, 40, 40))
+    fields = random.uniform(-1.0, 1.0, (3, 48, 48))
     for axis in (1, 2):
         fields = np.mean([np.roll(fields, shift, axis) for shift in range(6)], axis=0)
     fields /= np.abs(fields).max()
-    curved = np.stack([fields[0] * fields[1], np.sin(4 * fields[2]), fields[0] ** 2])
-    spectra = random.normal(size=(60, 6)) * np.array([400.0, 350.0, 300.0, 60.0, 50.0, 40.0])
+    curved = np.stack([fields[0] ** 2, np.cos(4 * fields[0]), np.sin(5 * fields[0])])
+    spectra = random.normal(size=(60, 6)) * np.array([800.0, 300.0, 30.0, 60.0, 50.0, 40.0])
     scene = np.tensordot(spectra, np.concatenate([fields, curved]), 1)
     array = np.rint(scene - scene.min()).astype(np.uint16)
-    result = encode_array(array, FitRequest(preset="fast", bpppb=0.2))
+    result = encode_array(array, FitRequest(preset="fast", bpppb=0.1))
     sections = read_container(result.payload)[1]
     basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], 60)
-    side, _ = read_side(sections[Section.LATENT_SIDE], basis.rank, Pyramid.of((40, 40)))
+    side, _ = read_side(sections[Section.LATENT_SIDE], basis.rank, Pyramid.of((48, 48)))
     without_latents = ~side.scales.any(axis=0)
     assert without_latents.any()
     assert basis.directions[:, without_latents].any(axis=0).all()

@@ -1,6 +1,7 @@
 """What a raster is as an array: lazy, in its own sample type, its metadata as attributes and coordinates."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,3 +108,18 @@ class TestOpenRaster:
         make_raster(tmp_path / "crs.tif", tags={"": {"crs": "none"}})  # rioxarray reads a CRS from it
         with pytest.raises(RequestError, match=f"cannot open .*{name} as a raster"):
             open_raster(tmp_path / name)
+
+    @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed on Linux alone")
+    def test_closes_its_file_when_it_is_closed(self, tmp_path):
+        source = make_raster(tmp_path / "source.tif")
+        da = open_raster(source)
+        before = da.isel(band=0).load()
+        assert str(source) in open_files()
+        da.close()
+        assert str(source) not in open_files()
+        xr.testing.assert_equal(before, open_raster(source).isel(band=0).load())
+
+
+def open_files():
+    """Return what this process has open."""
+    return {str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}

@@ -86,17 +86,17 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
                 coords = _band_coordinates(source)
                 crs, transform = source.crs, source.transform
                 masked = _has_mask_band(source)
-            da = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
+            opened = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
         except (RasterioError, RioXarrayError, CRSError, ProjError) as error:
             raise RequestError(f"cannot open {name} as a raster: {error}") from error
 
     if masked:
         message = f"the mask band of {name} is not kept: give masked samples a value, and name it as nodata"
         warnings.warn(message, UserWarning, stacklevel=2)
-    if not isinstance(da, xr.DataArray):
+    if not isinstance(opened, xr.DataArray):
         raise RequestError(f"{name} holds {len(parts)} rasters; open one of them: {', '.join(parts[:3])}, ...")
 
-    da = _placed_as_the_file_says(da, crs, transform)
+    da = _placed_as_the_file_says(opened, crs, transform)
     if _placed_by_pixels(da, attrs) and not {"x", "y", "xc", "yc"} & set(da.coords):
         da = with_pixel_numbers(da, "y", "x")
     band = da.dims[0]
@@ -111,6 +111,8 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
         if variable.dtype.kind == "f" and "_FillValue" not in variable.attrs:
             variable.encoding["_FillValue"] = None
     _tie_to_grid(da)
+    # Arrays made of the one that was opened do not know what to close.
+    da.set_close(opened.close)
     return da
 
 
