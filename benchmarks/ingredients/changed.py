@@ -25,7 +25,7 @@ CHANGED = (
             name,
             f"{what} Where so few planes have latents that none of these begins, one looks at the first.",
             kept=NO,
-            replaces={"cascade_fit.FORETOLD_FROM": constant(starts)},
+            replaces={"cascade_fit.FORETOLD_FROM": constant(starts), "cascade_fit._FORETOLD_SHARE": constant(1.0)},
         )
         for name, starts, what in (
             ("one network", (3,), "One sinusoidal network foretells all later planes from the first three."),

@@ -12,6 +12,7 @@ from unittest import mock
 
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.encode import Encoded, encode_array
 from xr_inr.core.latent.presets import LATENT_PRESETS, LatentPreset
 from xr_inr.core.request import FitRequest
@@ -91,6 +92,8 @@ class Variant:
         self.check()
         presets = {name: dataclasses.replace(preset, **self.preset) for name, preset in LATENT_PRESETS.items()}
         with ExitStack() as stack:
+            # What is compiled knows of no change.
+            stack.enter_context(mock.patch.object(kernels, "KERNELS", None))
             stack.enter_context(mock.patch.dict(LATENT_PRESETS, presets))
             stack.enter_context(replaced(self.replaces))
             if self.around is not None:
