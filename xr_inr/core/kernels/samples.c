@@ -1,20 +1,7 @@
 /* Values to samples in one pass: see samples.h. */
 #include "samples.h"
 
-#include <float.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "a product and a sum must each be rounded to a double"
-#endif
-
-#if defined(__GNUC__) && defined(__x86_64__)
-#define INLINED static inline __attribute__((always_inline))
-#else
-#define INLINED static inline
-#endif
-
-/* A sum with it has no room for a fraction: adding and subtracting it rounds to the nearest, ties to even. */
-static const double ROUNDING = 6755399441055744.0;
+#include "exact.h"
 
 INLINED int32_t rounded(double value, double range, double low, double high) {
     value = value * range;

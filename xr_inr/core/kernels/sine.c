@@ -1,21 +1,9 @@
 /* Sines in the arithmetic of core/fixed_point.py: see sine.h. */
 #include "sine.h"
 
-#include <float.h>
+#include "exact.h"
+
 #include <math.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "a product and a sum must each be rounded to a double"
-#endif
-
-#if defined(__GNUC__) && defined(__x86_64__)
-#define INLINED static inline __attribute__((always_inline))
-#else
-#define INLINED static inline
-#endif
-
-/* A sum with it has no room for a fraction: adding and subtracting it rounds to the nearest, ties to even. */
-static const double ROUNDING = 6755399441055744.0;
 
 /* fixed_point._COSINE */
 static const double COSINE[6] = {

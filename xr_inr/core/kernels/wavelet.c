@@ -1,19 +1,10 @@
 /* Lifting steps on whole numbers in floats, every operation rounded once: see wavelet.h. */
 #include "wavelet.h"
 
-#include <float.h>
+#include "exact.h"
+
 #include <math.h>
 #include <string.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "a sum, a product and a difference must each be rounded to a float"
-#endif
-
-#if defined(__GNUC__) && defined(__x86_64__)
-#define INLINED static inline __attribute__((always_inline))
-#else
-#define INLINED static inline
-#endif
 
 enum { STEPS = 4 };
 static const float LIFTING[STEPS] = {-1.586134342059924f, -0.052980118572961f, 0.882911075530934f, 0.443506852043971f};
