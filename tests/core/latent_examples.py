@@ -59,6 +59,16 @@ def _limits(weight, bias):
     return {name: weight if name in ("first", "second", "third") else bias for name in SHAPES}
 
 
+NETWORKS = {
+    "small": make_network(),
+    "large": make_network(weight=LARGEST_WEIGHT, bias=LARGEST_BIAS, seed=1),
+    "highest": extreme_network(),
+    "lowest": extreme_network(-1),
+    "shipped": shipped(),
+}
+"""Context networks, of which some have the largest weights there can be."""
+
+
 def make_basis(bands=5, rank=4, *, step=0.01, pixels=9_000, seed=0):
     """Return the rounded form of a mean and of directions that change slowly along the bands."""
     position = np.linspace(0.0, 1.0, bands)[:, None]

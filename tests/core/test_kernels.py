@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import drawn, extreme_network, make_latents, make_network, make_side
+from tests.core.latent_examples import NETWORKS, drawn, make_latents, make_side
 from tests.core.ways import COMPILED, both_ways, needs_kernels
 from tests.golden import make
 from xr_inr.core.arrays import NUMPY
@@ -21,7 +21,7 @@ from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE, MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, decode_latents, encode_latents
 from xr_inr.core.latent.laws import COLUMNS, FRACTIONS, SCALES, TABLED_SCALES, left_bounds, probabilities
-from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, OFFSET_UNIT, shipped
+from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, shipped
 from xr_inr.core.latent.scales import ScaleIndices
 from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid, synthesise
@@ -178,14 +178,6 @@ def test_columns_of_every_kind(data):
 
 
 # The context network
-
-NETWORKS = {
-    "small": make_network(),
-    "large": make_network(weight=LARGEST_WEIGHT, bias=LARGEST_BIAS, seed=1),
-    "highest": extreme_network(),
-    "lowest": extreme_network(-1),
-    "shipped": shipped(),
-}
 
 
 @given(

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tests.core.latent_examples import extreme_network, make_network
+from tests.core.latent_examples import NETWORKS, make_network
 from xr_inr.core.latent.context import FEATURES
 from xr_inr.core.latent.network import (
     IDENTITY_BYTES,
@@ -19,13 +19,6 @@ from xr_inr.core.latent.network import (
 )
 from xr_inr.exceptions import PayloadError
 
-NETWORKS = {
-    "small": make_network(),
-    "large": make_network(weight=LARGEST_WEIGHT, bias=LARGEST_BIAS, seed=1),
-    "highest": extreme_network(),
-    "lowest": extreme_network(-1),
-    "shipped": shipped(),
-}
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 
 

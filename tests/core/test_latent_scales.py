@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.core.kinds import every_kind
-from tests.core.latent_examples import drawn, extreme_network, make_network
+from tests.core.latent_examples import NETWORKS, drawn
 from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.latent import scales
@@ -19,17 +19,9 @@ from xr_inr.core.latent.network import (
     OFFSET_UNIT,
     VALUE_UNIT,
     WEIGHT_UNIT,
-    shipped,
 )
 from xr_inr.core.latent.scales import ScaleIndices
 
-NETWORKS = {
-    "small": make_network(),
-    "large": make_network(weight=LARGEST_WEIGHT, bias=LARGEST_BIAS, seed=1),
-    "highest": extreme_network(),
-    "lowest": extreme_network(-1),
-    "shipped": shipped(),
-}
 every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 PLACE = (3, 1, 2)
 
