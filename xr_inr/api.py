@@ -285,7 +285,7 @@ def write(
     StoreExistsError
         When the store exists and may not be replaced, or an interrupted write lies there and `resume` is not set.
     ChunksError
-        At the end, when chunks could not be fitted; the others are kept for `resume`.
+        At the end, when chunks could not be fitted, or no worker is left for them; the others are kept for `resume`.
     """
     options = StreamOptions(**streaming)
     write_datasets({"/": _as_dataset(obj)}, store, mode=mode, zarr_format=zarr_format, options=options)

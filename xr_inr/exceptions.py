@@ -5,8 +5,11 @@ Every error states the rule that was broken and the value that broke it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+_CHUNKS_NAMED = 20
+"""In the message of a `ChunksError`, of those that failed for the same reason."""
 
 
 class XrInrError(Exception):
@@ -58,13 +61,25 @@ class ChunksError(XrInrError):
     """
 
     def __init__(self, failures: Mapping[tuple[str, tuple[int, ...]], str], advice: str) -> None:
-        said = "; ".join(f"{name!r}, chunk {index}: {reason}" for (name, index), reason in failures.items())
+        alike: dict[tuple[str, str], list[tuple[int, ...]]] = {}
+        for (name, index), reason in failures.items():
+            alike.setdefault((name, reason), []).append(index)
+        said = "; ".join(f"{name!r}, {_chunks(indices)}: {reason}" for (name, reason), indices in alike.items())
         super().__init__(f"{len(failures)} chunks could not be fitted. {advice} {said}")
         self.failures = dict(failures)
         self.advice = advice
 
     def __reduce__(self) -> tuple[type[ChunksError], tuple[dict[tuple[str, tuple[int, ...]], str], str]]:
         return type(self), (self.failures, self.advice)
+
+
+def _chunks(indices: Sequence[tuple[int, ...]]) -> str:
+    """Return the names of chunks that failed for the same reason; of many, those of the first."""
+    if len(indices) == 1:
+        return f"chunk {indices[0]}"
+    named = ", ".join(map(str, indices[:_CHUNKS_NAMED]))
+    more = len(indices) - _CHUNKS_NAMED
+    return f"chunks {named} and {more} more" if more > 0 else f"chunks {named}"
 
 
 class PayloadError(XrInrError, ValueError):

@@ -40,6 +40,10 @@ class StreamOptions:
     retries: int = 2
     """How often a batch that failed on a worker is tried again."""
 
+    worker_timeout: float = 600.0
+    """Seconds that batches wait while the cluster has no worker for them; then all that lack are named in a
+    `ChunksError`. `math.inf` waits as long as it takes, as for a queue."""
+
 
 class StreamingOptions(TypedDict, total=False):
     """The fields of `StreamOptions`, for keyword arguments."""
@@ -48,6 +52,7 @@ class StreamingOptions(TypedDict, total=False):
     client: Any
     resources: Mapping[str, float] | None
     retries: int
+    worker_timeout: float
 
 
 Datasets = Mapping[str, xr.Dataset]
@@ -62,8 +67,8 @@ def write_datasets(
     if not plans:
         if options != StreamOptions():
             raise RequestError(
-                "resume, client, resources and retries are for what compress(..., compute=False) returned. "
-                "Got something without a plan."
+                "resume, client, resources, retries and worker_timeout are for what compress(..., compute=False) "
+                "returned. Got something without a plan."
             )
         known = {path: (ds, payloads_of(ds)) for path, ds in datasets.items()}
         write_store(known, store, mode=mode, zarr_format=zarr_format)
@@ -121,7 +126,8 @@ def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
         for request in requests:
             devices.resolve(request.device)
         return _fit_here
-    cluster = Cluster.of(options.client, options.resources, options.retries, {request.device for request in requests})
+    asked_devices = {request.device for request in requests}
+    cluster = Cluster.of(options.client, options.resources, options.retries, options.worker_timeout, asked_devices)
 
     def fit_there(
         tasks: Iterable[tuple[Batch, BatchTask]], display: FitDisplay, count: int

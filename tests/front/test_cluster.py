@@ -1,7 +1,10 @@
 """client=: batches as tasks of dask.distributed, on two processes, one of which may be killed."""
 
+import math
 import os
 import signal
+import subprocess
+import sys
 
 import dask.array
 import pytest
@@ -145,6 +148,86 @@ def test_chunk_that_cannot_be_read_is_tried_again_and_then_named(client, tmp_pat
     assert len(list(partial_folder(tmp_path / "there.zarr").glob("payloads/0/*"))) == 5
 
 
+# A cluster without workers
+
+
+@pytest.fixture
+def abandoned(small_models):  # noqa: ARG001 - which the workers get
+    """A client of a scheduler with two workers that nothing starts again, and these as processes."""
+    with (
+        distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as local,
+        distributed.Client(local) as connected,
+    ):
+        connected.register_plugin(SmallModels())
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", local.scheduler_address, "--no-nanny"]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}  # where the plugin is imported from
+        workers = [subprocess.Popen([*command, "--nthreads", "1"], env=environment) for _ in range(2)]
+        try:
+            connected.wait_for_workers(2, timeout=60)
+            yield connected, workers
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+
+def ended_by(act):
+    """A listener that does something as soon as the first batch is finished."""
+    todo = [act]
+
+    def progress(told):
+        if told.stage == "batches" and todo:
+            todo.pop()()
+
+    return progress
+
+
+def test_chunks_that_no_worker_is_left_for_are_named_in_time_and_the_others_are_kept(
+    abandoned, large, here, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cluster, "_WAY_BACK", 0.5)
+    connected, workers = abandoned
+
+    def kill_all():
+        for worker in workers:
+            worker.kill()
+
+    target = tmp_path / "there.zarr"
+    lazy = planned(large, progress=ended_by(kill_all))
+    with pytest.raises(
+        ChunksError, match=r"resume=True \(--resume\) fits only these.* and 1\d more: no worker"
+    ) as caught:
+        lazy.inr.to_zarr(target, client=connected, worker_timeout=0.5)
+
+    kept = {path.name for path in partial_folder(target).glob("payloads/0/*")}
+    named = {".".join(map(str, index)) for _, index in caught.value.failures}
+    assert len(kept) >= 2
+    assert len(kept | named) == len(kept) + len(named) == 36
+    assert set(caught.value.failures.values()) == {"no worker was there for 0.5 s, which is the worker_timeout"}
+
+    planned(large).inr.to_zarr(target, resume=True)
+    assert content(target) == here
+
+
+def test_workers_that_are_all_killed_and_come_back_lose_nothing(client, large, here, tmp_path):
+    pids = client.run(os.getpid).values()
+    killing_all = ended_by(lambda: [os.kill(pid, signal.SIGKILL) for pid in pids])
+    planned(large, progress=killing_all).inr.to_zarr(tmp_path / "there.zarr", client=client, worker_timeout=60)
+
+    assert content(tmp_path / "there.zarr") == here
+
+
+def test_chunks_of_a_cluster_that_is_closed_are_named(large, tmp_path):
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as local:
+        connected = distributed.Client(local)
+        lazy = planned(large, progress=ended_by(local.close))
+        with pytest.raises(ChunksError, match="the cluster has gone") as caught:
+            lazy.inr.to_zarr(tmp_path / "there.zarr", client=connected)
+        connected.close()
+
+    assert 0 < len(caught.value.failures) < 36
+
+
 # What is refused before the first fit
 
 
@@ -163,6 +246,12 @@ def test_client_must_be_one(tmp_path):
 def test_retries_must_not_be_negative(client, tmp_path):
     with pytest.raises(RequestError, match="retries must not be negative"):
         planned(make_scene()).inr.to_zarr(tmp_path / "there.zarr", client=client, retries=-1)
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, math.nan])
+def test_worker_timeout_must_be_positive(client, tmp_path, seconds):
+    with pytest.raises(RequestError, match="worker_timeout must be positive"):
+        planned(make_scene()).inr.to_zarr(tmp_path / "there.zarr", client=client, worker_timeout=seconds)
 
 
 def test_worker_with_another_version_is_refused(scene, monkeypatch):
@@ -185,4 +274,4 @@ def test_device_says_what_a_worker_must_declare(monkeypatch, device, resources, 
 
     monkeypatch.setattr(cluster, "_client", lambda client: client)
 
-    assert Cluster.of(Scheduler(), resources, 2, {device}).resources == wanted
+    assert Cluster.of(Scheduler(), resources, 2, 1.0, {device}).resources == wanted

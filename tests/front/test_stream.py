@@ -333,7 +333,7 @@ def test_store_that_was_moved_aside_by_a_process_that_ended_comes_back(scene, sm
     assert content(target) == before
 
 
-@pytest.mark.parametrize("options", [{"resume": True}, {"client": True}, {"retries": 3}])
+@pytest.mark.parametrize("options", [{"resume": True}, {"client": True}, {"retries": 3}, {"worker_timeout": 1.0}])
 def test_options_of_streams_are_refused_for_what_is_fitted(small, tmp_path, options):
     with pytest.raises(RequestError, match="compute=False"):
         small.inr.to_zarr(tmp_path / "scene.zarr", **options)
@@ -467,3 +467,11 @@ def test_journal_tells_of_every_chunk_in_plain_text(interrupted):
 
     assert header["variables"]["reflectance"]["shape"] == [5, 7, 9]
     assert [[chunk["index"] for chunk in batch["chunks"]] for batch in batches] == [[[0, 0, 0], [0, 0, 1]], [[0, 0, 2]]]
+
+
+def test_chunks_that_fail_for_the_same_reason_are_named_together_and_of_many_the_first():
+    many = {("radiance", (0, 0, place)): "no worker was there" for place in range(23)}
+    said = str(ChunksError({**many, ("mask", (0, 1, 2)): "the disk has a bad sector"}, "None is kept."))
+
+    assert said.startswith("24 chunks could not be fitted. None is kept. 'radiance', chunks (0, 0, 0), (0, 0, 1), ")
+    assert "(0, 0, 19) and 3 more: no worker was there; 'mask', chunk (0, 1, 2): the disk has a bad sector" in said
