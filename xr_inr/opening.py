@@ -44,7 +44,7 @@ def open_scene(source: str | PathLike[str], variable: Hashable | None = None) ->
 def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
     """Open all scenes of a raster file or a Zarr store; raises `RequestError` where there is nothing to open.
 
-    Those of a store have its own attributes too.
+    Those of a store are in the order of their names, and have its own attributes too.
     """
     if not is_store(source):
         if str(source).rstrip("/").endswith(".zarr"):
@@ -59,7 +59,8 @@ def open_scenes(source: str | PathLike[str]) -> list[xr.DataArray]:
             ds = xr.open_zarr(store, mask_and_scale=False, chunks=None)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise RequestError(f"{source} is not a Zarr store that can be read: {error}") from error
-    scenes = [scene for scene in ds.data_vars.values() if is_scene(scene)]
+    # Without consolidated metadata variables come as the folder lists them, in any order.
+    scenes = sorted((scene for scene in ds.data_vars.values() if is_scene(scene)), key=lambda scene: str(scene.name))
     if not scenes:
         raise RequestError(f"{source} must hold a scene. Got the variables {list(ds.data_vars)}.")
     # What a file says of all its variables holds for each; one alone has no other place for it.

@@ -11,10 +11,11 @@ import warnings
 import pytest
 import rasterio
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Chrome first: where both are, as on the machines of GitHub, it alone may be allowed the sandbox that both ask for.
+BROWSER = next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser"))), None)
 
 needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium was found: neither chromium, chromium-browser nor google-chrome is installed"
+    BROWSER is None, reason="no Chromium was found: neither google-chrome, chromium nor chromium-browser is installed"
 )
 
 HEIGHT = 900

@@ -14,7 +14,7 @@ from torchmetrics.functional.image import spectral_angle_mapper
 from xr_inr import comparison
 from xr_inr.comparison import compare_scenes, figures_dict
 from xr_inr.exceptions import RequestError
-from xr_inr.opening import open_scene
+from xr_inr.opening import open_scene, open_scenes
 
 from .helpers import make_scene
 
@@ -184,6 +184,13 @@ def test_several_scenes_are_refused_without_a_name(two_scenes):
         open_scene(two_scenes)
     with pytest.raises(RequestError, match=r"variable must be one of \[.*'first'.*\]. Got 'third'"):
         open_scene(two_scenes, "third")
+
+
+@pytest.mark.parametrize("listed", [["first", "second"], ["second", "first"]])
+def test_scenes_come_in_the_order_of_their_names_however_a_folder_lists_them(two_scenes, listed, monkeypatch):
+    opened = xr.open_zarr(two_scenes, consolidated=False)[listed]
+    monkeypatch.setattr(xr, "open_zarr", lambda *_, **__: opened)
+    assert [scene.name for scene in open_scenes(two_scenes)] == ["first", "second"]
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path):

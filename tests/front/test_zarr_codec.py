@@ -1,5 +1,6 @@
 """The codec of Zarr format 3: metadata, what it refuses, and reads that decode only what is selected."""
 
+import functools
 import json
 import pickle
 
@@ -63,16 +64,19 @@ arrays = pytest.mark.parametrize("case", ARRAYS)
 
 @pytest.fixture(scope="module")
 def stored():
-    """Each of `ARRAYS`, written: (zarr array, what a full read gives)."""
-    written = {}
-    for name, (shape, chunks, band_axis, more) in ARRAYS.items():
+    """A function of a name in `ARRAYS`, written when it is first asked for: (zarr array, what a full read gives)."""
+
+    @functools.cache
+    def written(name):
+        shape, chunks, band_axis, more = ARRAYS[name]
         samples = smooth(shape, more.get("dtype", "i2"), band_axis=band_axis)
         if samples.dtype.kind == "f":
             samples[1, 2:5, 3] = np.nan
             samples[:, :, 8] = np.nan
         array = create_array(shape, chunks, band_axis=band_axis, **more)
         array[...] = samples
-        written[name] = array, array[...]
+        return array, array[...]
+
     return written
 
 
@@ -214,7 +218,7 @@ def test_budget_below_the_header_is_refused_before_any_fit(fits):
 @arrays
 def test_full_read_has_the_samples_in_the_arrays_form(stored, case):
     shape, _, _, more = ARRAYS[case]
-    _, full = stored[case]
+    _, full = stored(case)
 
     assert full.shape == shape
     assert full.dtype == np.dtype(more.get("dtype", "i2"))
@@ -224,7 +228,7 @@ def test_full_read_has_the_samples_in_the_arrays_form(stored, case):
 @EXAMPLES
 @given(data=st.data())
 def test_basic_selection_equals_the_slice_of_the_full_read(stored, case, data):
-    array, full = stored[case]
+    array, full = stored(case)
     selection = data.draw(basic_indices(shape=array.shape))
 
     np.testing.assert_array_equal(array[selection], full[selection])
@@ -234,7 +238,7 @@ def test_basic_selection_equals_the_slice_of_the_full_read(stored, case, data):
 @EXAMPLES
 @given(data=st.data())
 def test_orthogonal_selection_equals_the_slice_of_the_full_read(stored, case, data):
-    array, full = stored[case]
+    array, full = stored(case)
     selection, equivalent = data.draw(orthogonal_indices(shape=array.shape))
 
     # zarr 3.4 draws single samples too, of which numpy makes scalars, always in the machine's byte order.
@@ -245,7 +249,7 @@ def test_orthogonal_selection_equals_the_slice_of_the_full_read(stored, case, da
 @EXAMPLES
 @given(data=st.data())
 def test_points_equal_those_of_the_full_read(stored, case, data):
-    array, full = stored[case]
+    array, full = stored(case)
     points = data.draw(npst.integer_array_indices(shape=array.shape, result_shape=npst.array_shapes(max_dims=2)))
 
     assert_same(array.vindex[points], full[points])
@@ -255,7 +259,7 @@ def test_points_equal_those_of_the_full_read(stored, case, data):
 @settings(EXAMPLES, max_examples=5)
 @given(data=st.data())
 def test_samples_under_a_mask_equal_those_of_the_full_read(stored, case, data):
-    array, full = stored[case]
+    array, full = stored(case)
     mask = data.draw(npst.arrays(bool, array.shape))
 
     assert_same(array.get_mask_selection(mask), full[mask])
@@ -263,7 +267,7 @@ def test_samples_under_a_mask_equal_those_of_the_full_read(stored, case, data):
 
 @arrays
 def test_selection_over_chunk_borders_equals_the_slice_of_the_full_read(stored, case):
-    array, full = stored[case]
+    array, full = stored(case)
     inner = tuple(slice(1, -1) if size > 2 else 0 for size in array.shape)
 
     assert_same(array[inner], full[inner])
@@ -372,7 +376,7 @@ def test_chunk_of_nothing_but_nodata_is_stored_exactly():
 
 
 def test_empty_selection_is_empty(positions, stored):
-    array, _ = stored["one chunk"]
+    array, _ = stored("one chunk")
     positions.clear()
 
     assert array[:, 3:3].shape == (5, 0, 9)
@@ -398,21 +402,25 @@ READS = {
 
 @pytest.mark.parametrize(("read", "expected"), READS.values(), ids=READS.keys())
 def test_read_evaluates_only_the_positions_it_needs(stored, positions, read, expected):
-    array, _ = stored["one chunk"]
+    array, _ = stored("one chunk")
+    positions.clear()
+
     read(array)
 
     assert sum(positions) == expected
 
 
 def test_read_through_a_shard_evaluates_only_the_positions_it_needs(stored, positions):
-    array, _ = stored["shards"]
+    array, _ = stored("shards")
+    positions.clear()
 
     array[:, 3, 4]
     assert sum(positions) == 1
 
 
 def test_window_in_one_chunk_leaves_the_others_alone(stored, positions):
-    array, _ = stored["several chunks, padded at the edges"]
+    array, _ = stored("several chunks, padded at the edges")
+    positions.clear()
 
     array[:, 0:2, 5:7]
     assert positions == [4]
