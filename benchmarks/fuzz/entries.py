@@ -22,6 +22,7 @@ from xr_inr.core.decode import Payload, decode
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import foretell, read_cascade
 from xr_inr.core.latent.reading import LatentReader, read_side
+from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.mask import Mask
 from xr_inr.core.scene import SceneLayout
@@ -131,6 +132,11 @@ def _networks(data: bytes) -> None:
     foretell(np.zeros((_BANDS, *_SIZE), np.float32), read_cascade(data, _BANDS))
 
 
+def _restoring(data: bytes) -> None:
+    """Restore planes of nothing."""
+    restore(np.zeros((_BANDS, *_SIZE), np.float32), read_restoration(data, _BANDS))
+
+
 def _stream(data: bytes) -> None:
     """Decode latents: another stream with the side information of a payload."""
     _, held = next(part for part in seeds.parts() if Section.LATENT_STREAM in part[1])
@@ -155,6 +161,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.LATENT_SYNTHESIS: _networks,
     Section.LATENT_SIDE: lambda data: read_side(data, _BANDS, Pyramid.of(_SIZE)),
     Section.LATENT_STREAM: _stream,
+    Section.LATENT_RESTORATION: _restoring,
     Section.RESIDUAL: _residual,
 }
 """What reads a section by itself."""

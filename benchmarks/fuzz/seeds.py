@@ -11,6 +11,7 @@ import numpy as np
 
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
 from xr_inr.core.latent.cascade import write_cascade
+from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
 from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
@@ -108,8 +109,17 @@ def _with_all(payload: bytes) -> bytes:
         mask=Mask.from_classes(classes),
     )
     if model is Model.LATENT:
-        held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3)}
+        held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3), Section.LATENT_RESTORATION: _restoring(rank=3)}
     return write_container(model, held | changed.to_sections())
+
+
+def _restoring(rank: int) -> bytes:
+    """Return a restoring network that looks at all planes."""
+    generator = np.random.default_rng(1)
+    shapes = ((2, 2 * rank), (2, 2), (rank, 2))
+    layers = tuple((generator.integers(-40, 40, shape), generator.integers(-9, 9, shape[0])) for shape in shapes)
+    zeros = np.zeros(rank, np.int64)
+    return write_restoration(SineSynthesis(np.float32(0.5), zeros, zeros, zeros, (5, 5, 5), layers, curved=True))
 
 
 def _cascade(rank: int) -> bytes:

@@ -43,6 +43,15 @@ CHANGED = (
     ),
     *(
         Variant(
+            f"restoring network of width {width}",
+            f"A last network, of {width} units a layer, adds to all planes what it makes of them and their curvature.",
+            kept=_in_presets("restoration_widths", width),
+            preset={"restoration_widths": (width,)},
+        )
+        for width in (8, 24, 48)
+    ),
+    *(
+        Variant(
             f"{count} iterations",
             f"Each sinusoidal network is fitted for {count} iterations.",
             kept=_in_presets("synthesis_iterations", count),

@@ -11,6 +11,7 @@ from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_side
+from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid
 
@@ -102,6 +103,15 @@ def make_cascade(rank=4, *, starts=(1, 2), seed=0, **shape):
     )
 
 
+def make_restoring(rank=4, *, inputs=None, width=3, unit=1.0, bits=(4, 5, 6), seed=0):
+    """Return a small restoring network for `rank` components that looks at the first `inputs` of them, or at all."""
+    inputs = rank if inputs is None else inputs
+    shapes = [(width, 2 * inputs), (width, width), (rank, width)]
+    layers = tuple((drawn(-20, 20, shape, seed + 7), drawn(-9, 9, shape[0], seed + 8)) for shape in shapes)
+    octaves = 3 - np.arange(inputs) % 2, np.full(inputs, 2), np.arange(rank) % 3 - 1
+    return SineSynthesis(np.float32(unit), *octaves, bits, layers, curved=True)
+
+
 @dataclass(frozen=True)
 class Example:
     """A payload's sections and what they were made from."""
@@ -112,7 +122,7 @@ class Example:
     sections: dict
 
 
-def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0, silent=()):
+def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, restoring=False, seed=0, silent=()):
     """Return the sections of a whole latent model; the latents of `silent` components are all zero."""
     latents = make_latents(size, rank, seed=seed)
     for part in latents:
@@ -125,4 +135,6 @@ def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, seed=0, sile
     }
     if synthesis:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(make_cascade(rank, seed=seed))
+    if restoring:
+        sections[Section.LATENT_RESTORATION] = write_restoration(make_restoring(rank, seed=seed))
     return Example(size, bands, latents, sections)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.core.latent_examples import drawn, make_cascade
 from xr_inr.core.arrays import NUMPY, Arrays
-from xr_inr.core.latent.cascade import LARGEST_WIDTH, MOST_NETWORKS, foretell, read_cascade, write_cascade
+from xr_inr.core.latent.cascade import MOST_NETWORKS, foretell, read_cascade, write_cascade
 from xr_inr.core.latent.parameters import write_parameters
+from xr_inr.core.latent.sine_storage import LARGEST_WIDTH
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.wavelet import LARGEST_PLANE, PLANE_BITS
 from xr_inr.exceptions import PayloadError

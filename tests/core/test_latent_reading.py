@@ -22,10 +22,11 @@ from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import LARGEST_OFFSET, shipped
 from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.reading import LatentReader, read_side, write_side
+from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.wavelet import Pyramid, synthesise
 from xr_inr.exceptions import PayloadError
 
-EXAMPLE = make_example()
+EXAMPLE = make_example(restoring=True)
 RANK = 4
 
 
@@ -49,14 +50,17 @@ def expected_samples(example):
     planes = synthesise(example.latents, Pyramid.of(example.size))
     if Section.LATENT_SYNTHESIS in example.sections:
         planes = foretell(planes, read_cascade(example.sections[Section.LATENT_SYNTHESIS], RANK))
+    if Section.LATENT_RESTORATION in example.sections:
+        planes = restore(planes, read_restoration(example.sections[Section.LATENT_RESTORATION], RANK))
     basis = LatentBasis.from_bytes(example.sections[Section.LATENT_BASIS], example.bands)
     return basis.spectra(planes.reshape(RANK, -1), np.arange(example.bands)).reshape(-1, *example.size)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 7), (24, 27)], ids=str)
 @pytest.mark.parametrize("synthesis", [True, False], ids=["synthesis", "wavelet-alone"])
-def test_samples_are_the_basis_applied_to_the_planes(size, synthesis):
-    example = make_example(size, synthesis=synthesis)
+@pytest.mark.parametrize("restoring", [True, False], ids=["restored", "as-they-are"])
+def test_samples_are_the_basis_applied_to_the_planes(size, synthesis, restoring):
+    example = make_example(size, synthesis=synthesis, restoring=restoring)
     np.testing.assert_array_equal(every_sample(reader_of(example), example), expected_samples(example))
 
 
@@ -99,15 +103,17 @@ def made(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("starts", "expected"),
+    ("starts", "restoring", "expected"),
     [
-        pytest.param((), ((3, 5), (20, 27)), id="no-network"),
-        pytest.param((2,), ((2, 6), (19, 27)), id="one-network"),
-        pytest.param((1, 2, 3), ((0, 8), (17, 27)), id="three-networks"),
+        pytest.param((), False, ((3, 5), (20, 27)), id="no-network"),
+        pytest.param((2,), False, ((2, 6), (19, 27)), id="one-network"),
+        pytest.param((1, 2, 3), False, ((0, 8), (17, 27)), id="three-networks"),
+        pytest.param((), True, ((2, 6), (19, 27)), id="restoring-network"),
+        pytest.param((2,), True, ((1, 7), (18, 27)), id="one-network-and-the-restoring-one"),
     ],
 )
-def test_the_window_asked_for_is_made_with_a_pixel_around_it_for_each_network(made, starts, expected):
-    example = make_example(synthesis=False)
+def test_the_window_asked_for_is_made_with_a_pixel_around_it_for_each_network(made, starts, restoring, expected):
+    example = make_example(synthesis=False, restoring=restoring)
     changed = {"LATENT_SYNTHESIS": write_cascade(make_cascade(starts=starts))} if starts else {}
     reader, window = reader_of(example, **changed), ((3, 5), (20, 27))
     for _ in range(3):

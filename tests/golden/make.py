@@ -92,6 +92,12 @@ MASKED = frozenset({Section.MASK})
 INTEGERS = frozenset({Section.SPECTRAL, Section.NETWORK_QUANTISED})
 TABLE_I = frozenset({Section.NETWORK_TABLE_I})
 CURVED: dict[str, Any] = {"curved": True, "shape": (12, 32, 31), "bpppb": 1.5, "sections": NETWORK}
+RESTORED: dict[str, Any] = {
+    "curved": True,
+    "shape": (16, 64, 61),
+    "bpppb": 0.4,
+    "sections": NETWORK | {Section.LATENT_RESTORATION},
+}
 
 CASES = (
     Case("latent", "fast", "<u2", "plain", sections=LATENTS),
@@ -99,6 +105,7 @@ CASES = (
     Case("latent", "balanced", "<i2", "nodata", nodata=True, sections=LATENTS | MASKED),
     Case("latent", "best", "<f4", "masked", nodata=True, sections=LATENTS | MASKED | {Section.CONSTANTS}),
     Case("latent", "balanced", "<f4", "network", **CURVED),
+    Case("latent", "balanced", "<u2", "restored", **RESTORED),
     Case("latent", "fast", ">i2", "big_endian", sections=LATENTS),
     Case("latent", "fast", "|u1", "constant", constant=True, sections=frozenset({Section.CONSTANTS})),
     Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),

@@ -131,6 +131,32 @@ def with_networks(planes, data):
     return planes
 
 
+def restored(planes, data):
+    """Add what the restoring network says of all planes."""
+    rank = len(planes)
+    fields = Fields(data)
+    unit = float(fields.numbers("f4", 1)[0])
+    assert 1e-12 < unit < 1e12
+    inputs, hidden = fields.take(2)
+    assert 1 <= inputs <= rank
+    assert 1 <= hidden <= 64
+    bits = fields.take(3)
+    sizes = [(hidden, 2 * inputs + 1), (hidden, hidden + 1), (rank, hidden + 1)]
+    steps, *sets = sets_of(fields.rest(), [2 * inputs + rank, *(units * numbers for units, numbers in sizes)])
+    octaves = np.cumsum(steps)
+    assert np.abs(octaves).max() <= 32
+    layers = []
+    for levels, size, layer_bits in zip(sets, sizes, bits, strict=True):
+        matrix = levels.reshape(size) * 2.0 ** (24 - layer_bits)
+        layers.append((matrix[:, :-1], matrix[:, -1]))
+    own, *differences = beside(planes[:inputs]).reshape(5, inputs, -1)
+    values = np.concatenate([own, sum(differences)]) * (2.0 ** (14 - octaves[: 2 * inputs]) / unit)[:, None]
+    values = np.clip(np.rint(values), -(2**22), 2**22)
+    said = np.rint(evaluate(layers, values, 1.0) * (unit * 2.0 ** (octaves[2 * inputs :] - 14))[:, None])
+    said = np.clip(said, -(2**27), 2**27).astype(np.float32)
+    return np.clip(planes + said.reshape(planes.shape), -(2**27), 2**27)
+
+
 def beside(planes):
     """Return planes, then their differences above, below, left and right, (5 planes, pixels)."""
     u = planes.astype(float)
@@ -155,5 +181,7 @@ def values_of(sections, header, network_file):
         planes = synthesised(latents, subbands)
         if 8 in sections:
             planes = with_networks(planes, sections[8])
+        if 12 in sections:
+            planes = restored(planes, sections[12])
         sums = directions @ (planes.reshape(rank, -1).astype(float) * 2.0**-6)
     return ((sums + mean[:, None]) * step).reshape(bands, *size)

@@ -144,10 +144,52 @@ def test_sinusoidal_networks_in_turn_give_the_samples_of_the_package(payload_of_
     np.testing.assert_array_equal(samples, expected(payload))
 
 
+RESTORING = {
+    "sees-one-plane": (1, 4, (3, 4, 5)),
+    "sees-some-planes": (5, 1, (0, 20, 7)),
+    "sees-all-planes": (8, 9, (6, 5, 4)),
+}
+"""Inputs, hidden width and bits of each layer of a restoring network."""
+
+
+def with_restoring(payload, shape, unit):
+    """Return a payload of eight components with a restoring network of drawn weights."""
+    from xr_inr.core import bitstream
+    from xr_inr.core.latent.restoration import write_restoration
+    from xr_inr.core.latent.synthesis import SineSynthesis
+
+    inputs, width, bits = shape
+    generator = np.random.default_rng(inputs)
+    layers = []
+    for (units, wide), own in zip(((width, 2 * inputs), (width, width), (8, width)), bits, strict=True):
+        numbers = np.rint(generator.normal(size=(units, wide + 1)) * min(2**own, 2**12)).astype(np.int64)
+        layers.append((numbers[:, :-1], numbers[:, -1]))
+    octaves = generator.integers(3, 9, inputs), generator.integers(1, 7, inputs), generator.integers(-1, 5, 8)
+    network = SineSynthesis(np.float32(unit), *octaves, bits, tuple(layers), curved=True)
+    model, sections = bitstream.read_container(payload)
+    return bitstream.write_container(
+        model, {**sections, bitstream.Section.LATENT_RESTORATION: write_restoration(network)}
+    )
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.37], ids=lambda unit: f"unit-{unit}")
+@pytest.mark.parametrize("shape", RESTORING.values(), ids=RESTORING.keys())
+@pytest.mark.parametrize("heads", [None, CASCADES["planes-between-that-none-foretells"]], ids=["alone", "after-others"])
+def test_a_restoring_network_gives_the_samples_of_the_package(payload_of_eight_components, heads, shape, unit):
+    from xr_inr.core.decode import decode as expected
+
+    before = payload_of_eight_components if heads is None else with_cascade(payload_of_eight_components, heads, 1.0)
+    payload = with_restoring(before, shape, unit)
+    samples = decode(payload)
+    assert (samples != decode(before)).any()
+    np.testing.assert_array_equal(samples, expected(payload))
+
+
 @pytest.mark.parametrize("window", [np.s_[12:14, 6:9], np.s_[0:1, 0:1], np.s_[23:24, 20:26]], ids=str)
 def test_windows_of_the_package_are_parts_of_what_the_page_gives(payload_of_eight_components, window):
     """With as many pixels around them as there are networks, which the page says is enough."""
     from xr_inr.core.decode import Payload
 
     payload = with_cascade(payload_of_eight_components, CASCADES["outputs-of-one-are-inputs-of-the-next"], 1.0)
+    payload = with_restoring(payload, RESTORING["sees-all-planes"], 1.0)
     np.testing.assert_array_equal(Payload(payload).read(window), decode(payload)[:, *window])

@@ -48,6 +48,7 @@ class Section(enum.IntEnum):
     LATENT_SIDE = 9
     LATENT_STREAM = 10
     RESIDUAL = 11
+    LATENT_RESTORATION = 12
 
 
 class ByteWriter:

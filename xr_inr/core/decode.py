@@ -95,9 +95,9 @@ class Payload:
         """The shape of the networks: a siren's as n_h x w_h -> outputs, else layer by layer; None without one."""
         if isinstance(self.reader, SirenReader):
             return None if self.reader.network is None else str(self.reader.network.architecture)
-        if self.reader is None or not self.reader.cascade:
+        if self.reader is None or not self.reader.networks:
             return None
-        shapes = ([network.inputs, *(len(biases) for _, biases in network.layers)] for network in self.reader.cascade)
+        shapes = ([network.inputs, *(len(biases) for _, biases in network.layers)] for network in self.reader.networks)
         return ", ".join(" -> ".join(map(str, shape)) for shape in shapes)
 
     @property

@@ -17,6 +17,7 @@ from xr_inr.core.latent.network import ContextNetwork
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import side_of, whole
 from xr_inr.core.latent.reading import write_side
+from xr_inr.core.latent.restoration import restore, write_restoration
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.wavelet import PLANE_BITS, synthesise
 
@@ -28,6 +29,7 @@ _SILENT = 1e-6
 def assemble(
     latents: list[Tensor],
     cascade: Sequence[SoftSynthesis],
+    restoring: SoftSynthesis | None = None,
     *,
     source: ScenePlanes,
     network: ContextNetwork,
@@ -41,7 +43,9 @@ def assemble(
     latents
         Whole numbers, one tensor a subband.
     cascade
-        The sinusoidal networks.
+        The sinusoidal networks that foretell.
+    restoring
+        The one that corrects all planes, if any.
     source
         The scene.
     network
@@ -55,7 +59,8 @@ def assemble(
     integers = whole(latents)
     side = side_of(integers, pyramid, offsets)
     stored = tuple(network.stored(network.step_bits) for network in cascade)
-    planes = foretell(synthesise(integers, pyramid), stored).reshape(len(integers[0]), -1)
+    last = None if restoring is None else restoring.stored(restoring.step_bits)
+    planes = restore(foretell(synthesise(integers, pyramid), stored), last).reshape(len(integers[0]), -1)
     sections = {
         Section.LATENT_BASIS: _basis(planes, source, step).to_bytes(),
         Section.LATENT_SIDE: write_side(side, network),
@@ -63,6 +68,8 @@ def assemble(
     }
     if stored:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)
+    if last is not None:
+        sections[Section.LATENT_RESTORATION] = write_restoration(last)
     return sections
 
 

@@ -12,6 +12,18 @@ from numpy.typing import NDArray
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
+from xr_inr.core.latent.sine_storage import (
+    LARGEST_LEVEL,
+    LAYERS,
+    layer_of,
+    levels_of_layers,
+    octave_steps,
+    octaves_of,
+    read_step_bits,
+    read_unit,
+    read_width,
+    write_unit,
+)
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.exceptions import PayloadError
 
@@ -20,13 +32,6 @@ Cascade = tuple[SineSynthesis, ...]
 octaves for the same inputs."""
 
 MOST_NETWORKS = 8
-LARGEST_WIDTH = 64
-_LARGEST_LEVEL = 2**15
-_MOST_BITS = 20
-_LAYERS = 3
-_UNIT_BYTES = 4
-_SMALLEST_UNIT = 1e-12
-_LARGEST_OCTAVE = 32
 
 
 def foretell(planes: Array, cascade: Cascade, arrays: Arrays = NUMPY) -> Array:
@@ -59,15 +64,15 @@ def write_cascade(cascade: Cascade) -> bytes:
     """Return the stored form of networks, at least one."""
     writer = ByteWriter()
     writer.u8(len(cascade))
-    writer.raw(np.asarray(cascade[0].unit, "<f4").tobytes())
+    write_unit(writer, cascade[0].unit)
     sets: list[NDArray[np.int64]] = []
     for network in cascade:
         for number in (network.inputs, network.outputs, len(network.layers[0][1]), *network.step_bits):
             writer.u8(number)
-        sets += [np.concatenate([weights, biases[:, None]], axis=1).ravel() for weights, biases in network.layers]
+        sets += levels_of_layers(network)
     seen = cascade[-1]
     octaves = [seen.input_octaves, seen.slope_octaves, *(network.output_octaves for network in cascade)]
-    writer.raw(write_parameters([np.diff(np.concatenate(octaves), prepend=0), *sets]))
+    writer.raw(write_parameters([octave_steps(octaves), *sets]))
     return writer.getvalue()
 
 
@@ -75,9 +80,7 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
     """Read what `write_cascade` wrote for `rank` components; raises `PayloadError`."""
     reader = ByteReader(data, "sinusoidal networks")
     count = reader.u8("networks", low=1, high=MOST_NETWORKS)
-    unit = np.frombuffer(reader.raw(_UNIT_BYTES), "<f4").astype(np.float32)[0]
-    if not (np.isfinite(unit) and _SMALLEST_UNIT < unit < 1 / _SMALLEST_UNIT):
-        raise PayloadError(f"the unit of the sinusoidal networks must be positive and finite. Got {unit}.")
+    unit = read_unit(reader)
     heads: list[_Head] = []
     foretold = 1
     for _ in range(count):
@@ -86,12 +89,10 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
     shapes = [shape for head in heads for shape in head.shapes]
     seen, outputs = heads[-1].inputs, [head.outputs for head in heads]
     counts = [2 * seen + sum(outputs), *(high * (wide + 1) for high, wide in shapes)]
-    steps, *parts = read_parameters(reader.rest(), counts, _LARGEST_LEVEL)
-    octaves = np.cumsum(steps)
-    if np.abs(octaves).max() > _LARGEST_OCTAVE:
-        raise PayloadError(f"an octave must lie within +-{_LARGEST_OCTAVE}. Got {octaves[np.abs(octaves).argmax()]}.")
+    steps, *parts = read_parameters(reader.rest(), counts, LARGEST_LEVEL)
+    octaves = octaves_of(steps)
     of_planes, of_slopes, *of_outputs = np.split(octaves, np.cumsum([seen, seen, *outputs])[:-1])
-    matrices = [part.reshape(high, wide + 1) for (high, wide), part in zip(shapes, parts, strict=True)]
+    layers = [layer_of(part, shape) for part, shape in zip(parts, shapes, strict=True)]
     return tuple(
         SineSynthesis(
             unit,
@@ -99,7 +100,7 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
             of_slopes[: head.inputs],
             of_outputs[index],
             head.step_bits,
-            tuple((matrix[:, :-1], matrix[:, -1]) for matrix in matrices[_LAYERS * index : _LAYERS * (index + 1)]),
+            tuple(layers[LAYERS * index : LAYERS * (index + 1)]),
         )
         for index, head in enumerate(heads)
     )
@@ -123,8 +124,8 @@ class _Head:
             raise PayloadError(f"a sinusoidal network of {fewest} inputs needs more than {rank} components")
         self.inputs = reader.u8("inputs", low=fewest, high=rank - 1)
         self.outputs = reader.u8("outputs", low=1, high=rank - self.inputs)
-        self._width = reader.u8("hidden width", low=1, high=LARGEST_WIDTH)
-        self.step_bits = tuple(reader.u8("step", high=_MOST_BITS) for _ in range(_LAYERS))
+        self._width = read_width(reader)
+        self.step_bits = read_step_bits(reader)
 
     @property
     def shapes(self) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
+from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
 from xr_inr.core.latent.rotation import Turn, components_for, turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
@@ -50,6 +51,9 @@ _OCTAVES_OF_STEP = 0.45
 _HASTE = 1.12
 _PUSH = 0.04
 _FINER_FITS = 3
+_RESTORED_BEFORE = 6
+"""Sweeps that follow the fit of the restoring network."""
+
 _SETTLING = 3
 """Last sweeps, at which the step stays as it is."""
 
@@ -219,6 +223,8 @@ class _Fitting:
             if self._haste.hurried:
                 break
             yield from self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
+            if index == max(sweeps - _RESTORED_BEFORE, 0):
+                self._restore()
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
 
@@ -251,6 +257,15 @@ class _Fitting:
         rank = len(self._scene.planes)
         self._rounder = Rounder(self._source.pyramid, rank, self._network, self._device, self._seed)
         self._left_out = self._energy_left_out()
+
+    def _restore(self) -> None:
+        """Fit the network that corrects planes in the end."""
+        self._scene.restoring = None
+        with torch.no_grad():
+            decoded = self._scene.decoded(self._latents)
+        task = RestorationTask(self._scene.planes, decoded, self._scene.heard, self._coded, self._weight)
+        widths = self._preset.restoration_widths
+        self._scene.restoring = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
 
     def _energy_left_out(self) -> float:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""
@@ -303,7 +318,7 @@ class _Fitting:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)
             raise BudgetError(self._aim.shortfall(sections, verdict))
-        widths = tuple(len(network.layers[0][1]) for network in self._scene.cascade)
+        widths = tuple(len(network.layers[0][1]) for network in self._scene.networks)
         return LatentResult(kept[0], len(self._scene.planes), widths, self._done)
 
     def _judge(self, sections: Sections) -> Verdict:
@@ -316,6 +331,7 @@ class _Fitting:
         return assemble(
             latents,
             self._scene.cascade,
+            self._scene.restoring,
             source=self._source,
             network=self._network,
             offsets=self._rounder.offsets,

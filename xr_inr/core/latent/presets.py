@@ -19,6 +19,9 @@ class LatentPreset:
     """Hidden widths of the last sinusoidal network to try, of those before it the first alone; the one that saves most
     is kept, none if none saves."""
 
+    restoration_widths: tuple[int, ...]
+    """Hidden widths of the restoring network to try; the one that saves most is kept, none if none saves."""
+
     synthesis_iterations: int
     """Iterations of each sinusoidal network."""
 
@@ -30,6 +33,7 @@ _BALANCED = LatentPreset(
     name="balanced",
     sweeps=20,
     synthesis_widths=(8, 24),
+    restoration_widths=(8, 24),
     synthesis_iterations=250,
     learning_rate=2e-2,
 )
@@ -37,9 +41,24 @@ _BALANCED = LatentPreset(
 LATENT_PRESETS = {
     preset.name: preset
     for preset in (
-        replace(_BALANCED, name="fast", sweeps=10, synthesis_widths=(12,), synthesis_iterations=80, learning_rate=3e-2),
+        replace(
+            _BALANCED,
+            name="fast",
+            sweeps=10,
+            synthesis_widths=(12,),
+            restoration_widths=(),
+            synthesis_iterations=80,
+            learning_rate=3e-2,
+        ),
         _BALANCED,
-        replace(_BALANCED, name="best", sweeps=32, synthesis_widths=(8, 24, 48), synthesis_iterations=600),
+        replace(
+            _BALANCED,
+            name="best",
+            sweeps=32,
+            synthesis_widths=(8, 24, 48),
+            restoration_widths=(8, 24, 48),
+            synthesis_iterations=600,
+        ),
     )
 }
 """What `preset=` can name for `model="latent"`."""

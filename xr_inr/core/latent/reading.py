@@ -18,6 +18,8 @@ from xr_inr.core.latent.latents import LatentSide, decode_latents
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
+from xr_inr.core.latent.restoration import read_restoration, restore
+from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
 from xr_inr.exceptions import PayloadError
 
@@ -136,6 +138,7 @@ class LatentReader:
             raise PayloadError("the payload has no spectral basis")
         self.basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], bands)
         self.cascade: Cascade = ()
+        self.restoring: SineSynthesis | None = None
         self._arrays = arrays
         self._pyramid = Pyramid.of(size)
         self._latents: list[Array] | None = None
@@ -149,6 +152,13 @@ class LatentReader:
             self._stream = sections[Section.LATENT_STREAM]
             if Section.LATENT_SYNTHESIS in sections:
                 self.cascade = read_cascade(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
+            if Section.LATENT_RESTORATION in sections:
+                self.restoring = read_restoration(sections[Section.LATENT_RESTORATION], self.basis.rank)
+
+    @property
+    def networks(self) -> Cascade:
+        """All sinusoidal networks, in the order they are evaluated."""
+        return self.cascade if self.restoring is None else (*self.cascade, self.restoring)
 
     def within(self, rows: Span, columns: Span) -> PlaneWindow:
         """Return the planes of a part of the scene, or of a larger one around it.
@@ -195,12 +205,14 @@ class LatentReader:
         rows, columns = (
             slice(start - first, stop - first) for (start, stop), (first, _) in zip(window, seen, strict=True)
         )
-        return foretell(planes, self.cascade, self._arrays)[:, rows, columns]
+        planes = foretell(planes, self.cascade, self._arrays)
+        return restore(planes, self.restoring, self._arrays)[:, rows, columns]
 
     def _seen(self, window: Window) -> Window:
         """Return a window and the pixels around it that its own are foretold from."""
+        margin = len(self.networks)
         rows, columns = (
-            (max(start - len(self.cascade), 0), min(stop + len(self.cascade), size))
+            (max(start - margin, 0), min(stop + margin, size))
             for (start, stop), size in zip(window, self._pyramid.size, strict=True)
         )
         return rows, columns

@@ -84,7 +84,7 @@ class SoftScenes(SoftScene):
     def decoded(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
         """Return the planes of latents; as `SoftScene.decoded`."""
         planes: Tensor = synthesise_unrounded(latents, self.pyramid, torch)
-        if not any(scene.cascade for scene in self._scenes):
+        if not any(scene.networks for scene in self._scenes):
             return planes
         own = [planes[part] for part in self._layout.parts]
         told = [

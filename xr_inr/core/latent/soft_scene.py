@@ -26,7 +26,7 @@ class SoftSynthesis:
     """(inputs,) 2**octave units are a coordinate of 1."""
 
     slope_octaves: Tensor
-    """(inputs,) a difference of 2**octave units from a neighbour is a coordinate of 1."""
+    """(inputs,) a difference of 2**octave units from a neighbour, or a sum of them, is a coordinate of 1."""
 
     output_octaves: Tensor
     """(outputs,) an output of 1 is 2**octave units."""
@@ -36,6 +36,9 @@ class SoftSynthesis:
 
     step_bits: tuple[int, ...] = ()
     """Bits after the point that the weights of each layer are stored with; none while they are not settled."""
+
+    curved: bool = False
+    """As `SineSynthesis.curved`."""
 
     @classmethod
     def of(cls, network: SineSynthesis, device: torch.device) -> SoftSynthesis:
@@ -52,7 +55,8 @@ class SoftSynthesis:
             for part in (network.input_octaves, network.slope_octaves, network.output_octaves)
         )
         unit = float(network.unit)
-        return cls([(weights, biases) for weights, biases in layers], planes, slopes, outputs, unit, network.step_bits)
+        told = [(weights, biases) for weights, biases in layers]
+        return cls(told, planes, slopes, outputs, unit, network.step_bits, network.curved)
 
     @property
     def inputs(self) -> int:
@@ -61,7 +65,7 @@ class SoftSynthesis:
 
     @property
     def outputs(self) -> int:
-        """How many planes it foretells: the next ones."""
+        """How many planes it speaks of."""
         return len(self.output_octaves)
 
     @property
@@ -77,10 +81,10 @@ class SoftSynthesis:
         )
         stored = (self.input_octaves, self.slope_octaves, self.output_octaves)
         planes, slopes, outputs = (part.cpu().numpy().astype(np.int64) for part in stored)
-        return SineSynthesis(np.float32(self.unit), planes, slopes, outputs, step_bits, layers)
+        return SineSynthesis(np.float32(self.unit), planes, slopes, outputs, step_bits, layers, self.curved)
 
     def __call__(self, planes: Tensor) -> Tensor:
-        """Return what is foretold of the next planes, (outputs, height, width), from the first, in steps."""
+        """Return what is said of planes, (outputs, height, width), from the first, in steps."""
         height, width = planes.shape[1:]
         rows = height if torch.is_grad_enabled() else max(_POINTS_AT_ONCE[planes.device.type] // width, 1)
         parts = [self._foretold(planes, slice(start, min(start + rows, height))) for start in range(0, height, rows)]
@@ -89,7 +93,9 @@ class SoftSynthesis:
     def _foretold(self, planes: Tensor, part: slice) -> Tensor:
         """Return what is foretold of some rows, (outputs, points)."""
         above, below = max(part.start - 1, 0), min(part.stop + 1, planes.shape[1])
-        seen = coordinates(planes[:, above:below] / self.unit, self.input_octaves, self.slope_octaves)
+        seen = coordinates(
+            planes[:, above:below] / self.unit, self.input_octaves, self.slope_octaves, curved=self.curved
+        )
         width = planes.shape[2]
         values = seen[(part.start - above) * width : (part.stop - above) * width]
         for weight, bias in self.layers[:-1]:
@@ -99,7 +105,7 @@ class SoftSynthesis:
         return foretold.T
 
 
-def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor) -> Tensor:
+def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor, *, curved: bool = False) -> Tensor:
     """Return what a network sees of each pixel, (pixels, coordinates), clipped to `LARGEST_INPUT`.
 
     Parameters
@@ -108,15 +114,19 @@ def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor) ->
         (inputs, height, width).
     input_octaves, slope_octaves
         (inputs,) what of a plane, and of its differences from a neighbour, is a coordinate of 1.
+    curved
+        As `SineSynthesis.curved`.
     """
     height, width = planes.shape[1:]
     seen = torch.nn.functional.pad(planes[None], (1, 1, 1, 1), mode="replicate")[0]
     slopes = [
         (seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + width] - planes).flatten(1)
-        * torch.exp2(-slope_octaves[:, None])
         for down, across in BESIDE
     ]
-    found = torch.cat([planes.flatten(1) * torch.exp2(-input_octaves[:, None]), *slopes])
+    if curved:
+        slopes = [torch.stack(slopes).sum(0)]
+    scaled = [slope * torch.exp2(-slope_octaves[:, None]) for slope in slopes]
+    found = torch.cat([planes.flatten(1) * torch.exp2(-input_octaves[:, None]), *scaled])
     return found.T.clamp(-LARGEST_INPUT, LARGEST_INPUT)
 
 
@@ -138,12 +148,20 @@ class SoftScene:
     """The subbands."""
 
     cascade: list[SoftSynthesis] = field(default_factory=list)
-    """The sinusoidal networks, in the order they speak."""
+    """The sinusoidal networks that foretell, in the order they speak."""
+
+    restoring: SoftSynthesis | None = None
+    """The one that corrects all planes in the end."""
+
+    @property
+    def networks(self) -> list[SoftSynthesis]:
+        """All sinusoidal networks."""
+        return self.cascade if self.restoring is None else [*self.cascade, self.restoring]
 
     def rescale(self, factor: float) -> None:
         """Take on another quantiser step, `factor` times the present one."""
         self.planes = self.planes / factor
-        for network in self.cascade:
+        for network in self.networks:
             network.unit /= factor
 
     def decoded(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
@@ -161,12 +179,17 @@ class SoftScene:
 
     def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
         """Return what latents alone give, (rank, height, width), with what the networks say added to it."""
+        through = foretelling and torch.is_grad_enabled()
         for network in self.cascade:
             known, end = planes[: network.inputs], network.inputs + network.outputs
-            with torch.set_grad_enabled(foretelling and torch.is_grad_enabled()):
+            with torch.set_grad_enabled(through):
                 foretold = network(known)
             planes = torch.cat([known, planes[network.inputs : end] + foretold, planes[end:]])
-        return planes
+        if self.restoring is None:
+            return planes
+        with torch.set_grad_enabled(through):
+            restored = self.restoring(planes[: self.restoring.inputs])
+        return planes + restored
 
     def error(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
         """Return the sum of squared errors, in squared steps; arguments as for `decoded`."""

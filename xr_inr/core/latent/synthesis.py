@@ -8,7 +8,9 @@ the exact arithmetic of `core.fixed_point`.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,7 +29,7 @@ LARGEST_INPUT = 4.0
 """Inputs are clipped to this, in units of their own scale."""
 
 BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""(down, across) of the neighbours whose differences from the pixel are coordinates too."""
+"""(down, across) of the neighbours whose differences from the pixel are coordinates too, one by one or summed."""
 
 _WEIGHT_ONE = 2.0**fixed_point.WEIGHT_BITS
 _PIXELS_AT_ONCE = 4096
@@ -51,7 +53,7 @@ class SineSynthesis:
     """(inputs,) a plane's value of 2**octave units is a coordinate of 1."""
 
     slope_octaves: NDArray[np.int64]
-    """(inputs,) a plane's difference of 2**octave units from a neighbour is a coordinate of 1."""
+    """(inputs,) a plane's difference of 2**octave units from a neighbour, or its sum, is a coordinate of 1."""
 
     output_octaves: NDArray[np.int64]
     """(outputs,) an output of 1 is 2**octave units."""
@@ -61,7 +63,10 @@ class SineSynthesis:
 
     layers: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
     """(weights (out, in), biases (out,)) of each layer, in multiples of its step. The first layer sees the planes of a
-    pixel, then their differences from each of `BESIDE` in turn."""
+    pixel, then their differences from each of `BESIDE` in turn, or the sums of these."""
+
+    curved: bool = False
+    """Whether the differences of a plane are summed to one coordinate, its curvature."""
 
     def __post_init__(self) -> None:
         for weights, biases in self._exact_layers:
@@ -75,7 +80,7 @@ class SineSynthesis:
 
     @property
     def outputs(self) -> int:
-        """How many components it foretells: the next after its inputs."""
+        """How many components it speaks of."""
         return len(self.output_octaves)
 
     @cached_property
@@ -105,7 +110,7 @@ class SineSynthesis:
             (outputs, rows, columns) float32 whole numbers up to `wavelet.LARGEST_PLANE`, in the same unit.
         """
         xp, (_, rows, columns) = arrays.xp, planes.shape
-        octaves = np.concatenate([self.input_octaves, np.tile(self.slope_octaves, len(BESIDE))])
+        octaves = np.concatenate([self.input_octaves, np.tile(self.slope_octaves, 1 if self.curved else len(BESIDE))])
         gains = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - octaves) / float(self.unit)
         scale = arrays.put(gains[:, None])
         layers = [(arrays.put(weights.T), arrays.put(biases[:, None])) for weights, biases in self._exact_layers]
@@ -116,7 +121,7 @@ class SineSynthesis:
         step = max(arrays.at_once(_PIXELS_AT_ONCE) // max(columns, 1), 1)
         for start in range(0, rows, step):
             part = slice(start, min(start + step, rows))
-            values = xp.round(_coordinates(planes, part, arrays) * scale)
+            values = xp.round(_coordinates(planes, part, self.curved, arrays) * scale)
             values = xp.clip(values, -limit, limit) / LARGEST_INPUT
             for index, (weights, biases) in enumerate(layers):
                 products = weights @ values
@@ -130,7 +135,7 @@ class SineSynthesis:
         return foretold
 
 
-def _coordinates(planes: Array, part: slice, arrays: Arrays) -> Array:
+def _coordinates(planes: Array, part: slice, curved: bool, arrays: Arrays) -> Array:
     """Return the coordinates of some rows of pixels, (coordinates, pixels), float64 in the planes' unit."""
     rows, columns = planes.shape[1:]
     above, below = max(part.start - 1, 0), min(part.stop + 1, rows)
@@ -145,6 +150,8 @@ def _coordinates(planes: Array, part: slice, arrays: Arrays) -> Array:
     slopes = [
         seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + columns] - centre for down, across in BESIDE
     ]
+    if curved:
+        slopes = [functools.reduce(operator.add, slopes)]
     return arrays.xp.concatenate([centre, *slopes]).reshape(-1, height * columns)
 
 

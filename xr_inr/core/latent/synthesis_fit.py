@@ -126,7 +126,13 @@ def fit_synthesis(
 
 def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.device, seed: int) -> Foretelling | None:
     problem = _Problem.of(task, device)
-    layers = _initial(len(task.known), width, len(problem.scale), seed, device)
+    layers = uniform_layers(
+        [(len(task.known), 1.0), (len(task.known) * len(BESIDE), _SLOPES_SHARE)],
+        width,
+        len(problem.scale),
+        seed,
+        device,
+    )
     optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
     pixels = problem.target[0].numel()
     for iteration in range(preset.synthesis_iterations):
@@ -203,12 +209,12 @@ class _Problem:
     def of(cls, task: SynthesisTask, device: torch.device) -> _Problem:
         """Return the problem of all candidates, on patches of large planes."""
         patches = Patches.of(task.pyramid.size)
-        octaves = _octaves(task.known, device)
-        slope_octaves = _octaves(_slopes(task.known), device) + _SLOPES_WITHIN
-        seen, *variants = (_seen(planes, octaves, slope_octaves, patches) for planes in (task.known, *task.likewise))
+        octaves = octaves_above(task.known, device)
+        slope_octaves = octaves_above(_slopes(task.known), device) + _SLOPES_WITHIN
+        seen, *variants = (seen_in(patches, planes, octaves, slope_octaves) for planes in (task.known, *task.likewise))
         wanted = np.concatenate([patches.cut(task.coded), patches.cut(task.beyond)]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        outputs, pyramid = _octaves(wanted, device), Pyramid.of(patches.size)
+        outputs, pyramid = octaves_above(wanted, device), Pyramid.of(patches.size)
         coded = len(task.coded)
         return cls(seen, variants, target, coded, octaves, slope_octaves, outputs, pyramid, patches.share)
 
@@ -243,7 +249,7 @@ class _Problem:
         found = worthwhile(whole * said.cpu().numpy(), whole * wanted.cpu().numpy(), bands=bands, units=units)
         turn = torch.tensor(found, device=weight.device)
         more = turn @ said
-        octaves = torch.cat([self.output_octaves[: self.coded], _octaves(more.cpu().numpy(), weight.device)])
+        octaves = torch.cat([self.output_octaves[: self.coded], octaves_above(more.cpu().numpy(), weight.device)])
         gains = turn * self.scale[self.coded :] / torch.exp2(octaves[self.coded :, None])
         last = (
             torch.cat([weight[: self.coded], gains @ weight[self.coded :]]),
@@ -255,12 +261,26 @@ class _Problem:
         return _Narrowed(replace(self, target=target, output_octaves=octaves), [*layers[:-1], last], turn, spent)
 
 
-def _seen(planes: NDArray[np.float32], octaves: Tensor, slope_octaves: Tensor, patches: Patches) -> Tensor:
-    """Return what a network sees of the pixels of patches, (pixels, coordinates)."""
+def seen_in(
+    patches: Patches, planes: NDArray[np.float32], octaves: Tensor, slope_octaves: Tensor, *, curved: bool = False
+) -> Tensor:
+    """Return what a network sees of the pixels of patches, (pixels, coordinates).
+
+    Parameters
+    ----------
+    patches
+        Which pixels of the planes.
+    planes
+        (inputs, height, width) decoded planes, in quantiser steps.
+    octaves, slope_octaves
+        (inputs,) of planes and of their differences, where the result shall be.
+    curved
+        As `SineSynthesis.curved`.
+    """
     found = []
     for plane, octave, slope_octave in zip(planes, octaves, slope_octaves, strict=True):
         given = torch.tensor(plane[None], dtype=torch.float32)
-        fields = coordinates(given, octave[None].cpu(), slope_octave[None].cpu()).T
+        fields = coordinates(given, octave[None].cpu(), slope_octave[None].cpu(), curved=curved).T
         found.append(patches.cut(fields.reshape(-1, *plane.shape).numpy()))
     return torch.tensor(np.stack(found, 1), device=octaves.device).flatten(2).flatten(0, 1).T
 
@@ -271,27 +291,40 @@ def _slopes(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([*along, np.zeros((len(planes), 1), np.float32)], axis=1)
 
 
-def _octaves(planes: NDArray[np.floating], device: torch.device) -> Tensor:
-    """Return the power of two next above the deviation of each plane."""
+def octaves_above(planes: NDArray[np.floating], device: torch.device) -> Tensor:
+    """Return the power of two next above the deviation of each plane, (planes,); planes are (planes, ...)."""
     deviations = planes.reshape(len(planes), math.prod(planes.shape[1:])).std(axis=1)
     octaves = np.clip(np.ceil(np.log2(np.maximum(deviations, 1e-3))), -8, 30)
     return torch.tensor(octaves, dtype=torch.float32, device=device)
 
 
-def _initial(inputs: int, width: int, outputs: int, seed: int, device: torch.device) -> Layers:
+def uniform_layers(
+    seen: Sequence[tuple[int, float]], width: int, outputs: int, seed: int, device: torch.device
+) -> Layers:
+    """Return the initial weights of a network.
+
+    Parameters
+    ----------
+    seen
+        Of each kind of coordinate how many there are, and how large their weights are; the first kind has a share of 1.
+    width
+        Units of each hidden layer.
+    outputs
+        Planes that the network speaks of.
+    seed
+        Of what is drawn.
+    device
+        Where they shall be.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(shape: tuple[int, ...], limit: float) -> Tensor:
         return ((2.0 * torch.rand(shape, generator=generator) - 1.0) * limit).to(device)
 
-    first = _FREQUENCY / math.sqrt(inputs)
+    first = _FREQUENCY / math.sqrt(seen[0][0])
     inner = math.sqrt(6.0 / width)
-    of_planes, of_slopes = (
-        uniform((width, inputs), first),
-        uniform((width, inputs * len(BESIDE)), _SLOPES_SHARE * first),
-    )
     return [
-        (torch.cat([of_planes, of_slopes], 1), uniform((width,), math.pi)),
+        (torch.cat([uniform((width, count), share * first) for count, share in seen], 1), uniform((width,), math.pi)),
         (uniform((width, width), inner), uniform((width,), 1.0)),
         (uniform((outputs, width), 0.1 * inner), torch.zeros(outputs, device=device)),
     ]

@@ -1,0 +1,161 @@
+"""Fitting the restoring network: to what decoded planes lack, on the latents as they are by then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xr_inr.core.latent.patches import Patches
+from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.restoration import write_restoration
+from xr_inr.core.latent.soft_scene import SoftSynthesis
+from xr_inr.core.latent.synthesis_fit import Layers, octaves_above, seen_in, uniform_layers
+from xr_inr.core.monitor import Monitor
+from xr_inr.core.siren.optimiser import Soap
+
+_STEP_BITS = (2, 3, 4, 5, 6)
+"""Bits after the point that weights may have."""
+
+_WARM_UP = 20
+_CURVATURES_SHARE = 0.5
+"""Of the initial weights of curvatures to those of planes."""
+
+_CURVATURES_WITHIN = 1.0
+"""Octaves by which curvatures are kept below planes: theirs are the heavier tails."""
+
+
+@dataclass(frozen=True)
+class RestorationTask:
+    """Planes to bring nearer to those of a scene."""
+
+    planes: Tensor
+    """(rank, height, width) planes of the scene, in quantiser steps."""
+
+    decoded: Tensor
+    """The same as latents and the networks before give them."""
+
+    heard: Tensor | None
+    """(height, width) 1 where an error counts, 0 where nothing was measured; None if all count."""
+
+    inputs: int
+    """Leading planes that the network looks at: those with latents."""
+
+    weight: float
+    """Squared steps that a bit is worth."""
+
+
+@torch.no_grad()
+def fit_restoration(
+    task: RestorationTask, preset: LatentPreset, widths: Sequence[int], *, seed: int, monitor: Monitor
+) -> SoftSynthesis | None:
+    """Fit networks, and return the one that saves most; None where none saves anything.
+
+    Parameters
+    ----------
+    task
+        What to restore.
+    preset
+        How many iterations, and the largest learning rate.
+    widths
+        Hidden widths to try.
+    seed
+        Of the initial weights.
+    monitor
+        Who is told what each width saves.
+    """
+    problem = _Problem.of(task)
+    best, most = None, 0.0
+    for width in widths:
+        network, saved = problem.fitted(width, preset, seed)
+        monitor.note(f"restoring network of width {width}: {max(saved, 0.0) / 8:,.0f} bytes saved")
+        if saved > most:
+            best, most = network, saved
+    return best
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A task on the patches of its planes, pixel by pixel."""
+
+    seen: Tensor
+    """(pixels, coordinates) what the first layer sees."""
+
+    missing: Tensor
+    """(pixels, rank) what decoded planes lack."""
+
+    input_octaves: Tensor
+    curvature_octaves: Tensor
+    output_octaves: Tensor
+
+    worth: float
+    """Bits of a squared step at one of these pixels, those of the scene that it stands for included."""
+
+    @classmethod
+    def of(cls, task: RestorationTask) -> _Problem:
+        device = task.planes.device
+        patches = Patches.of((task.planes.shape[1], task.planes.shape[2]))
+        known = task.decoded[: task.inputs].cpu().numpy()
+        octaves = octaves_above(known, device)
+        curvature_octaves = octaves_above(_curvatures(known), device) + _CURVATURES_WITHIN
+        seen = seen_in(patches, known, octaves, curvature_octaves, curved=True)
+        missing = torch.tensor(patches.cut((task.planes - task.decoded).cpu().numpy()), device=device).flatten(1).T
+        if task.heard is not None:
+            heard = torch.tensor(patches.cut(task.heard[None].cpu().numpy())[0] > 0, device=device).flatten()
+            seen, missing = seen[heard], missing[heard]
+        outputs = octaves_above(missing.T.cpu().numpy(), device)
+        return cls(seen, missing, octaves, curvature_octaves, outputs, patches.share / task.weight)
+
+    def fitted(self, width: int, preset: LatentPreset, seed: int) -> tuple[SoftSynthesis, float]:
+        """Return the network of a width, its weights as stored, and about how many bits it saves."""
+        inputs = len(self.input_octaves)
+        layers = uniform_layers(
+            [(inputs, 1.0), (inputs, _CURVATURES_SHARE)], width, len(self.output_octaves), seed, self.seen.device
+        )
+        optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
+        scale = torch.exp2(self.output_octaves)
+        with torch.enable_grad():
+            for iteration in range(preset.synthesis_iterations):
+                optimiser.zero_grad()
+                loss = (self.missing - _said(layers, self.seen) * scale).square().sum() / len(self.missing)
+                torch.autograd.backward(loss)
+                warm = min(1.0, (iteration + 1) / _WARM_UP)
+                falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
+                optimiser.step(preset.learning_rate * warm * falling)
+        soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
+        before = float(self.missing.square().sum())
+
+        def tried(bits: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+            network = soft.stored(bits)
+            layers = SoftSynthesis.of(network, self.seen.device).layers
+            left = float((self.missing - _said(layers, self.seen) * scale).square().sum())
+            return (before - left) * self.worth - 8.0 * len(write_restoration(network)), bits
+
+        best = max(tried((bits,) * len(layers)) for bits in _STEP_BITS)
+        for index in range(len(layers)):
+            for change in (-1, 1):
+                bits = list(best[1])
+                bits[index] = max(bits[index] + change, 0)
+                best = max(best, tried(tuple(bits)))
+        return SoftSynthesis.of(soft.stored(best[1]), self.seen.device), best[0]
+
+
+def _curvatures(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sums of the differences of every pixel of planes from its neighbours."""
+    seen = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    around: NDArray[np.float32] = seen[:, 2:, 1:-1] + seen[:, :-2, 1:-1] + seen[:, 1:-1, 2:] + seen[:, 1:-1, :-2]
+    return around - 4.0 * planes
+
+
+def _said(layers: Layers, seen: Tensor) -> Tensor:
+    """Return what a network says at pixels, (pixels, outputs), in its own units."""
+    values = seen
+    for weight, bias in layers[:-1]:
+        values = torch.sin(values @ weight.T + bias)
+    weight, bias = layers[-1]
+    return values @ weight.T + bias
