@@ -56,7 +56,14 @@ def foretell(planes: Array, cascade: Cascade, arrays: Arrays = NUMPY) -> Array:
 
 
 def write_cascade(cascade: Cascade) -> bytes:
-    """Return the stored form of networks, at least one."""
+    """Return the stored form of networks, at least one.
+
+    Raises
+    ------
+    ValueError
+        When networks differ in what is stored once for all: the unit, and the octaves of what they see.
+    """
+    _check_alike(cascade)
     writer = ByteWriter()
     writer.u8(len(cascade))
     writer.raw(np.asarray(cascade[0].unit, "<f4").tobytes())
@@ -103,6 +110,21 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
         )
         for index, head in enumerate(heads)
     )
+
+
+def _check_alike(cascade: Cascade) -> None:
+    last = cascade[-1]
+    for number, network in enumerate(cascade, 1):
+        shared = {
+            "unit": (network.unit, last.unit),
+            "input octaves": (network.input_octaves, last.input_octaves[: network.inputs]),
+            "slope octaves": (network.slope_octaves, last.slope_octaves[: network.inputs]),
+        }
+        for what, (own, kept) in shared.items():
+            if not np.array_equal(own, kept):
+                raise ValueError(
+                    f"all networks must have the {what} of the last one. Got {own} in network {number}, not {kept}."
+                )
 
 
 class _Head:
