@@ -6,6 +6,8 @@ several small networks in place of one that would leave the first planes alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -115,7 +117,7 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
 def _check_alike(cascade: Cascade) -> None:
     last = cascade[-1]
     for number, network in enumerate(cascade, 1):
-        shared = {
+        shared: dict[str, tuple[Any, Any]] = {
             "unit": (network.unit, last.unit),
             "input octaves": (network.input_octaves, last.input_octaves[: network.inputs]),
             "slope octaves": (network.slope_octaves, last.slope_octaves[: network.inputs]),
