@@ -24,7 +24,7 @@ from xr_inr.core.latent.cascade import foretell, read_cascade
 from xr_inr.core.latent.reading import LatentReader, read_side
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.mask import Mask
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.storage import read_quantised, read_table_i
 from xr_inr.core.spectral import SpectralBasis

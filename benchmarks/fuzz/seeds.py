@@ -14,7 +14,7 @@ from xr_inr.core.decode import Payload
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
-from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
+from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 
 FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
 """Golden payloads of 3 bands of 8 x 8 pixels."""
