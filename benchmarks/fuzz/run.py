@@ -54,8 +54,6 @@ SHARES = {
     ("section MASK", "raw bytes"): 500,
     ("section CONSTANTS", "raw bytes"): 500,
     ("section SPECTRAL", "raw bytes"): 400,
-    ("section LATENT_BASIS", "raw bytes"): 50,
-    ("section LATENT_STREAM", "raw bytes"): 15,
 }
 """How often each is read, in parts; what takes long, less often. All others `USUAL`."""
 
