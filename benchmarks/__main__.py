@@ -11,7 +11,8 @@ python -m benchmarks storage      the form of the weights at equal bytes
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
 python -m benchmarks studies      what was tried outside the latent model and not built
-python -m benchmarks fuzz         altered payloads and configurations, millions of them; fails where one is not refused
+python -m benchmarks fuzz         altered payloads and configurations, millions of them; fails where one is not refused;
+                                  --sanitized: with C kernels that are compiled with sanitizers
 python -m benchmarks faults       writes that are killed or run out of room, and what they leave of the store
 python -m benchmarks bd           Bjontegaard deltas against any codec
 python -m benchmarks plot         the pictures in docs/images/benchmarks
@@ -30,6 +31,7 @@ from pathlib import Path
 
 from benchmarks import gdal, ingredients, pretraining, runner, scenes
 from benchmarks.codecs import registry
+from benchmarks.fuzz.sanitizers import SanitizerError
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.exceptions import RequestError
 
@@ -128,7 +130,7 @@ def _studies(options: Options) -> None:
 def _fuzz(options: Options) -> None:
     from benchmarks.fuzz import run as fuzz  # noqa: PLC0415
 
-    found = fuzz.run(options.executions, options.seed, options.target, options.findings)
+    found = fuzz.run(options.executions, options.seed, options.target, options.findings, sanitized=options.sanitized)
     sys.exit(f"{found} findings, kept in {options.findings}" if found else 0)
 
 
@@ -248,7 +250,8 @@ def _parser() -> argparse.ArgumentParser:
     varied.add_argument("--preset", choices=LATENT_PRESETS, default=ingredients.PRESET, help="(%(default)s)")
     varied.add_argument("--again", action="store_true", help="measure also what has a row")
     fuzzed = known["fuzz"]
-    fuzzed.add_argument("--executions", type=int, default=11_000_000, help="in all (%(default)s)")
+    fuzzed.add_argument("--executions", type=int, help="in all (11 million; 80,000 of the sanitized kernels)")
+    fuzzed.add_argument("--sanitized", action="store_true", help="with C kernels compiled with GCC's sanitizers")
     fuzzed.add_argument("--seed", type=int, default=0, help="of all alterations (%(default)s)")
     fuzzed.add_argument("--target", nargs="+", metavar="TARGET", help="such as 'decode'; all if none is named")
     fuzzed.add_argument("--findings", type=Path, default=Path("findings"), metavar="FOLDER", help="(%(default)s)")
@@ -262,7 +265,7 @@ def main() -> None:
     options = _parser().parse_args()
     try:
         _COMMANDS[options.command](options)
-    except (scenes.MissingSceneError, runner.JobError, gdal.GdalError, RequestError) as error:
+    except (scenes.MissingSceneError, runner.JobError, gdal.GdalError, SanitizerError, RequestError) as error:
         sys.exit(str(error))
 
 

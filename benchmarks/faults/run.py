@@ -101,7 +101,7 @@ def _tried(scenario: Scenario, name: str, before: str | None, how: _Kind) -> Row
     packed = name == TARGETS["one file"]
     if (before is None and scenario.replacing) or (not packed and scenario.packing):
         return None
-    if scenario.clustered and importlib.util.find_spec("distributed") is None:
+    if scenario.workers_killed and importlib.util.find_spec("distributed") is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "place"
@@ -126,7 +126,9 @@ def _within(scenario: Scenario, target: Path, before: str | None, how: _Kind) ->
 
     def writes() -> str:
         scenario.arm(target)
-        return (stream_on_cluster if scenario.clustered else how.write)(target, "new")
+        if scenario.workers_killed:
+            return stream_on_cluster(target, "new", scenario.workers_killed)
+        return how.write(target, "new")
 
     status, said = processes.in_child(writes)
     _, remains = processes.in_child(lambda: left(how.source, target, before))

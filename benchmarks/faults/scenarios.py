@@ -63,8 +63,8 @@ class Scenario:
     packing: bool = False
     """Whether it takes a store in one file."""
 
-    clustered: bool = False
-    """Whether it takes workers of dask.distributed."""
+    workers_killed: int = 0
+    """How many of the two workers of dask.distributed that then fit are killed amid; where none, this process fits."""
 
 
 def at_file(number: int, act: Callable[[], Any], kind: type[LocalStore | MemoryStore] = LocalStore) -> Prepare:

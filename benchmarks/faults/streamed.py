@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ ROOM = 2**22
 _SIDE = 8
 _CHUNKS_AT_ONCE = 4
 
+_WORKERS = 2
+_WORKERS_WITHIN, _WORKER_TIMEOUT = 60, 2.0
+"""Seconds in which workers start, and after which a write without any ends."""
+
 
 def scene(generation: str) -> xr.Dataset:
     """Return a scene of chunks that are constant, each at a value of its own: there is nothing to fit."""
@@ -34,7 +40,7 @@ def scene(generation: str) -> xr.Dataset:
     return xr.Dataset({"scene": (("band", "y", "x"), samples)}, attrs={"generation": generation})
 
 
-def stream(target: Path, generation: str, *, client: Any = None) -> str:
+def stream(target: Path, generation: str, **on_cluster: Any) -> str:
     """Stream the scene to a store, or go on with that; return the error, or nothing."""
     setattr(variable_fit, "_SAMPLES_AT_ONCE", _CHUNKS_AT_ONCE * 3 * _SIDE**2)  # noqa: B010 - a name of its own
     with warnings.catch_warnings():
@@ -43,22 +49,33 @@ def stream(target: Path, generation: str, *, client: Any = None) -> str:
             bpppb=16.0, preset="fast", device="cpu", chunks={"y": _SIDE, "x": _SIDE}, compute=False, progress=False
         )
         try:
-            planned.inr.to_zarr(target, mode="w", resume=True, client=client)
+            planned.inr.to_zarr(target, mode="w", resume=True, **on_cluster)
         except BaseException as error:  # noqa: BLE001 - an interrupt is one of them
             return f"{type(error).__name__}"
     return ""
 
 
-def stream_on_cluster(target: Path, generation: str) -> str:
-    """Stream the scene by workers of dask.distributed, one of which is killed amid."""
+def stream_on_cluster(target: Path, generation: str, killed: int) -> str:
+    """Stream the scene by two workers of dask.distributed, some of which are killed amid and not started again."""
     distributed = importlib.import_module("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with warnings.catch_warnings():
+    options = {"n_workers": 0, "processes": True, "dashboard_address": None}
+    with warnings.catch_warnings(), ExitStack() as ending:
         warnings.simplefilter("ignore")
-        with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-            pids = sorted(client.run(os.getpid).values())
-            at_chunk(AMID, lambda: os.kill(pids.pop(), signal.SIGKILL) if len(pids) > 1 else None)(target)
-            return stream(target, generation, client=client)
+        cluster = ending.enter_context(distributed.LocalCluster(**options))
+        client = ending.enter_context(distributed.Client(cluster))
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--nthreads", "1"]
+        workers = [subprocess.Popen([*command, "--no-nanny"]) for _ in range(_WORKERS)]  # noqa: S603 - our own
+        for worker in workers:
+            ending.callback(worker.wait)
+            ending.callback(worker.kill)
+        client.wait_for_workers(_WORKERS, timeout=_WORKERS_WITHIN)
+
+        def kill() -> None:
+            for worker in workers[:killed]:
+                worker.kill()
+
+        at_chunk(AMID, kill)(target)
+        return stream(target, generation, client=client, worker_timeout=_WORKER_TIMEOUT)
 
 
 def at_chunk(number: int, act: Callable[[], Any]) -> Callable[[Path], None]:
@@ -97,7 +114,8 @@ STREAMED = (
     Scenario("interrupted (SIGINT) amid writing", at_file(AMID, lambda: send(signal.SIGINT))),
     Scenario("a finished chunk cannot be written", at_chunk(AMID, fail)),
     Scenario("a file cannot be written", at_file(AMID, fail)),
-    Scenario("a worker is killed", lambda _: None, clustered=True),
+    Scenario("a worker is killed", lambda _: None, workers_killed=1),
+    Scenario("all workers are killed", lambda _: None, workers_killed=_WORKERS),
     Scenario("the disk is full amid fits", lambda _: None, full_disk(BEFORE_CHUNKS), more_room, covers=True),
     Scenario("the disk is full amid writing", lambda _: None, full_disk(AFTER_CHUNKS), more_room, covers=True),
     Scenario("the folder is read-only", lambda _: None, processes.read_only),

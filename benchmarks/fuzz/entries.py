@@ -13,7 +13,7 @@ from zarr.core.array_spec import ArrayConfig, ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.dtype import parse_dtype
 
-from benchmarks.fuzz import mutation, seeds
+from benchmarks.fuzz import mutation, networks, seeds
 from benchmarks.fuzz.mutation import Mutation
 from xr_inr.codecs.numcodecs import InrCodec as NumcodecsCodec
 from xr_inr.codecs.zarr import InrCodec as ZarrCodec
@@ -25,7 +25,7 @@ from xr_inr.core.latent.reading import LatentReader, read_side
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.mask import Mask
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.storage import read_quantised, read_table_i
 from xr_inr.core.spectral import SpectralBasis
@@ -41,6 +41,8 @@ LAYERS: Mapping[str, Mutation] = {
     "raw bytes": mutation.raw,
     "sealed sections": mutation.sealed,
     "sealed fields": mutation.fields,
+    "sealed networks": networks.sealed,
+    "networks": networks.alone,
     "values": mutation.values,
 }
 """Ways to alter, by the names they have in the table."""
@@ -65,9 +67,13 @@ class Entry:
     """What it may raise, and say why."""
 
 
+_PARTS = ((None, None), (((0, 2), (0, 1)), None), (((5, 6), (3, 4)), None), (None, [0]))
+"""Window and bands of what is decoded."""
+
+
 def _decode(data: bytes) -> None:
-    """Decode the whole, a window, or some bands, by the payload's size."""
-    part = ((None, None), (((0, 2), (0, 1)), None), (None, [0]))[len(data) % 3]
+    """Decode the whole, a window, a spectrum, or some bands, by the payload's size."""
+    part = _PARTS[len(data) % len(_PARTS)]
     try:
         decode(data, *part, max_samples=MAX_SAMPLES)
     except RequestError:
@@ -127,9 +133,12 @@ def _constants(data: bytes) -> None:
     SceneLayout.from_sections({Section.SCENE: held[Section.SCENE], Section.CONSTANTS: data}, MAX_SAMPLES)
 
 
+_PLANES = np.random.default_rng(0).integers(-(2**17), 2**17, (seeds.RANK, *_SIZE)).astype(np.float32)
+
+
 def _networks(data: bytes) -> None:
-    """Foretell planes of nothing by sinusoidal networks."""
-    foretell(np.zeros((_BANDS, *_SIZE), np.float32), read_cascade(data, _BANDS))
+    """Foretell planes by sinusoidal networks."""
+    foretell(_PLANES, read_cascade(data, seeds.RANK))
 
 
 def _restoring(data: bytes) -> None:
@@ -170,14 +179,15 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
 def _section(tag: Section) -> Entry:
     """Return the entry of a section; one without a reader here is read within a payload that has it."""
     if tag in _READERS:
-        return Entry(_READERS[tag], lambda: seeds.sections(tag), ("raw bytes",))
+        layers = ("raw bytes", "networks") if tag is Section.LATENT_SYNTHESIS else ("raw bytes",)
+        return Entry(_READERS[tag], lambda: seeds.sections(tag), layers)
     return Entry(
         _decode, lambda: [payload for payload in seeds.payloads() if tag in read_container(payload)[1]], _OF_PAYLOADS
     )
 
 
 ENTRIES: Mapping[str, Entry] = {
-    "decode": Entry(_decode, seeds.payloads, _OF_PAYLOADS),
+    "decode": Entry(_decode, seeds.payloads, (*_OF_PAYLOADS, "sealed networks")),
     "Payload": Entry(_payload, seeds.payloads, _OF_PAYLOADS),
     "zarr codec": Entry(_zarr, seeds.payloads, _OF_PAYLOADS),
     "numcodecs codec": Entry(_numcodecs, seeds.payloads, _OF_PAYLOADS),

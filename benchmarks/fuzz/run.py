@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import results
+from benchmarks.fuzz import sanitizers
 from benchmarks.fuzz.entries import ENTRIES, check
 from benchmarks.fuzz.worker import CURRENT
 from xr_inr.exceptions import RequestError
@@ -52,20 +54,52 @@ SHARES = {
     ("section MASK", "raw bytes"): 500,
     ("section CONSTANTS", "raw bytes"): 500,
     ("section SPECTRAL", "raw bytes"): 400,
-    ("section LATENT_BASIS", "raw bytes"): 50,
-    ("section LATENT_STREAM", "raw bytes"): 15,
 }
 """How often each is read, in parts; what takes long, less often. All others `USUAL`."""
 
 USUAL = 100
 
+EXECUTIONS, EXECUTIONS_SANITIZED = 11_000_000, 80_000
+"""How often all is read where nobody says so."""
 
-def jobs(executions: int, targets: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Return what to read how often, in all `executions` times; raises `RequestError` for an unknown target."""
+SANITIZED_TARGETS = ("decode", *(name for name in ENTRIES if name.startswith(("section LATENT", "section RESIDUAL"))))
+"""What kernels are used by."""
+
+SANITIZED = ", sanitized"
+"""What follows the name of a reader in the table where its kernels were compiled with sanitizers."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """How a process that reads is started."""
+
+    command: tuple[str, ...] = (sys.executable, "-m", "benchmarks.fuzz.worker")
+    """Followed by a seed and a folder."""
+
+    environment: Mapping[str, str] | None = None
+    """None for this process's own."""
+
+    @classmethod
+    def sanitized(cls, folder: Path) -> Worker:
+        """Compile sanitized kernels into a folder; raises `SanitizerError`."""
+        command = (sys.executable, "-m", "benchmarks.fuzz.sanitized_worker", str(sanitizers.compiled(folder)))
+        return cls(command, sanitizers.environment())
+
+
+def jobs(executions: int, targets: Sequence[str] | None = None, *, sanitized: bool = False) -> list[dict[str, Any]]:
+    """Return what to read how often, in all `executions` times; raises `RequestError` for an unknown target.
+
+    Where kernels are sanitized, payloads that a checksum refuses are left out: they reach none.
+    """
     unknown = [name for name in targets or () if name not in ENTRIES]
     if unknown:
         raise RequestError(f"targets must be among {', '.join(ENTRIES)}. Got {', '.join(unknown)}.")
-    pairs = [(name, layer) for name in targets or ENTRIES for layer in ENTRIES[name].layers]
+    pairs = [
+        (name, layer)
+        for name in targets or (SANITIZED_TARGETS if sanitized else ENTRIES)
+        for layer in ENTRIES[name].layers
+        if not (sanitized and layer == "raw bytes" and "sealed sections" in ENTRIES[name].layers)
+    ]
     shares = [SHARES.get(pair, USUAL) for pair in pairs]
     counts = [max(1, round(executions * share / sum(shares))) for share in shares]
     return [
@@ -74,38 +108,46 @@ def jobs(executions: int, targets: Sequence[str] | None = None) -> list[dict[str
     ]
 
 
-def run(executions: int, seed: int, targets: Sequence[str] | None, findings: Path) -> int:
+def run(
+    executions: int | None, seed: int, targets: Sequence[str] | None, findings: Path, *, sanitized: bool = False
+) -> int:
     """Read `executions` altered inputs; return how many findings there are.
 
     Parameters
     ----------
     executions
-        In all.
+        In all; `EXECUTIONS` or `EXECUTIONS_SANITIZED` if None.
     seed
         Of all alterations.
     targets
-        Names of `ENTRIES`; all if None.
+        Names of `ENTRIES`; if None all, or `SANITIZED_TARGETS`.
     findings
         The folder that inputs are kept in which end in anything but a result or a refusal.
+    sanitized
+        With kernels that are compiled with sanitizers; what these find is told on standard error.
     """
     check()
-    todo, found = jobs(executions, targets), 0
+    executions = executions or (EXECUTIONS_SANITIZED if sanitized else EXECUTIONS)
+    todo, found = jobs(executions, targets, sanitized=sanitized), 0
     made = results.machine(LIBRARIES)
     with tempfile.TemporaryDirectory() as folder:
+        worker = Worker.sanitized(Path(folder)) if sanitized else Worker()
         while todo:
-            for done in _done(tuple(todo), seed, Path(folder)):
+            for done in _done(tuple(todo), seed, Path(folder), worker):
                 todo.pop(0)
                 found += sum(done["findings"].values())
                 _keep(done, findings)
-                _record({**done, "seed": seed, "findings": sum(done["findings"].values())}, made)
+                target = done["target"] + (SANITIZED if sanitized else "")
+                _record({**done, "target": target, "seed": seed, "findings": sum(done["findings"].values())}, made)
     return found
 
 
-def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path) -> Iterator[dict[str, Any]]:
+def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path, how: Worker) -> Iterator[dict[str, Any]]:
     """Do jobs in a worker until one kills it or all are done; yield what came of each as soon as it is."""
-    command = [sys.executable, "-m", "benchmarks.fuzz.worker", str(seed), str(folder)]
+    command, environment = [*how.command, str(seed), str(folder)], how.environment
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     finished = 0
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:  # noqa: S603 - ourselves
+    with subprocess.Popen(command, env=environment, **pipes) as worker:  # noqa: S603 - ourselves
         if worker.stdin is None or worker.stdout is None:
             raise RuntimeError("the worker must have pipes")
         for job in todo:
@@ -125,8 +167,8 @@ def _done(todo: Sequence[dict[str, Any]], seed: int, folder: Path) -> Iterator[d
     if finished < len(todo):
         content = (folder / CURRENT).read_bytes()
         data = content[4 : 4 + int.from_bytes(content[:4], "little")]
-        how = f"the process died of {_name(worker.returncode)}"
-        died = {"results": 0, "refused": 0, "findings": {how: 1}, "kept": {how: [data.hex()]}}
+        ended = f"the process died of {_name(worker.returncode)}"
+        died = {"results": 0, "refused": 0, "findings": {ended: 1}, "kept": {ended: [data.hex()]}}
         yield {**todo[finished], **died, "slowest_s": 0.0, "seconds": 0.0}
 
 
@@ -156,6 +198,8 @@ def _record(row: dict[str, Any], made: dict[str, str]) -> None:
     with results.locked():
         known = {(one["target"], one["layer"]): one for one in results.read(TABLE)}
         known[row["target"], row["layer"]] = row
-        order = {(job["target"], job["layer"]): place for place, job in enumerate(jobs(1))}
+        pairs = [(job["target"], job["layer"]) for job in jobs(1)]
+        pairs += [(job["target"] + SANITIZED, job["layer"]) for job in jobs(1, SANITIZED_TARGETS, sanitized=True)]
+        order = {pair: place for place, pair in enumerate(pairs)}
         rows = sorted((key for key in known if key in order), key=order.__getitem__)
         results.write(TABLE, [known[key] for key in rows], COLUMNS)

@@ -10,17 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
+from xr_inr.core.decode import Payload
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
-from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout
+from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 
 FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
 """Golden payloads of 3 bands of 8 x 8 pixels."""
 
 _BOUND = ("uint8_lossless", "uint16_bound", "int16_bound", "float32_bound")
 """Golden payloads with a residual layer."""
+
+_FITTED = ("latent_fast_uint16_network", "latent_balanced_float32_network")
+"""Golden payloads of larger scenes, with sinusoidal networks that were fitted."""
+
+RANK = 8
+"""Components of these."""
 
 _FORMS = ("latent_fast", "siren_fast", "siren_paper")
 _RICH = 12
@@ -36,13 +43,22 @@ def payloads() -> list[bytes]:
     plain = [path.read_bytes() for form in _FORMS for path in sorted(FOLDER.glob(f"{form}_*.bin"))]
     rich = [_with_all((FOLDER / f"{form}_float32_little.bin").read_bytes()) for form in _FORMS]
     bound = [(FOLDER.parent / f"latent_fast_{form}.bin").read_bytes() for form in _BOUND]
-    return plain + _RICH // 4 * bound + _RICH * rich
+    return plain + _RICH // 4 * bound + _RICH * rich + _RICH // 2 * _fitted()
 
 
 @functools.cache
 def parts() -> list[Parts]:
     """Return the same payloads, taken apart."""
     return [read_container(payload) for payload in payloads()]
+
+
+@functools.cache
+def foretold() -> list[tuple[Model, dict[Section, bytes], int]]:
+    """Return latent payloads that have, or may have, sinusoidal networks, and how many components each has."""
+    small = [FOLDER / f"latent_fast_{form}_little.bin" for form in ("uint16", "float32")]
+    given = [*(path.read_bytes() for path in small), *_fitted()]
+    ranks = [Payload(payload).rank for payload in given]
+    return [(*read_container(payload), rank) for payload, rank in zip(given, ranks, strict=True) if rank]
 
 
 def sections(tag: Section) -> list[bytes]:
@@ -89,6 +105,10 @@ def reports() -> list[bytes]:
         "version": "0.1.0",
     }
     return [json.dumps(told).encode()]
+
+
+def _fitted() -> list[bytes]:
+    return [(FOLDER.parent / f"{name}.bin").read_bytes() for name in _FITTED]
 
 
 def _with_all(payload: bytes) -> bytes:

@@ -91,20 +91,36 @@ def fuzz(job: dict[str, Any], chance: Random, current: mmap.mmap) -> dict[str, A
     }
 
 
-def limit() -> None:
-    """Set the limits of this process, and make errors of all warnings."""
-    with Path("/proc/self/statm").open() as file:
-        size = int(file.read().split()[0]) * mmap.PAGESIZE
-    resource.setrlimit(resource.RLIMIT_AS, (size + MOST_BYTES, resource.RLIM_INFINITY))
+def limit(memory: int | None) -> None:
+    """Set the limits of this process, of memory over what it has if any, and make errors of all warnings."""
+    if memory is not None:
+        with Path("/proc/self/statm").open() as file:
+            size = int(file.read().split()[0]) * mmap.PAGESIZE
+        resource.setrlimit(resource.RLIMIT_AS, (size + memory, resource.RLIM_INFINITY))
     signal.signal(signal.SIGVTALRM, _late)
     warnings.simplefilter("error")
 
 
 def main() -> None:
-    """Do the jobs of standard input."""
+    """Do the jobs of standard input within all limits."""
     seed, folder = sys.argv[1:]
-    limit()
-    with (Path(folder) / CURRENT).open("w+b") as file:
+    work(seed, Path(folder), memory=MOST_BYTES)
+
+
+def work(seed: str, folder: Path, *, memory: int | None) -> None:
+    """Do the jobs of standard input, each a line of JSON; print what came of it.
+
+    Parameters
+    ----------
+    seed
+        Of all alterations.
+    folder
+        Where what is being read is kept.
+    memory
+        Bytes that reading may take; None for any.
+    """
+    limit(memory)
+    with (folder / CURRENT).open("w+b") as file:
         file.truncate(4 + _ROOM)
         with mmap.mmap(file.fileno(), 4 + _ROOM) as current:
             for line in sys.stdin:

@@ -31,7 +31,7 @@ from xr_inr.core.latent.network import (
 )
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.wavelet import Pyramid
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 
 SETTINGS = FitSettings(steps=1000, learning_rate=2e-3)
 """Steps few and small: the nearer the network stays to the shipped one, the fewer bytes it takes."""

@@ -84,3 +84,15 @@ def test_a_streamed_write_leaves_the_store_as_before_and_is_gone_on_with(streame
 def test_the_table_tells_that_every_streamed_write_but_into_a_read_only_folder_is_gone_on_with():
     rows = [row for row in results.read(run.TABLE) if row["target"] in run.STREAMS]
     assert {row["next_write"] for row in rows if "read-only" not in row["fault"]} == {run.WENT_ON}
+
+
+@pytest.mark.parametrize(
+    ("fault", "ended", "left"),
+    [("a worker is killed", "wrote", COMPLETE), ("all workers are killed", "ChunksError", AS_BEFORE)],
+)
+def test_the_table_tells_what_a_cluster_whose_workers_die_leaves_in_every_case(fault, ended, left):
+    rows = [row for row in results.read(run.TABLE) if row["fault"] == fault]
+    assert {(row["target"], row["before"]) for row in rows} == {
+        (target, before) for target in run.STREAMS for before in (run.NOTHING, "a store")
+    }
+    assert {(row["ended"], row["left"]) for row in rows} == {(ended, left)}

@@ -2,6 +2,10 @@
 
 import json
 import random
+import re
+import shutil
+import subprocess
+import sys
 import warnings
 from contextlib import suppress
 
@@ -10,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import entries, mutation, run, seeds, worker
+from benchmarks.fuzz import entries, mutation, run, sanitized_worker, sanitizers, seeds, worker
 from benchmarks.fuzz.entries import ENTRIES, LAYERS
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
 from xr_inr.core.decode import Payload, decode
+from xr_inr.core.kernels import KERNELS
 from xr_inr.exceptions import PayloadError
 
 PAIRS = [(name, layer) for name, entry in ENTRIES.items() for layer in entry.layers]
@@ -53,6 +58,35 @@ def test_raw_alterations_hardly_ever_do():
     assert sum(map(is_sealed, some(mutation.raw, seeds.payloads()))) < 40
 
 
+REFUSALS = [
+    r"networks in the .* must be in",
+    "unit of the .* must be positive and finite",
+    "inputs in the .* must be in",
+    "outputs in the .* must be in",
+    "hidden width in the .* must be in",
+    "step in the .* must be in",
+    "inputs needs more than",
+    "an octave must lie within",
+    "a stored parameter must lie within",
+    "weights of a unit must sum to less than",
+    "must end where their stream does",
+]
+
+
+@pytest.mark.parametrize("layer", ["networks", "sealed networks"])
+def test_coded_networks_reach_every_refusal_of_theirs_and_many_are_read(layer):
+    entry = ENTRIES["section LATENT_SYNTHESIS" if layer == "networks" else "decode"]
+    said = []
+    for data in some(LAYERS[layer], entry.given(), 600):
+        try:
+            entry.call(data)
+        except PayloadError as error:
+            said.append(str(error))
+
+    assert len(said) < 450
+    assert [rule for rule in REFUSALS if not any(re.search(rule, reason) for reason in said)] == []
+
+
 def test_values_stay_json():
     assert all(isinstance(json.loads(text), dict) for text in some(mutation.values, seeds.reports()))
 
@@ -70,6 +104,41 @@ def test_all_executions_are_shared_out():
 def test_an_unknown_target_is_refused():
     with pytest.raises(ValueError, match=r"targets must be among decode, .*Got nothing"):
         run.jobs(1, ["nothing"])
+
+
+def test_sanitized_kernels_are_given_what_reaches_them():
+    found = {(job["target"], job["layer"]) for job in run.jobs(10_000, sanitized=True)}
+    assert {("decode", "sealed networks"), ("section LATENT_STREAM", "raw bytes")} <= found
+    assert ("decode", "raw bytes") not in found
+    assert {name for name, _ in found} == set(run.SANITIZED_TARGETS)
+
+
+def test_kernels_that_do_not_compile_with_sanitizers_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(sanitizers.SanitizerError, match="kernels must compile with -fsanitize=address,undefined"):
+        sanitizers.compiled(tmp_path)
+
+
+LOADING = """
+import sys
+from pathlib import Path
+from benchmarks.fuzz import sanitized_worker
+sanitized_worker.load(Path(sys.argv[1]))
+from xr_inr.core.kernels import KERNELS
+print(KERNELS.__file__)
+"""
+
+
+@pytest.mark.skipif(KERNELS is None, reason="needs compiled kernels")
+def test_a_worker_reads_with_the_kernels_that_it_is_given(tmp_path):
+    given = shutil.copy(KERNELS.__file__, tmp_path)
+    done = subprocess.run([sys.executable, "-c", LOADING, given], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == given
+
+
+def test_other_kernels_are_refused_once_the_package_has_its_own(tmp_path):
+    with pytest.raises(RuntimeError, match=r"before xr_inr\.core is imported"):
+        sanitized_worker.load(tmp_path / "kernels.so")
 
 
 def reader(error):

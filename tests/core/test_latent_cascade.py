@@ -80,6 +80,20 @@ def layer(*rows):
     return matrix[:, :-1], matrix[:, -1]
 
 
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"unit": np.float32(0.25)}, "unit"),
+        ({"input_octaves": np.array([5])}, "input octaves"),
+        ({"slope_octaves": np.array([5])}, "slope octaves"),
+    ],
+)
+def test_networks_that_differ_in_what_is_stored_once_are_not_stored(changed, named):
+    first, *others = make_cascade(6, starts=(1, 2, 4))
+    with pytest.raises(ValueError, match=rf"must have the {named} of the last one. Got .* in network 1, not"):
+        write_cascade((dataclasses.replace(first, **changed), *others))
+
+
 def test_bytes_by_hand():
     first = SineSynthesis(
         np.float32(1.0),

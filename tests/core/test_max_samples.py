@@ -9,7 +9,8 @@ from numcodecs.registry import get_codec
 from tests.golden import make
 from xr_inr.core.bitstream import ByteWriter, Model, Section, write_container
 from xr_inr.core.decode import Payload, decode
-from xr_inr.core.scene import DTYPES, MOST_SAMPLES
+from xr_inr.core.sample_rules import DTYPES
+from xr_inr.core.scene_layout import MOST_SAMPLES
 from xr_inr.exceptions import PayloadError, RequestError
 
 SAMPLES = 8 * 20 * 23

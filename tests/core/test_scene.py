@@ -12,7 +12,8 @@ from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import decode
 from xr_inr.core.mask import NAN, NODATA, VALID
 from xr_inr.core.sample_rules import DTYPES, check_nodata
-from xr_inr.core.scene import CONSTANT, FITTED, VOID, SceneLayout, prepare_scene
+from xr_inr.core.scene import prepare_scene
+from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 from xr_inr.exceptions import PayloadError, RequestError
 
 EVERY_DTYPE = [*DTYPES, *(dtype.newbyteorder(">") for dtype in DTYPES if dtype.itemsize > 1)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from xr_inr.core.bitstream import FORMAT_VERSION
 from xr_inr.core.request import PRESETS_OF
-from xr_inr.core.scene import DTYPES
+from xr_inr.core.sample_rules import DTYPES
 
 from . import make
 

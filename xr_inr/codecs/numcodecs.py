@@ -16,7 +16,7 @@ from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest, whole_number
-from xr_inr.core.scene import MOST_SAMPLES
+from xr_inr.core.scene_layout import MOST_SAMPLES
 from xr_inr.exceptions import RequestError
 
 

@@ -19,7 +19,7 @@ from xr_inr.core.latent.reading import LatentReader
 from xr_inr.core.mask import NAN, NODATA
 from xr_inr.core.request import whole_number
 from xr_inr.core.residual.reading import ResidualReader
-from xr_inr.core.scene import CONSTANT, FITTED, MOST_SAMPLES, SceneLayout
+from xr_inr.core.scene_layout import CONSTANT, FITTED, MOST_SAMPLES, SceneLayout
 from xr_inr.core.siren.reading import SirenReader
 from xr_inr.exceptions import PayloadError, RequestError
 

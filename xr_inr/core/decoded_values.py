@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import kernels
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 
 _COMPILED = [np.dtype(name) for name in ("u1", "i1", "u2", "i2")]
 """Samples, in native byte order, that the C kernel makes, by the number that it knows them by."""

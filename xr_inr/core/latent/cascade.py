@@ -6,6 +6,8 @@ several small networks in place of one that would leave the first planes alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,7 +63,14 @@ def foretell(planes: Array, cascade: Cascade, arrays: Arrays = NUMPY) -> Array:
 
 
 def write_cascade(cascade: Cascade) -> bytes:
-    """Return the stored form of networks, at least one."""
+    """Return the stored form of networks, at least one.
+
+    Raises
+    ------
+    ValueError
+        When networks differ in what is stored once for all: the unit, and the octaves of what they see.
+    """
+    _check_alike(cascade)
     writer = ByteWriter()
     writer.u8(len(cascade))
     write_unit(writer, cascade[0].unit)
@@ -104,6 +113,21 @@ def read_cascade(data: bytes, rank: int) -> Cascade:
         )
         for index, head in enumerate(heads)
     )
+
+
+def _check_alike(cascade: Cascade) -> None:
+    last = cascade[-1]
+    for number, network in enumerate(cascade, 1):
+        shared: dict[str, tuple[Any, Any]] = {
+            "unit": (network.unit, last.unit),
+            "input octaves": (network.input_octaves, last.input_octaves[: network.inputs]),
+            "slope octaves": (network.slope_octaves, last.slope_octaves[: network.inputs]),
+        }
+        for what, (own, kept) in shared.items():
+            if not np.array_equal(own, kept):
+                raise ValueError(
+                    f"all networks must have the {what} of the last one. Got {own} in network {number}, not {kept}."
+                )
 
 
 class _Head:

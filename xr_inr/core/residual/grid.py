@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.decoded_values import beside_nodata
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.exceptions import RequestError
 
 MOST_NUMBERS = 2**26

@@ -13,7 +13,7 @@ from xr_inr.core.decoded_values import restore
 from xr_inr.core.mask import VALID
 from xr_inr.core.residual.stored import ResidualLayer, Span
 from xr_inr.core.residual.walk import decode_tile
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 
 
 class Around(Protocol):

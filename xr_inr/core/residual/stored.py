@@ -15,7 +15,7 @@ from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.residual.activity import CONTEXTS, PASSES
 from xr_inr.core.residual.grid import LARGEST_STEP, MOST_NUMBERS, Grid
 from xr_inr.core.residual.prediction import LARGEST_COUPLING, LARGEST_WEIGHT, MOST_REGRESSORS, PLACES
-from xr_inr.core.scene import SceneLayout
+from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.exceptions import PayloadError
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 1024
