@@ -43,6 +43,7 @@ LAYERS: Mapping[str, Mutation] = {
     "sealed fields": mutation.fields,
     "sealed networks": networks.sealed,
     "networks": networks.alone,
+    "restoring networks": networks.restoring_alone,
     "values": mutation.values,
 }
 """Ways to alter, by the names they have in the table."""
@@ -142,8 +143,8 @@ def _networks(data: bytes) -> None:
 
 
 def _restoring(data: bytes) -> None:
-    """Restore planes of nothing."""
-    restore(np.zeros((_BANDS, *_SIZE), np.float32), read_restoration(data, _BANDS))
+    """Restore planes by a restoring network."""
+    restore(_PLANES, read_restoration(data, seeds.RANK))
 
 
 def _stream(data: bytes) -> None:
@@ -176,11 +177,14 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
 """What reads a section by itself."""
 
 
+_CODED = {Section.LATENT_SYNTHESIS: ("networks",), Section.LATENT_RESTORATION: ("restoring networks",)}
+"""How the numbers of a section are coded anew."""
+
+
 def _section(tag: Section) -> Entry:
     """Return the entry of a section; one without a reader here is read within a payload that has it."""
     if tag in _READERS:
-        layers = ("raw bytes", "networks") if tag is Section.LATENT_SYNTHESIS else ("raw bytes",)
-        return Entry(_READERS[tag], lambda: seeds.sections(tag), layers)
+        return Entry(_READERS[tag], lambda: seeds.sections(tag), ("raw bytes", *_CODED.get(tag, ())))
     return Entry(
         _decode, lambda: [payload for payload in seeds.payloads() if tag in read_container(payload)[1]], _OF_PAYLOADS
     )

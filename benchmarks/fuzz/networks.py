@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from benchmarks.fuzz import seeds
 from xr_inr.core.bitstream import ByteWriter, Section, write_container
-from xr_inr.core.latent.cascade import LARGEST_WIDTH, MOST_NETWORKS
+from xr_inr.core.latent.cascade import MOST_NETWORKS
 from xr_inr.core.latent.parameters import write_parameters
+from xr_inr.core.latent.sine_storage import LARGEST_WIDTH
 from xr_inr.core.latent.synthesis import BESIDE
 
 _WIDTHS = (1, 1, 2, 3, 8, LARGEST_WIDTH)
@@ -31,12 +32,40 @@ _LYING = 0.2
 def sealed(chance: Random, _given: Sequence[bytes]) -> bytes:
     """Return a payload with other networks; the checksum fits."""
     model, held, rank = chance.choice(seeds.foretold())
-    return write_container(model, held | {Section.LATENT_SYNTHESIS: coded(chance, rank)})
+    changed = {}
+    if (which := chance.random()) < 0.8:
+        changed[Section.LATENT_SYNTHESIS] = coded(chance, rank)
+    if which > 0.5:
+        changed[Section.LATENT_RESTORATION] = coded_restoring(chance, rank)
+    return write_container(model, held | changed)
 
 
 def alone(chance: Random, _given: Sequence[bytes]) -> bytes:
     """Return networks for as many components as the reader of the section by itself has."""
     return coded(chance, seeds.RANK)
+
+
+def restoring_alone(chance: Random, _given: Sequence[bytes]) -> bytes:
+    """Return a restoring network for as many components as the reader of the section by itself has."""
+    return coded_restoring(chance, seeds.RANK)
+
+
+def coded_restoring(chance: Random, rank: int) -> bytes:
+    """Return a restoring network for `rank` components."""
+    generator = np.random.default_rng(chance.getrandbits(64))
+    inputs, width = chance.randint(1, rank), chance.choice(_WIDTHS)
+    head = [inputs, width, *(chance.choice(_BITS) for _ in range(3))]
+    counts = [width * (2 * inputs + 1), width * (width + 1), rank * (width + 1)]
+    sets = [np.diff(_numbers(chance, generator, 2 * inputs + rank, _LARGEST_OCTAVE), prepend=0)]
+    sets += [_numbers(chance, generator, count, _LARGEST_WEIGHT) for count in counts]
+    if chance.random() < _LYING:
+        head[chance.randrange(5)] = chance.choice((0, 1, 2, rank - 1, rank + 1, 21, 64, 65, 255))
+    writer = ByteWriter()
+    writer.raw(np.asarray(chance.choice(_BAD_UNITS if chance.random() < _LYING / 4 else _UNITS), "<f4").tobytes())
+    for number in head:
+        writer.u8(number)
+    writer.raw(write_parameters(sets))
+    return writer.getvalue()
 
 
 def coded(chance: Random, rank: int) -> bytes:

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
 _BOUND = ("uint8_lossless", "uint16_bound", "int16_bound", "float32_bound")
 """Golden payloads with a residual layer."""
 
-_FITTED = ("latent_fast_uint16_network", "latent_balanced_float32_network")
+_FITTED = ("latent_fast_uint16_network", "latent_balanced_float32_network", "latent_balanced_uint16_restored")
 """Golden payloads of larger scenes, with sinusoidal networks that were fitted."""
 
 RANK = 8

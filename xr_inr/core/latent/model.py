@@ -260,11 +260,12 @@ class _Fitting:
 
     def _restore(self) -> None:
         """Fit the network that corrects planes in the end."""
-        self._scene.restoring = None
+        widths = self._preset.restoration_widths
+        if not widths:
+            return
         with torch.no_grad():
             decoded = self._scene.decoded(self._latents)
         task = RestorationTask(self._scene.planes, decoded, self._scene.heard, self._coded, self._weight)
-        widths = self._preset.restoration_widths
         self._scene.restoring = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
 
     def _energy_left_out(self) -> float:

@@ -69,8 +69,10 @@ def fit_restoration(
     monitor
         Who is told what each width saves.
     """
-    problem = _Problem.of(task)
     best, most = None, 0.0
+    if not widths:
+        return best
+    problem = _Problem.of(task)
     for width in widths:
         network, saved = problem.fitted(width, preset, seed)
         monitor.note(f"restoring network of width {width}: {max(saved, 0.0) / 8:,.0f} bytes saved")
