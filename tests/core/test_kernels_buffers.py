@@ -24,6 +24,20 @@ def frozen(array):
     return array
 
 
+def network(**changed):
+    """Return the arguments of a network of 2 inputs, 3 outputs and hidden layers of 2 units, one of them changed."""
+    given = {
+        "width": 2,
+        "curved": True,
+        "gains": np.zeros(4),
+        "layers": np.zeros(2 * 5 + 2 * 3 + 3 * 3),
+        "last_gains": np.zeros(3),
+        "planes": np.zeros((2, 4, 5), np.float32),
+        "said": np.zeros((3, 4, 5), np.float32),
+    }
+    return tuple((given | changed).values())
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "rule"),
     [
@@ -82,6 +96,17 @@ def frozen(array):
         ("sines", (np.zeros(5, np.float32), 1.0), "must hold float64"),
         ("sines", (np.zeros(6)[::2], 1.0), "contiguous"),
         ("sines", (frozen(np.zeros(5)), 1.0), "read-only|not writable"),
+        ("say", network(gains=np.zeros(3)), "1 to 4096 inputs"),
+        ("say", network(gains=np.zeros(0)), "1 to 4096 inputs"),
+        ("say", network(width=0), "1 to 4096 inputs"),
+        ("say", network(width=4097), "1 to 4096 inputs"),
+        ("say", network(last_gains=np.zeros(0)), "1 to 4096 inputs"),
+        ("say", network(layers=np.zeros(24)), "layers must hold 25 elements"),
+        ("say", network(layers=np.zeros(25, np.float32)), "must hold float64"),
+        ("say", network(planes=np.zeros((3, 4, 5), np.float32)), r"planes must be \(2, rows, columns\)"),
+        ("say", network(planes=np.zeros(40, np.float32)), r"planes must be \(2, rows, columns\)"),
+        ("say", network(said=np.zeros((3, 5, 4), np.float32)), r"and \(3, rows, columns\)"),
+        ("say", network(said=frozen(np.zeros((3, 4, 5), np.float32))), "read-only|not writable"),
         ("laws", (np.zeros((128, 27), np.uint32),), "3584 elements"),
         ("laws", (b"",), "must hold uint32"),
     ],

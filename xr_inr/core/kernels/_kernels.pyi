@@ -58,5 +58,11 @@ def restore(values: Buffer, width: float, low: float, high: float, sample_type: 
 # float32, (rank, rows, columns) each: the even rows and columns in `low`; details along x, along y and both.
 def merge(low: Buffer, along_x: Buffer, along_y: Buffer, both: Buffer, planes: Buffer, /) -> int: ...
 
+# float64: `gains` of 2 or 5 coordinates of each plane, `layers` weights (out, in) and biases of each layer joined,
+# `last_gains` (outputs,). float32: `planes` (inputs, rows, columns), and `said` (outputs, rows, columns).
+def say(
+    width: int, curved: bool, gains: Buffer, layers: Buffer, last_gains: Buffer, planes: Buffer, said: Buffer, /
+) -> int: ...
+
 # float64 of any shape, replaced by whole numbers: 2**20 times the sine of 2 pi times what they are times `scale`.
 def sines(numbers: Buffer, scale: float, /) -> int: ...

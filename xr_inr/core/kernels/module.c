@@ -4,7 +4,7 @@
 #include "latents.h"
 #include "range_coder.h"
 #include "samples.h"
-#include "sine.h"
+#include "sine_calls.h"
 #include "wavelet.h"
 
 static const char LAWS_NAME[] = "xr_inr.core.kernels.Laws";
@@ -289,23 +289,6 @@ static PyObject *py_merge(PyObject *self, PyObject *arguments) {
     return result;
 }
 
-static PyObject *py_sines(PyObject *self, PyObject *arguments) {
-    (void)self;
-    PyObject *of_numbers, *result = NULL;
-    double scale;
-    if (!PyArg_ParseTuple(arguments, "Od", &of_numbers, &scale)) return NULL;
-    Buffers buffers = {.count = 0};
-    Py_buffer *numbers = buffer(&buffers, of_numbers, FLOAT64, WRITE, -1);
-    if (numbers) {
-        Py_BEGIN_ALLOW_THREADS
-        sines(numbers->buf, (size_t)elements(numbers), scale);
-        Py_END_ALLOW_THREADS
-        result = outcome(DONE);
-    }
-    let_go(&buffers);
-    return result;
-}
-
 static PyMethodDef METHODS[] = {
     {"laws", py_laws, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
@@ -313,6 +296,7 @@ static PyMethodDef METHODS[] = {
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
     {"merge", py_merge, METH_VARARGS, NULL},
     {"restore", py_restore, METH_VARARGS, NULL},
+    {"say", py_say, METH_VARARGS, NULL},
     {"sines", py_sines, METH_VARARGS, NULL},
     {"scale_indices", py_scale_indices, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

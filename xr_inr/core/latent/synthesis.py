@@ -11,13 +11,14 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import types
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core import fixed_point
+from xr_inr.core import fixed_point, kernels
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent.wavelet import LARGEST_PLANE, PLANE_BITS
 from xr_inr.exceptions import PayloadError
@@ -109,13 +110,14 @@ class SineSynthesis:
         ndarray or Tensor
             (outputs, rows, columns) float32 whole numbers up to `wavelet.LARGEST_PLANE`, in the same unit.
         """
-        xp, (_, rows, columns) = arrays.xp, planes.shape
         octaves = np.concatenate([self.input_octaves, np.tile(self.slope_octaves, 1 if self.curved else len(BESIDE))])
         gains = _powers_of_two(fixed_point.VALUE_BITS - PLANE_BITS - octaves) / float(self.unit)
-        scale = arrays.put(gains[:, None])
+        last_gains = float(self.unit) * _powers_of_two(self.output_octaves + PLANE_BITS - fixed_point.VALUE_BITS)
+        if kernels.KERNELS is not None and arrays.device is None:
+            return self._compiled(kernels.KERNELS, planes, gains, last_gains)
+        xp, (_, rows, columns) = arrays.xp, planes.shape
+        scale, last_scale = arrays.put(gains[:, None]), arrays.put(last_gains[:, None])
         layers = [(arrays.put(weights.T), arrays.put(biases[:, None])) for weights, biases in self._exact_layers]
-        gains = float(self.unit) * _powers_of_two(self.output_octaves + PLANE_BITS - fixed_point.VALUE_BITS)
-        last_scale = arrays.put(gains[:, None])
         limit = LARGEST_INPUT * 2.0**fixed_point.VALUE_BITS
         foretold = arrays.zeros((self.outputs, rows, columns), "float32")
         step = max(arrays.at_once(_PIXELS_AT_ONCE) // max(columns, 1), 1)
@@ -132,6 +134,23 @@ class SineSynthesis:
                     values = fixed_point.products_to_values(products, xp)
             values = xp.clip(xp.round(values * last_scale), -LARGEST_PLANE, LARGEST_PLANE)
             foretold[:, part] = values.reshape(self.outputs, part.stop - part.start, columns)
+        return foretold
+
+    def _compiled(
+        self,
+        compiled: types.ModuleType,
+        planes: NDArray[np.float32],
+        gains: NDArray[np.float64],
+        last_gains: NDArray[np.float64],
+    ) -> NDArray[np.float32]:
+        one = 2.0**fixed_point.VALUE_BITS
+        layers = np.concatenate(
+            [part for weights, biases in self._exact_layers for part in (weights.T.ravel(), biases * one)]
+        )
+        foretold = np.empty((self.outputs, *planes.shape[1:]), np.float32)
+        width = len(self.layers[0][1])
+        seen = np.ascontiguousarray(planes, np.float32)
+        compiled.say(width, self.curved, gains, layers, last_gains, seen, foretold)
         return foretold
 
 
