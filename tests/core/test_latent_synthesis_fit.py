@@ -22,6 +22,7 @@ from xr_inr.core.latent.synthesis_fit import Foretelling, SynthesisTask, fit_syn
 from xr_inr.core.latent.wavelet import PLANE_BITS, Pyramid
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import PayloadError
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -152,3 +153,27 @@ def test_the_soft_network_is_the_stored_one_but_for_rounding() -> None:
     found = fitted(PRODUCT[None], WAVE[None] / 4, iterations=60)
     soft = SoftSynthesis.of(found.network, CPU)(torch.tensor(KNOWN)).detach().numpy()
     assert np.abs(said(found) - soft).max() < 0.05
+
+
+@pytest.mark.parametrize("curved", [False, True], ids=["slopes", "curvature"])
+def test_weights_of_any_size_are_brought_down_to_what_can_be_stored(curved: bool) -> None:
+    inputs, width, outputs = 60, 8, 5
+    seen = inputs * (2 if curved else 5)
+    random = torch.Generator().manual_seed(0)
+    layers = [
+        (torch.randn(units, wide, generator=random) * 40.0, torch.randn(units, generator=random) * 40.0)
+        for units, wide in ((width, seen), (width, width), (outputs, width))
+    ]
+    octaves = torch.zeros(inputs)
+    soft = SoftSynthesis(layers, octaves, octaves, torch.zeros(outputs), 1.0, curved=curved)
+    with pytest.raises(PayloadError, match="must sum to less than"):
+        soft.stored((4, 4, 4))
+    for bits in (1, 2, 6):
+        soft.confined().stored((bits,) * 3)
+
+
+def test_weights_that_can_be_stored_stay_as_they_are() -> None:
+    layers = [(torch.ones(4, 10), torch.ones(4)), (torch.ones(4, 4), torch.ones(4)), (torch.ones(3, 4), torch.ones(3))]
+    soft = SoftSynthesis(layers, torch.zeros(2), torch.zeros(2), torch.zeros(3), 1.0)
+    for own, given in zip(soft.confined().parameters, soft.parameters, strict=True):
+        assert torch.equal(own, given)

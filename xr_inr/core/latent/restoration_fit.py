@@ -130,6 +130,7 @@ class _Problem:
                 falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
                 optimiser.step(preset.learning_rate * warm * falling)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
+        soft = soft.confined()
         before = float(self.missing.square().sum())
 
         def tried(bits: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from xr_inr.core.fixed_point import MAX_ROW_SUM
 from xr_inr.core.latent.synthesis import BESIDE, LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
+
+_COARSEST_ROUNDING = 0.25
+"""What a weight that is stored with at least one bit after the point may be rounded by."""
 
 _POINTS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}
 """Pixels whose activations are held at a time where no gradient needs them."""
@@ -72,6 +76,21 @@ class SoftSynthesis:
     def parameters(self) -> list[Tensor]:
         """All weights and biases."""
         return [part for layer in self.layers for part in layer]
+
+    @torch.no_grad()
+    def confined(self) -> SoftSynthesis:
+        """Return the network with each unit's weights small enough to be stored, whatever they are rounded to.
+
+        Sums of absolute weights that are too large, which no fit should lead to, are brought down as a whole.
+        """
+        layers = []
+        for index, (weights, biases) in enumerate(self.layers):
+            gain = LARGEST_INPUT if index == 0 else 1.0
+            rounding = _COARSEST_ROUNDING * (gain * weights.shape[1] + 1.0)
+            sums = gain * weights.abs().sum(1) + biases.abs()
+            factor = (max(MAX_ROW_SUM - rounding - 1.0, 0.0) / sums.clamp_min(1e-9)).clamp_max(1.0)
+            layers.append((weights * factor[:, None], biases * factor))
+        return replace(self, layers=layers)
 
     def stored(self, step_bits: tuple[int, ...]) -> SineSynthesis:
         """Return the network with its weights rounded to multiples of 2**-bits, a number of bits a layer."""

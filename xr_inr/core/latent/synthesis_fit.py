@@ -148,7 +148,9 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         if not len(problem.target):
             return None
         before = problem.share * float(problem.cost(None)) - narrow.spent
-        soft = SoftSynthesis(layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0)
+        soft = SoftSynthesis(
+            layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0
+        ).confined()
         added = problem.target[problem.coded :].cpu().numpy()
         if problem.share > 1.0:
             added = turned_planes(task.beyond, narrow.turn.T.cpu().numpy())
