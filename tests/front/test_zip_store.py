@@ -22,8 +22,20 @@ formats = pytest.mark.parametrize("zarr_format", [2, 3])
 FAST = ("--preset", "fast", "--device", "cpu", "--quiet")
 
 
+_OPENED = []
+
+
 def opened(path, **options):
-    return xr.open_zarr(ZipStore(path, mode="r"), **options)
+    """Open a store for the rest of the test."""
+    _OPENED.append(ZipStore(path, mode="r"))
+    return xr.open_zarr(_OPENED[-1], **options)
+
+
+@pytest.fixture(autouse=True)
+def _closed_in_the_end():
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
 
 
 def succeed(*arguments):

@@ -38,7 +38,7 @@ INLINED double within(double value, double limit) {
     return value > -limit ? value : -limit;
 }
 
-/* To the nearest whole number, ties to even; below 2**51. */
+/* To the nearest whole number, ties to even; below 2**51. A zero is positive, where that matters not. */
 INLINED double whole(double value) {
     value = value + ROUNDING;
     return value - ROUNDING;
@@ -137,7 +137,8 @@ INLINED void say_with(
                 const double *found = values + k * stride;
                 const double gain = network->last_gains[k];
                 for (size_t n = 0; n < count; n++) {
-                    place[n] = (float)whole(within(whole(found[n] * WEIGHT_STEP) * gain, LARGEST_PLANE));
+                    const double value = copysign(whole(found[n] * WEIGHT_STEP), found[n]);
+                    place[n] = (float)copysign(whole(within(value * gain, LARGEST_PLANE)), value);
                 }
             }
         }
