@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,15 +13,14 @@ from torch import Tensor
 from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.restoration import write_restoration
+from xr_inr.core.latent.sine_fit import Layers, best_stored, descend, said_by, uniform_layers
 from xr_inr.core.latent.soft_scene import SoftSynthesis
-from xr_inr.core.latent.synthesis_fit import Layers, octaves_above, seen_in, uniform_layers
+from xr_inr.core.latent.synthesis_fit import octaves_above, seen_in
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.siren.optimiser import Soap
 
 _STEP_BITS = (2, 3, 4, 5, 6)
 """Bits after the point that weights may have."""
 
-_WARM_UP = 20
 _CURVATURES_SHARE = 0.5
 """Of the initial weights of curvatures to those of planes."""
 
@@ -119,33 +117,23 @@ class _Problem:
         layers = uniform_layers(
             [(inputs, 1.0), (inputs, _CURVATURES_SHARE)], width, len(self.output_octaves), seed, self.seen.device
         )
-        optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
         scale = torch.exp2(self.output_octaves)
-        with torch.enable_grad():
-            for iteration in range(preset.synthesis_iterations):
-                optimiser.zero_grad()
-                loss = (self.missing - _said(layers, self.seen) * scale).square().sum() / len(self.missing)
-                torch.autograd.backward(loss)
-                warm = min(1.0, (iteration + 1) / _WARM_UP)
-                falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
-                optimiser.step(preset.learning_rate * warm * falling)
+
+        def left(layers: Layers) -> Tensor:
+            return (self.missing - said_by(layers, self.seen) * scale).square().sum()
+
+        descend(layers, lambda _: left(layers) / len(self.missing), preset)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
         soft = soft.confined()
         before = float(self.missing.square().sum())
 
-        def tried(bits: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
+        def stored(bits: tuple[int, ...]) -> tuple[SoftSynthesis, float]:
             network = soft.stored(bits)
-            layers = SoftSynthesis.of(network, self.seen.device).layers
-            left = float((self.missing - _said(layers, self.seen) * scale).square().sum())
-            return (before - left) * self.worth - 8.0 * len(write_restoration(network)), bits
+            found = SoftSynthesis.of(network, self.seen.device)
+            saved = (before - float(left(found.layers))) * self.worth - 8.0 * len(write_restoration(network))
+            return found, saved
 
-        best = max(tried((bits,) * len(layers)) for bits in _STEP_BITS)
-        for index in range(len(layers)):
-            for change in (-1, 1):
-                bits = list(best[1])
-                bits[index] = max(bits[index] + change, 0)
-                best = max(best, tried(tuple(bits)))
-        return SoftSynthesis.of(soft.stored(best[1]), self.seen.device), best[0]
+        return best_stored(stored, lambda found: found[1], len(layers), _STEP_BITS)
 
 
 def _curvatures(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -153,12 +141,3 @@ def _curvatures(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     seen = np.pad(planes, ((0, 0), (1, 1), (1, 1)), mode="edge")
     around: NDArray[np.float32] = seen[:, 2:, 1:-1] + seen[:, :-2, 1:-1] + seen[:, 1:-1, 2:] + seen[:, 1:-1, :-2]
     return around - 4.0 * planes
-
-
-def _said(layers: Layers, seen: Tensor) -> Tensor:
-    """Return what a network says at pixels, (pixels, outputs), in its own units."""
-    values = seen
-    for weight, bias in layers[:-1]:
-        values = torch.sin(values @ weight.T + bias)
-    weight, bias = layers[-1]
-    return values @ weight.T + bias

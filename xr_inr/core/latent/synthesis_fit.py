@@ -16,28 +16,21 @@ from xr_inr.core.latent.foretold import column_bits, worthwhile
 from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.rotation import turned_planes
+from xr_inr.core.latent.sine_fit import Layers, best_stored, descend, said_by, uniform_layers
 from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.monitor import Monitor
-from xr_inr.core.siren.optimiser import Soap
-
-_FREQUENCY = 3.0
-"""Of the first layer's initial weights: turns grow with it."""
 
 _STEP_BITS = (3, 4, 5, 6)
 """Bits after the point that weights may have."""
 
-_WARM_UP = 20
 _SLOPES_SHARE = 0.1
 """Of the initial weights of slopes to those of planes: a network begins with nearly none."""
 
 _SLOPES_WITHIN = 1.0
 """Octaves by which slopes are kept below planes: theirs are the heavier tails."""
-
-
-Layers = list[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -133,15 +126,10 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         seed,
         device,
     )
-    optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
     pixels = problem.target[0].numel()
-    for iteration in range(preset.synthesis_iterations):
-        optimiser.zero_grad()
-        variant = problem.variants[iteration % len(problem.variants)]
-        torch.autograd.backward(problem.cost(layers, variant) / pixels)
-        warm = min(1.0, (iteration + 1) / _WARM_UP)
-        falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
-        optimiser.step(preset.learning_rate * warm * falling)
+    descend(
+        layers, lambda number: problem.cost(layers, problem.variants[number % len(problem.variants)]) / pixels, preset
+    )
     with torch.no_grad():
         narrow = problem.narrowed(layers, task.bands)
         problem, layers = narrow.problem, narrow.layers
@@ -160,13 +148,7 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
             left = problem.share * float(problem.cost(SoftSynthesis.of(network, device).layers))
             return Foretelling(network, added, before - (left + 8.0 * len(write_cascade((network,)))))
 
-        best = max((stored((bits,) * len(layers)) for bits in _STEP_BITS), key=lambda found: found.saved)
-        for index in range(len(layers)):
-            for change in (-1, 1):
-                bits = list(best.network.step_bits)
-                bits[index] = max(bits[index] + change, 0)
-                best = max(best, stored(tuple(bits)), key=lambda found: found.saved)
-        return best
+        return best_stored(stored, lambda found: found.saved, len(layers), _STEP_BITS)
 
 
 @dataclass(frozen=True)
@@ -227,11 +209,7 @@ class _Problem:
 
     def foretold(self, layers: Layers, seen: Tensor | None = None) -> Tensor:
         """Return what the network says, (outputs, pixels), of the known planes or of what is seen instead."""
-        values = self.coordinates if seen is None else seen
-        for weight, bias in layers[:-1]:
-            values = torch.sin(values @ weight.T + bias)
-        weight, bias = layers[-1]
-        return ((values @ weight.T + bias) * self.scale).T
+        return (said_by(layers, self.coordinates if seen is None else seen) * self.scale).T
 
     def cost(self, layers: Layers | None, seen: Tensor | None = None) -> Tensor:
         """Return what the planes cost, in bits, once a network, if any, has said its part."""
@@ -298,35 +276,3 @@ def octaves_above(planes: NDArray[np.floating], device: torch.device) -> Tensor:
     deviations = planes.reshape(len(planes), math.prod(planes.shape[1:])).std(axis=1)
     octaves = np.clip(np.ceil(np.log2(np.maximum(deviations, 1e-3))), -8, 30)
     return torch.tensor(octaves, dtype=torch.float32, device=device)
-
-
-def uniform_layers(
-    seen: Sequence[tuple[int, float]], width: int, outputs: int, seed: int, device: torch.device
-) -> Layers:
-    """Return the initial weights of a network.
-
-    Parameters
-    ----------
-    seen
-        Of each kind of coordinate how many there are, and how large their weights are; the first kind has a share of 1.
-    width
-        Units of each hidden layer.
-    outputs
-        Planes that the network speaks of.
-    seed
-        Of what is drawn.
-    device
-        Where they shall be.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def uniform(shape: tuple[int, ...], limit: float) -> Tensor:
-        return ((2.0 * torch.rand(shape, generator=generator) - 1.0) * limit).to(device)
-
-    first = _FREQUENCY / math.sqrt(seen[0][0])
-    inner = math.sqrt(6.0 / width)
-    return [
-        (torch.cat([uniform((width, count), share * first) for count, share in seen], 1), uniform((width,), math.pi)),
-        (uniform((width, width), inner), uniform((width,), 1.0)),
-        (uniform((outputs, width), 0.1 * inner), torch.zeros(outputs, device=device)),
-    ]
