@@ -32,6 +32,10 @@ INLINED void replace(double *numbers, size_t count, double scale) {
 
 #if defined(__GNUC__) && defined(__x86_64__)
 /* With wider instructions, where the processor has them; the bits are the same. */
+__attribute__((target("avx512f"))) static void replace_widely(double *numbers, size_t count, double scale) {
+    replace(numbers, count, scale);
+}
+
 __attribute__((target("avx2"))) static void replace_avx2(double *numbers, size_t count, double scale) {
     replace(numbers, count, scale);
 }
@@ -39,6 +43,10 @@ __attribute__((target("avx2"))) static void replace_avx2(double *numbers, size_t
 
 void sines(double *numbers, size_t count, double scale) {
 #if defined(__GNUC__) && defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) {
+        replace_widely(numbers, count, scale);
+        return;
+    }
     if (__builtin_cpu_supports("avx2")) {
         replace_avx2(numbers, count, scale);
         return;

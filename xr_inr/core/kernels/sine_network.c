@@ -88,30 +88,62 @@ INLINED void see(
     }
 }
 
+INLINED double add_product(double sum, double weight, double value, const int fused) {
+    return fused ? fma(weight, value, sum) : sum + weight * value;
+}
+
+/* Sums of a unit for `LANES` pixels. */
+INLINED void multiply_one(
+    const double *weights, double bias, size_t inputs, const double *values, size_t stride, double *sums, const int fused
+) {
+    double sum[LANES];
+    for (size_t n = 0; n < LANES; n++) sum[n] = bias;
+    for (size_t k = 0; k < inputs; k++) {
+        const double *value = values + k * stride, weight = weights[k];
+        for (size_t n = 0; n < LANES; n++) sum[n] = add_product(sum[n], weight, value[n], fused);
+    }
+    for (size_t n = 0; n < LANES; n++) sums[n] = sum[n];
+}
+
+/* The same of four units, so that what is loaded serves all: arrays of their own, since those stay in registers. */
+INLINED void multiply_four(
+    const double *weights, const double *biases, size_t inputs, const double *values, size_t stride, double *sums,
+    const int fused
+) {
+    double a[LANES], b[LANES], c[LANES], d[LANES];
+    for (size_t n = 0; n < LANES; n++) a[n] = biases[0], b[n] = biases[1], c[n] = biases[2], d[n] = biases[3];
+    for (size_t k = 0; k < inputs; k++) {
+        const double *value = values + k * stride, *weight = weights + k;
+        const double of_a = weight[0], of_b = weight[inputs], of_c = weight[2 * inputs], of_d = weight[3 * inputs];
+        for (size_t n = 0; n < LANES; n++) a[n] = add_product(a[n], of_a, value[n], fused);
+        for (size_t n = 0; n < LANES; n++) b[n] = add_product(b[n], of_b, value[n], fused);
+        for (size_t n = 0; n < LANES; n++) c[n] = add_product(c[n], of_c, value[n], fused);
+        for (size_t n = 0; n < LANES; n++) d[n] = add_product(d[n], of_d, value[n], fused);
+    }
+    for (size_t n = 0; n < LANES; n++) {
+        sums[n] = a[n], sums[stride + n] = b[n], sums[2 * stride + n] = c[n], sums[3 * stride + n] = d[n];
+    }
+}
+
 /* Sums of products of whole numbers stay below 2**53, so they are exact, fused or not, in any order. */
 INLINED void multiply(
     const double *weights, const double *biases, size_t units, size_t inputs, const double *values, size_t count,
-    size_t stride, double *sums, const int fused
+    size_t stride, double *sums, const int fused, const int wide
 ) {
     for (size_t start = 0; start < count; start += LANES) {
-        for (size_t unit = 0; unit < units; unit++) {
-            double sum[LANES];
-            for (size_t n = 0; n < LANES; n++) sum[n] = biases[unit];
-            for (size_t k = 0; k < inputs; k++) {
-                const double weight = weights[unit * inputs + k];
-                const double *value = values + k * stride + start;
-                for (size_t n = 0; n < LANES; n++) {
-                    sum[n] = fused ? fma(weight, value[n], sum[n]) : sum[n] + weight * value[n];
-                }
-            }
-            for (size_t n = 0; n < LANES; n++) sums[unit * stride + start + n] = sum[n];
-        }
+        size_t unit = 0;
+        for (; wide && unit + 4 <= units; unit += 4)
+            multiply_four(weights + unit * inputs, biases + unit, inputs, values + start, stride,
+                          sums + unit * stride + start, fused);
+        for (; unit < units; unit++)
+            multiply_one(weights + unit * inputs, biases[unit], inputs, values + start, stride,
+                         sums + unit * stride + start, fused);
     }
 }
 
 INLINED void say_with(
     const SineNetwork *network, const float *planes, size_t rows, size_t columns, float *said, double *from, double *to,
-    const int fused
+    const int fused, const int wide
 ) {
     const size_t outputs = network->units[NETWORK_LAYERS];
     const size_t parts = (columns + AT_ONCE - 1) / AT_ONCE, width = (columns + parts - 1) / parts;
@@ -125,7 +157,7 @@ INLINED void say_with(
             for (int layer = 0; layer < NETWORK_LAYERS; layer++) {
                 const size_t inputs = inputs_of(network, layer), units = network->units[layer + 1];
                 const double *biases = weights + units * inputs;
-                multiply(weights, biases, units, inputs, values, count, stride, sums, fused);
+                multiply(weights, biases, units, inputs, values, count, stride, sums, fused, wide);
                 if (layer < NETWORK_LAYERS - 1) sines(sums, units * stride, TURNS);
                 double *spare = values;
                 values = sums;
@@ -147,17 +179,23 @@ INLINED void say_with(
 
 #if defined(__GNUC__) && defined(__x86_64__)
 /* With wider instructions, where the processor has them; the bits are the same. */
+__attribute__((target("avx512f"))) static void say_widely(
+    const SineNetwork *network, const float *planes, size_t rows, size_t columns, float *said, double *from, double *to
+) {
+    say_with(network, planes, rows, columns, said, from, to, 1, 1);
+}
+
 __attribute__((target("avx2,fma"))) static void say_fused(
     const SineNetwork *network, const float *planes, size_t rows, size_t columns, float *said, double *from, double *to
 ) {
-    say_with(network, planes, rows, columns, said, from, to, 1);
+    say_with(network, planes, rows, columns, said, from, to, 1, 0);
 }
 #endif
 
 static void say_plainly(
     const SineNetwork *network, const float *planes, size_t rows, size_t columns, float *said, double *from, double *to
 ) {
-    say_with(network, planes, rows, columns, said, from, to, 0);
+    say_with(network, planes, rows, columns, said, from, to, 0, 0);
 }
 
 int say(const SineNetwork *network, const float *planes, size_t rows, size_t columns, float *said) {
@@ -168,14 +206,15 @@ int say(const SineNetwork *network, const float *planes, size_t rows, size_t col
     /* Beyond the end of a row stand numbers of the one before, or zeros: they are worked on, and not used. */
     double *both = calloc(2 * most * AT_ONCE, sizeof(double));
     if (both == NULL) return 0;
+    double *other = both + most * AT_ONCE;
 #if defined(__GNUC__) && defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        say_fused(network, planes, rows, columns, said, both, both + most * AT_ONCE);
-        free(both);
-        return 1;
-    }
+    if (__builtin_cpu_supports("avx512f")) {
+        say_widely(network, planes, rows, columns, said, both, other);
+    } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        say_fused(network, planes, rows, columns, said, both, other);
+    } else
 #endif
-    say_plainly(network, planes, rows, columns, said, both, both + most * AT_ONCE);
+        say_plainly(network, planes, rows, columns, said, both, other);
     free(both);
     return 1;
 }
