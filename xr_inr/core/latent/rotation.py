@@ -126,7 +126,7 @@ def turned_planes(planes: NDArray[np.floating], turn: NDArray[np.float64]) -> ND
     turn
         (components, rank) the directions.
     """
-    flat = planes.reshape(len(planes), -1)
+    flat = planes.reshape(len(planes), math.prod(planes.shape[1:]))
     found = np.empty((turn.shape[1], flat.shape[1]), np.float32)
     for start in range(0, flat.shape[1], _PIXELS_AT_ONCE):
         few = slice(start, start + _PIXELS_AT_ONCE)
