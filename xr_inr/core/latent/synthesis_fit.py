@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.analysis import Analysis
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.foretold import column_bits, worthwhile
 from xr_inr.core.latent.patches import Patches
@@ -20,7 +21,7 @@ from xr_inr.core.latent.sine_fit import Layers, best_stored, descend, said_by, u
 from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
-from xr_inr.core.latent.wavelet import Pyramid, analyse
+from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.monitor import Monitor
 
 _STEP_BITS = (3, 4, 5, 6)
@@ -184,7 +185,8 @@ class _Problem:
     input_octaves: Tensor
     slope_octaves: Tensor
     output_octaves: Tensor
-    pyramid: Pyramid
+    analysis: Analysis
+    """Gives the subbands of the outputs."""
 
     share: float
     """Pixels of the scene for each of these."""
@@ -198,9 +200,9 @@ class _Problem:
         seen, *variants = (seen_in(patches, planes, octaves, slope_octaves) for planes in (task.known, *task.likewise))
         wanted = np.concatenate([patches.cut(task.coded), patches.cut(task.beyond)]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        outputs, pyramid = octaves_above(wanted, device), Pyramid.of(patches.size)
+        outputs, analysis = octaves_above(wanted, device), Analysis(Pyramid.of(patches.size), device)
         coded = len(task.coded)
-        return cls(seen, variants, target, coded, octaves, slope_octaves, outputs, pyramid, patches.share)
+        return cls(seen, variants, target, coded, octaves, slope_octaves, outputs, analysis, patches.share)
 
     @property
     def scale(self) -> Tensor:
@@ -217,7 +219,7 @@ class _Problem:
         unforetold = left[self.coded :].square().sum() / WEIGHT
         if not self.coded:
             return unforetold
-        return coding_bits(analyse(left[: self.coded], self.pyramid, torch)) + unforetold
+        return coding_bits(self.analysis(left[: self.coded])) + unforetold
 
     def narrowed(self, layers: Layers, bands: int) -> _Narrowed:
         """Return the problem of the worthwhile directions, and the layers turned to them."""

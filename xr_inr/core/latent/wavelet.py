@@ -200,9 +200,9 @@ def analyse(planes: Array, pyramid: Pyramid, xp: types.ModuleType = np) -> list[
     details: list[list[Array]] = []
     low = planes
     for _ in range(pyramid.levels):
-        low_x, high_x = _split(low, xp)
-        low, low_high = (part.swapaxes(-1, -2) for part in _split(low_x.swapaxes(-1, -2), xp))
-        high_low, high_high = (part.swapaxes(-1, -2) for part in _split(high_x.swapaxes(-1, -2), xp))
+        low_x, high_x = split(low, xp)
+        low, low_high = (part.swapaxes(-1, -2) for part in split(low_x.swapaxes(-1, -2), xp))
+        high_low, high_high = (part.swapaxes(-1, -2) for part in split(high_x.swapaxes(-1, -2), xp))
         details.append([high_low, low_high, high_high])
     flat = [low] + [part for level in reversed(details) for part in level]
     return [part / pyramid.gain(subband) for part, subband in zip(flat, pyramid.subbands, strict=True)]
@@ -277,7 +277,7 @@ def _merged(compiled: types.ModuleType, low: Planes, *details: Planes) -> Planes
     return planes
 
 
-def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
+def split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
     """Part planes along their last axis into low-pass and high-pass, without normalisation."""
     even, odd = planes[..., 0::2], planes[..., 1::2]
     if not odd.shape[-1]:
@@ -291,7 +291,7 @@ def _split(planes: Array, xp: types.ModuleType) -> tuple[Array, Array]:
 
 
 def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Array], Array], axis: int = -1) -> Array:
-    """Undo `_split`, along the last axis or the last but one (-2), each lifting step rounded as told."""
+    """Undo `split`, along the last axis or the last but one (-2), each lifting step rounded as told."""
     count = odd.shape[axis]
     if not count:
         return even

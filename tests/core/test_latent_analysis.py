@@ -1,0 +1,44 @@
+"""The wavelet as matrices, and the cost of what it gives: what lifting and autograd say of the same planes."""
+
+import pytest
+import torch
+
+from xr_inr.core.latent import analysis
+from xr_inr.core.latent.analysis import Analysis
+from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE, WEIGHT, coding_bits
+from xr_inr.core.latent.wavelet import Pyramid, analyse
+
+CPU = torch.device("cpu")
+SIZES = [(64, 64), (37, 90), (12, 13), (5, 40), (1, 1), (3, 700)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("largest_side", [512, 20])
+def test_products_give_the_subbands_of_lifting(monkeypatch, size, largest_side):
+    monkeypatch.setattr(analysis, "LARGEST_SIDE", largest_side)
+    planes = torch.randn(3, *size, dtype=torch.float32, generator=torch.Generator().manual_seed(1))
+    pyramid = Pyramid.of(size)
+    found, expected = Analysis(pyramid, CPU)(planes), analyse(planes, pyramid, torch)
+    assert len(found) == len(expected) == len(pyramid.subbands)
+    for part, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(part, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_of_no_planes_all_subbands_are_empty():
+    pyramid = Pyramid.of((20, 20))
+    found = Analysis(pyramid, CPU)(torch.zeros(0, 20, 20))
+    assert [part.shape for part in found] == [(0, *subband.shape) for subband in pyramid.subbands]
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 9), (3, 2, 2), (2, 1, 7), (2, 7, 1)], ids=str)
+def test_the_gradient_of_coding_bits_is_that_of_what_they_are(shape):
+    part = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda values: coding_bits([values, 2.0 * values]), (part,))
+
+
+def test_coding_bits_are_those_of_the_mean_energy_about_each_latent():
+    part = torch.tensor([[[1.0, 2.0], [0.0, 3.0]]])
+    # Beyond an edge stands what is at it: each mean has four times its own corner, twice two others, once the last.
+    energies = torch.tensor([[4 + 8 + 0 + 9, 16 + 2 + 18 + 0], [0 + 2 + 18 + 4, 36 + 8 + 0 + 1]]) / 9.0
+    expected = energies / (1 + NOISE * energies) / WEIGHT + CALIBRATION / 2 * torch.log2(1 + RATE_SCALE * energies)
+    torch.testing.assert_close(coding_bits([part]), expected.sum())

@@ -1,0 +1,58 @@
+"""The wavelet as products with matrices, for fits that part planes of one size over and over.
+
+A lifting step is four reads and writes of a plane, and as many again on the way back of a gradient; for sides of up to
+some hundred samples a product with a matrix of all steps is quicker.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from xr_inr.core.latent.wavelet import Pyramid, split
+
+LARGEST_SIDE = 512
+"""Samples along an axis beyond which lifting is quicker."""
+
+
+class Analysis:
+    """Parts planes as `wavelet.analyse` does, but for the last bits of floats.
+
+    Parameters
+    ----------
+    pyramid
+        What to part them into.
+    device
+        Where planes are.
+    """
+
+    def __init__(self, pyramid: Pyramid, device: torch.device) -> None:
+        self._pyramid = pyramid
+        self._levels = []
+        height, width = pyramid.size
+        for _ in range(pyramid.levels):
+            self._levels.append((_matrix(height, device), _matrix(width, device)))
+            height, width = (height + 1) // 2, (width + 1) // 2
+
+    def __call__(self, planes: Tensor) -> list[Tensor]:
+        """Return the subbands of planes, (rank, height, width), in the pyramid's order and nearly orthonormal."""
+        details: list[Tensor] = []
+        low = planes
+        for down, across in self._levels:
+            rows, columns = ((side + 1) // 2 for side in low.shape[-2:])
+            parted = _across(_across(low, across).mT, down).mT
+            details = [parted[:, :rows, columns:], parted[:, rows:, :columns], parted[:, rows:, columns:], *details]
+            low = parted[:, :rows, :columns]
+        parts = zip([low, *details], self._pyramid.subbands, strict=True)
+        return [part / self._pyramid.gain(subband) for part, subband in parts]
+
+
+def _matrix(side: int, device: torch.device) -> Tensor | None:
+    """Return what turns samples along the last axis into low-pass and then high-pass, (side, side)."""
+    if side > LARGEST_SIDE:
+        return None
+    return torch.cat(split(torch.eye(side, dtype=torch.float64), torch), 1).float().to(device)
+
+
+def _across(planes: Tensor, matrix: Tensor | None) -> Tensor:
+    return torch.cat(split(planes, torch), -1) if matrix is None else planes @ matrix
