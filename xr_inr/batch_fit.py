@@ -56,6 +56,17 @@ class BatchResult:
 
 
 @dataclass(frozen=True)
+class LoadedBatch:
+    """The samples of a batch."""
+
+    scenes: Mapping[ChunkIndex, NDArray[Any]]
+    """Each (bands, height, width)."""
+
+    failures: Mapping[ChunkIndex, ChunkFailure]
+    """The chunks that could not be loaded."""
+
+
+@dataclass(frozen=True)
 class BatchTask:
     """Some chunks of a variable, and how to fit them; of samples in files it holds the way to them, pickled or not."""
 
@@ -107,14 +118,23 @@ class BatchTask:
         DependencyError
             When torch is missing: then no chunk can be fitted.
         """
+        return self.fitted(self.loaded(scheduler), monitor)
+
+    def loaded(self, scheduler: str | None = None) -> LoadedBatch:
+        """Load all chunks, `scheduler` as for `scene`; whatever a source raises is told of its chunk."""
         scenes: dict[ChunkIndex, NDArray[Any]] = {}
-        encoded: dict[ChunkIndex, Encoded] = {}
         failures: dict[ChunkIndex, ChunkFailure] = {}
         for index in self.parts:
             try:
                 scenes[index] = self.scene(index, scheduler)
-            except Exception as error:  # noqa: BLE001 - whatever a source raises is told of this chunk
+            except Exception as error:  # noqa: BLE001 - a source can raise anything
                 failures[index] = ChunkFailure.of(error)
+        return LoadedBatch(scenes, failures)
+
+    def fitted(self, loaded: LoadedBatch, monitor: Monitor) -> BatchResult:
+        """Fit what was loaded; raises as `run`."""
+        scenes, failures = loaded.scenes, dict(loaded.failures)
+        encoded: dict[ChunkIndex, Encoded] = {}
         while scenes:
             indices = list(scenes)
             try:
@@ -131,6 +151,10 @@ class BatchTask:
                 failures |= dict.fromkeys(indices, ChunkFailure.of(error))
                 break
         return BatchResult(encoded, failures)
+
+    def on(self, device: str) -> BatchTask:
+        """Return the same task for another device."""
+        return replace(self, config=replace(self.config, request=replace(self.config.request, device=device)))
 
     def with_samples(self) -> BatchTask:
         """Return the task with its samples loaded, for those that cannot be loaded elsewhere."""

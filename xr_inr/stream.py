@@ -17,6 +17,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.known import payloads_of
+from xr_inr.local_fits import fit_here
 from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, put_back, unfinished_write
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
@@ -122,11 +123,12 @@ Fitting = Callable[[Iterable[tuple[Batch, BatchTask]], FitDisplay, int], Iterato
 def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
     """Return how batches are fitted; everything that can be wrong with it is found here."""
     requests = [plan.config.request for plan in plans.values()]
-    if options.client is None:
-        for request in requests:
-            devices.resolve(request.device)
-        return _fit_here
     asked_devices = {request.device for request in requests}
+    if options.client is None:
+        for name in asked_devices:
+            devices.resolve(name)
+        spread_over = devices.spread(*asked_devices) if len(asked_devices) == 1 else []
+        return lambda tasks, display, count: fit_here(tasks, spread_over, display, count)
     cluster = Cluster.of(options.client, options.resources, options.retries, options.worker_timeout, asked_devices)
 
     def fit_there(
@@ -140,13 +142,6 @@ def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
             monitor.report(Progress("batches", done, count, worst))
 
     return fit_there
-
-
-def _fit_here(
-    tasks: Iterable[tuple[Batch, BatchTask]], display: FitDisplay, _: int
-) -> Iterator[tuple[Batch, BatchResult]]:
-    for batch, task in tasks:
-        yield batch, task.run(display.next_fit(batch[0]))
 
 
 def _fit(plans: Plans, partial: Partial, left: Sequence[Batch], fitting: Fitting) -> None:

@@ -62,6 +62,21 @@ def resolve(name: str) -> torch.device:
     return torch.device("cuda", index)
 
 
+def spread(name: str) -> list[str]:
+    """Return the names of the devices that many fits may be spread over.
+
+    Parameters
+    ----------
+    name
+        What `resolve` takes. 'auto' stands for all CUDA devices where there are several; another name for itself.
+    """
+    if resolve(name).type == "cpu" or name != "auto":
+        return [name]
+    import torch  # noqa: PLC0415 - reading must not load it
+
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+
+
 def lock(device: torch.device) -> threading.Lock:
     """Return the lock that a fit on `device` holds: several at once only slow each other down or run out of memory."""
     return _locks[str(device)]
