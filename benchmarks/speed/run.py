@@ -2,8 +2,9 @@
 
 And how soon the spectrum of a single pixel of ours is there.
 
-Every measurement is a process of its own (`benchmarks.speed.job`) on one thread; methods take turns within a repeat,
-so that a change of the machine's load falls on all of them. Nothing else should run meanwhile.
+Every measurement is a process of its own (`benchmarks.speed.job`), with a thread for each core where methods are
+compared, with one where growth is told; methods take turns within a repeat, so that a change of the machine's load
+falls on all of them. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from benchmarks import results, scenes
 from benchmarks.codecs.base import OutOfReachError
 from benchmarks.results import Row
 from benchmarks.speed.job import ONE_PASS, OURS, OUT_OF_REACH, PEER, SPECTRA, Measured
-from benchmarks.speed.process import ONE_THREAD
+from benchmarks.speed.process import with_threads
 from benchmarks.speed.tables import OPERATIONS
 
 CHECKPOINTS = Path(__file__).parents[1] / ".checkpoints"
@@ -56,7 +57,7 @@ COLUMNS = (
 of the call beyond what was resident before it, empty where the system does not tell. `axis` says which size a row of
 the growth belongs to."""
 
-_ROUND = ("scene", "axis", "asked_bpppb", "bands", "height", "width", "repeat")
+_ROUND = ("scene", "axis", "asked_bpppb", "bands", "height", "width", "repeat", "threads")
 """Columns that tell the rows of one cell in one repeat from others."""
 
 _MACHINE = ("cores", "device", "versions")
@@ -91,6 +92,9 @@ class Cell:
     spectra: bool = False
     """Whether spectra of single pixels are read of ours, too."""
 
+    threads: int = 1
+    """That libraries may use."""
+
     def operations(self, method: str) -> tuple[str, ...]:
         """Return what is measured of a method, in that order."""
         if method == ONE_PASS:
@@ -106,12 +110,13 @@ class Cell:
             "repeat": str(repeat),
             **dict(sizes),
             "asked_bpppb": f"{self.bpppb:g}",
+            "threads": str(self.threads),
         }
 
 
 def speed_cells() -> Iterator[Cell]:
     """Yield the one cell on which throughputs are compared and spectra read."""
-    yield Cell("", scenes.load(SCENE), BPPPB, METHODS, spectra=True)
+    yield Cell("", scenes.load(SCENE), BPPPB, METHODS, spectra=True, threads=os.cpu_count() or 1)
 
 
 def scaling_cells() -> Iterator[Cell]:
@@ -153,7 +158,7 @@ def run(kind: str, repeats: int) -> None:
     """
     CHECKPOINTS.mkdir(exist_ok=True)
     waiting = str(CHECKPOINTS / kind)  # absolute, which leads out of the results' folder
-    machine = results.machine(("torch", "constriction", "imagecodecs")) | {"threads": "1"}
+    machine = results.machine(("torch", "constriction", "imagecodecs"))
     measured: dict[tuple[str, ...], list[Row]] = {}
     for row in results.read(waiting):
         if all(row[name] == machine[name] for name in _MACHINE):
@@ -162,7 +167,8 @@ def run(kind: str, repeats: int) -> None:
     wanted = {_round(cell.columns(repeat)): (cell, repeat) for repeat in range(repeats) for cell in cells}
     for key, (cell, repeat) in wanted.items():
         if key not in measured:
-            measured[key] = [row | machine for row in measure(cell, repeat)]
+            told = machine | {"threads": str(cell.threads)}
+            measured[key] = [row | told for row in measure(cell, repeat)]
             results.write(waiting, itertools.chain(*measured.values()), COLUMNS)
     results.write(kind, (row for key in wanted for row in measured[key]), COLUMNS)
     Path(f"{waiting}.tsv").unlink(missing_ok=True)
@@ -181,20 +187,20 @@ def measure(cell: Cell, repeat: int) -> Iterator[Row]:
             try:
                 for operation in cell.operations(method):
                     job = (operation, method, f"{cell.bpppb:g}")
-                    row = cell.columns(repeat) | _measure_one(job, scene_file, stream_file)
+                    row = cell.columns(repeat) | _measure_one(job, cell.threads, scene_file, stream_file)
                     print(*(row[name] for name in COLUMNS if name in row), flush=True)
                     yield row
             except OutOfReachError as error:
                 print(f"skipped: {method} at {cell.bpppb:g} bpppb of {cell.scene.shape}: {error}", flush=True)
 
 
-def _measure_one(job: tuple[str, str, str], scene_file: Path, stream_file: Path) -> Row:
+def _measure_one(job: tuple[str, str, str], threads: int, scene_file: Path, stream_file: Path) -> Row:
     operation, method, _ = job
     files = (str(scene_file), str(stream_file))
-    measured, whole_s = _in_a_process(*job, "1", *files)
+    measured, whole_s = _in_a_process(threads, *job, "1", *files)
     seconds = measured.seconds[0]
     if operation != "encode":
-        warm, _ = _in_a_process(*job, str(1 + WARM_CALLS), *files)
+        warm, _ = _in_a_process(threads, *job, str(1 + WARM_CALLS), *files)
         seconds = statistics.median(warm.seconds[1:])
     return {
         "method": method,
@@ -207,12 +213,11 @@ def _measure_one(job: tuple[str, str, str], scene_file: Path, stream_file: Path)
     }
 
 
-def _in_a_process(*arguments: str) -> tuple[Measured, float]:
+def _in_a_process(threads: int, *arguments: str) -> tuple[Measured, float]:
     """Return what the job tells of itself, and how long its process took."""
     command = [sys.executable, "-m", "benchmarks.speed.job", *arguments]
-    environment = os.environ | ONE_THREAD
     started = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=with_threads(threads), capture_output=True, text=True, check=False)  # noqa: S603
     whole_s = time.perf_counter() - started
     if done.returncode == OUT_OF_REACH:
         raise OutOfReachError(done.stderr.strip())

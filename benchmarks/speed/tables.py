@@ -111,7 +111,7 @@ def speed(rows: Sequence[Row]) -> str:
     intro = (
         f"{title_of(first['scene'])} ({first['bands']} x {first['height']} x {first['width']}) at "
         f"{first['asked_bpppb']} bpppb, "
-        f"one thread of {first['cores']} cores, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
+        f"{_threads(first)}, {first['date']}; medians of {_repeats(rows)}. Each encode and each "
         "decode is a process of its own; the methods take turns. A call is timed after the imports, a decode when it "
         "was called once before; a whole process has Python's start, imports and files in it. An encode has the "
         "method's own search in it: that of `latent` for step, rank and network, that of `siren` for a network, that "
@@ -135,12 +135,17 @@ def spectra(rows: Sequence[Row]) -> str:
     first = rows[0]
     intro = (
         f"Milliseconds until the spectrum of one pixel of {title_of(first['scene'])} at {first['asked_bpppb']} bpppb "
-        f"is there, from bytes in memory; one thread of {first['cores']} cores, {first['date']}; medians of "
+        f"is there, from bytes in memory; {_threads(first)}, {first['date']}; medians of "
         f"{_repeats(rows)}. A payload is opened once; the first spectrum is the first read of it, the later ones are "
         "read at other pixels. Beside them stands the decode of the whole scene, opening included, which is what "
         f"`{PEER}` does for a single spectrum, too. Each is timed in a process that did the same before."
     )
     return "\n".join([intro, "", *lines])
+
+
+def _threads(row: Row) -> str:
+    count = row["threads"]
+    return f"{'one thread' if count == '1' else f'{count} threads'} of {row['cores']} cores"
 
 
 def _milliseconds(rows: Sequence[Row], method: str, operation: str) -> str:

@@ -1,5 +1,7 @@
 """Speed: exponents, ratios, tables, pictures, and what is measured."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -274,6 +276,28 @@ def test_an_interrupted_run_leaves_the_results_as_they_were_and_goes_on(measurin
     speed.run("speed", 2)
     assert measuring.calls == [(0.1, 0), (0.2, 0), (0.1, 1), (0.2, 1)]
     assert [float(entry["in_process_s"]) for entry in results.read("speed")] == [1, 2, 3, 4]
+
+
+def test_methods_are_compared_on_all_cores_and_growth_is_told_on_one_thread():
+    (compared,) = speed.speed_cells()
+    assert compared.threads == os.cpu_count()
+    assert {cell.threads for cell in speed.scaling_cells()} == {1}
+
+
+def test_a_row_names_the_threads_that_its_process_had(measuring, monkeypatch):
+    cell = speed.Cell("bpppb", np.zeros((2, 3, 4)), 0.1, ("a",), threads=5)
+    monkeypatch.setitem(speed.KINDS, "speed", lambda: [cell])
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    speed.run("speed", 1)
+    assert measuring.calls == [(0.1, 0)]
+    assert [entry["threads"] for entry in results.read("speed")] == ["5"]
+
+
+@pytest.mark.parametrize(("threads", "told"), [("1", "one thread of 2 cores"), ("2", "2 threads of 2 cores")])
+def test_tables_of_speed_tell_threads_and_cores(threads, told):
+    rows = [entry | {"threads": threads} for entry in spectra_rows()]
+    assert told in speed_tables.spectra(rows)
+    assert told in speed_tables.speed(rows)
 
 
 def test_rows_of_other_versions_are_measured_anew(measuring, monkeypatch):
