@@ -16,9 +16,12 @@ from xr_inr.core.latent.cascade_fit import FORETOLD_FROM, STEPS_LIKEWISE, Cascad
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
+from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis_fit import SynthesisTask
 from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor
+
+from .driving import alone
 
 SIDE = 32
 PYRAMID = Pyramid.of((SIDE, SIDE))
@@ -38,7 +41,7 @@ def task_of(planes: NDArray[np.floating], beyond: NDArray[np.floating] = NONE) -
 
 
 def fitted(task: CascadeTask) -> tuple[list[SoftSynthesis], NDArray[np.float32]]:
-    return fit_cascade(task, PRESET, seed=0, monitor=Monitor())
+    return alone(fit_cascade(task, PRESET, seed=0, monitor=Monitor()))
 
 
 @pytest.fixture
@@ -46,8 +49,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[SynthesisTask, tuple[in
     """The tasks of single networks, and the widths to try; none is fitted."""
     found: list[tuple[SynthesisTask, tuple[int, ...]]] = []
 
-    def note(task: SynthesisTask, _preset: Any, widths: tuple[int, ...], **_others: Any) -> None:
+    def note(task: SynthesisTask, _preset: Any, widths: tuple[int, ...], **_others: Any) -> Steps[None]:
         found.append((task, widths))
+        yield from ()
 
     monkeypatch.setattr(cascade_fit, "fit_synthesis", note)
     return found

@@ -14,6 +14,8 @@ from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.monitor import Monitor
 
+from .driving import alone
+
 PRESET = replace(LATENT_PRESETS["fast"], synthesis_iterations=60)
 SIZE = (40, 44)
 
@@ -32,7 +34,7 @@ def fitted(
     task: RestorationTask, widths: tuple[int, ...] = (8,), notes: list[str] | None = None
 ) -> SoftSynthesis | None:
     monitor = Monitor() if notes is None else Monitor(note=notes.append)
-    return fit_restoration(task, PRESET, widths, seed=0, monitor=monitor)
+    return alone(fit_restoration(task, PRESET, widths, seed=0, monitor=monitor))
 
 
 def left(task: RestorationTask, network: SoftSynthesis) -> float:

@@ -24,6 +24,8 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import PayloadError
 
+from .driving import alone
+
 CPU = torch.device("cpu")
 SIDE = 32
 PYRAMID = Pyramid.of((SIDE, SIDE))
@@ -46,7 +48,7 @@ def task_of(coded: NDArray[np.floating], beyond: NDArray[np.floating]) -> Synthe
 
 def fitted(coded: NDArray[np.floating], beyond: NDArray[np.floating], *, iterations: int = 150) -> Foretelling:
     preset = replace(PRESET, synthesis_iterations=iterations)
-    found = fit_synthesis(task_of(coded, beyond), preset, WIDTHS, device=CPU, seed=0, monitor=Monitor())
+    found = alone(fit_synthesis(task_of(coded, beyond), preset, WIDTHS, device=CPU, seed=0, monitor=Monitor()))
     assert found is not None
     return found
 
@@ -74,14 +76,16 @@ def test_a_plane_that_is_the_slope_of_another_is_learnt() -> None:
 def test_of_several_widths_the_one_that_saves_most_is_kept() -> None:
     notes: list[str] = []
     task, monitor = task_of(np.stack([PRODUCT, WAVE]), noise(0)), Monitor(note=notes.append)
-    found = fit_synthesis(task, PRESET, (1, 16), device=CPU, seed=0, monitor=monitor)
+    found = alone(fit_synthesis(task, PRESET, (1, 16), device=CPU, seed=0, monitor=monitor))
     assert found is not None
     assert len(found.network.layers[0][1]) == 16
     assert [note.split(":")[0] for note in notes] == [f"sinusoidal network of width {width}" for width in (1, 16)]
 
 
 def test_no_widths_give_no_network() -> None:
-    assert fit_synthesis(task_of(WAVE[None], noise(0)), PRESET, (), device=CPU, seed=0, monitor=Monitor()) is None
+    assert (
+        alone(fit_synthesis(task_of(WAVE[None], noise(0)), PRESET, (), device=CPU, seed=0, monitor=Monitor())) is None
+    )
 
 
 def test_what_one_rounding_left_by_chance_is_not_learnt() -> None:
@@ -89,7 +93,7 @@ def test_what_one_rounding_left_by_chance_is_not_learnt() -> None:
     error = noise(3, seed=3).astype(np.float32)
     likewise = np.stack([KNOWN - error + noise(3, seed) for seed in (4, 5, 6, 7)]).astype(np.float32)
     task = SynthesisTask(KNOWN, likewise, 3 * error[:1], 3 * error[:0], PYRAMID, bands=20)
-    assert fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor()) is None
+    assert alone(fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor())) is None
 
 
 def test_the_soft_network_evaluates_rows_a_few_at_a_time_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +124,7 @@ def test_nothing_is_added_where_nothing_can_be_foretold() -> None:
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_network_that_saves_nothing_is_not_kept(count: int) -> None:
     task = task_of(0.3 * noise(count), 0.3 * noise(count))
-    assert fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor()) is None
+    assert alone(fit_synthesis(task, PRESET, WIDTHS, device=CPU, seed=0, monitor=Monitor())) is None
 
 
 def test_what_is_beyond_pays_for_a_network_without_any_later_component_with_latents() -> None:

@@ -28,6 +28,9 @@ class Analysis:
 
     def __init__(self, pyramid: Pyramid, device: torch.device) -> None:
         self._pyramid = pyramid
+        self.size = pyramid.size
+        """(height, width) of the planes."""
+
         self._levels = []
         height, width = pyramid.size
         for _ in range(pyramid.levels):

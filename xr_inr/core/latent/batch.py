@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
+from xr_inr.core.latent.descent import Descent, descend
 from xr_inr.core.latent.memory import lacks_memory, latents_at_once
 from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
@@ -127,8 +128,11 @@ class _Batch:
         for number in [number for number, ask in self._asks.items() if ask is None]:
             self._send(number, None)
         kinds = defaultdict(list)
-        for number, ask in self._asks.items():
-            if ask is not None:
+        open_asks = [(number, ask) for number, ask in self._asks.items() if ask is not None]
+        # Networks wait until all fits have come to theirs, so that as many as can be descend together.
+        waiting = any(not isinstance(ask, Descent) for _, ask in open_asks)
+        for number, ask in open_asks:
+            if not (waiting and isinstance(ask, Descent)):
                 kinds[_kind(ask)].append(number)
         for numbers in kinds.values():
             for part in self._parts(numbers):
@@ -136,6 +140,14 @@ class _Batch:
 
     def _serve(self, numbers: Sequence[int]) -> None:
         asks = [self._asks[number] for number in numbers]
+        descents = [ask for ask in asks if isinstance(ask, Descent)]
+        if descents:
+            if self._done_together(lambda: descend(descents), len(descents), sum(ask.size for ask in descents)):
+                for number in numbers:
+                    self._send(number, None)
+            else:
+                self._serve_halves(numbers)
+            return
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
         if not sweeps:
             turns = rotate_together([ask for ask in asks if isinstance(ask, Turn)])
@@ -144,8 +156,7 @@ class _Batch:
             return
         found_latents = self._swept(sweeps)
         if found_latents is None:
-            for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
-                self._serve(half)
+            self._serve_halves(numbers)
             return
         latents = found_latents
         layout = Layout(tuple(len(parts[0]) for parts in latents))
@@ -159,20 +170,35 @@ class _Batch:
             self._send(number, found)
         self._monitor.report(self._whole_progress())
 
+    def _serve_halves(self, numbers: Sequence[int]) -> None:
+        for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
+            self._serve(half)
+
     def _swept(self, sweeps: Sequence[Sweep]) -> list[list[Tensor]] | None:
         """Return the latents after sweeps of several chunks; None where memory does not suffice for all at once."""
         states = [sweep.rounder.state for sweep in sweeps]
-        try:
-            return sweep_together(sweeps)
-        except (MemoryError, RuntimeError) as error:
-            if len(sweeps) == 1 or not lacks_memory(error):
-                raise
+        found: list[list[Tensor]] = []
+        if self._done_together(
+            lambda: found.extend(sweep_together(sweeps)), len(sweeps), sum(sweep.size for sweep in sweeps)
+        ):
+            return found
         for sweep, state in zip(sweeps, states, strict=True):
             sweep.rounder.state = state
-        self._latents_at_once = max(1, sum(sweep.size for sweep in sweeps) // 2)
+        return None
+
+    def _done_together(self, do: Callable[[], None], count: int, size: int) -> bool:
+        """Do something for several fits at once; return whether memory sufficed. Where not, later parts are smaller."""
+        try:
+            do()
+        except (MemoryError, RuntimeError) as error:
+            if count == 1 or not lacks_memory(error):
+                raise
+        else:
+            return True
+        self._latents_at_once = max(1, size // 2)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        return None
+        return False
 
     def _send(self, number: int, found: Any) -> None:
         """Let a fit go on with what it asked for, and keep what it asks for next, or what came of it."""
@@ -194,7 +220,7 @@ class _Batch:
         size = 0
         for number in numbers:
             ask = self._asks[number]
-            own = ask.size if isinstance(ask, Sweep) else 0
+            own = 0 if ask is None or isinstance(ask, Turn) else ask.size
             if part and size + own > self._latents_at_once:
                 yield part
                 part, size = [], 0
@@ -230,4 +256,6 @@ class _Batch:
 
 def _kind(ask: Ask) -> tuple[type[Ask], Any]:
     """Return what tells asks that can be served together from others."""
-    return type(ask), ask.scene.pyramid if isinstance(ask, Sweep) else ask.counts
+    if isinstance(ask, Sweep):
+        return Sweep, ask.scene.pyramid
+    return type(ask), ask.counts if isinstance(ask, Turn) else ask.kind

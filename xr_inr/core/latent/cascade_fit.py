@@ -12,6 +12,7 @@ from torch import Tensor
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.soft_scene import SoftSynthesis
+from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
 from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor
@@ -48,7 +49,7 @@ class CascadeTask:
 
 def fit_cascade(
     task: CascadeTask, preset: LatentPreset, *, seed: int, monitor: Monitor
-) -> tuple[list[SoftSynthesis], NDArray[np.float32]]:
+) -> Steps[tuple[list[SoftSynthesis], NDArray[np.float32]]]:
     """Fit the networks, each to the planes as they are decoded without any.
 
     Parameters
@@ -85,7 +86,7 @@ def fit_cascade(
             task.bands,
         )
         widths = preset.synthesis_widths if last else preset.synthesis_widths[:1]
-        best = fit_synthesis(stretch, preset, widths, device=task.planes.device, seed=seed, monitor=monitor)
+        best = yield from fit_synthesis(stretch, preset, widths, device=task.planes.device, seed=seed, monitor=monitor)
         if best is not None:
             networks.append(SoftSynthesis.of(best.network, task.planes.device))
             added = best.added

@@ -1,7 +1,8 @@
 """The latent model whole: a target in, sections of a payload out, step by step.
 
-A fit is a generator. It asks for what many chunks can be given at once, sweeps and turns of the basis, and is sent what
-came of it; so one tensor program serves all chunks of a batch, each of which goes its own way (`batch` drives them).
+A fit is a generator. It asks for what many chunks can be given at once, sweeps, turns of the basis and descents of
+networks, and is sent what came of it; so one tensor program serves all chunks of a batch, each of which goes its own
+way (`batch` drives them).
 """
 
 from __future__ import annotations
@@ -197,7 +198,7 @@ class _Fitting:
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
-        self._fit_cascade()
+        yield from self._fit_cascade()
         for _ in range(_RESTARTS):
             self._restart()
             missed = (yield from self.probe()) - _SAVED_LATER
@@ -224,7 +225,7 @@ class _Fitting:
                 break
             yield from self._sweep(self._weight, _SHARES[index] if index < len(_SHARES) else _LATER_SHARE)
             if index == max(sweeps - _RESTORED_BEFORE, 0):
-                self._restore()
+                yield from self._restore()
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
 
@@ -243,14 +244,15 @@ class _Fitting:
                 # What is all zero stays so, and is not coded.
                 part[self._coded :] = 0.0
 
-    def _fit_cascade(self) -> None:
+    def _fit_cascade(self) -> Steps[None]:
         """Fit the sinusoidal networks, and take in the components that are foretold beyond those with latents."""
         with torch.no_grad():
             decoded = self._scene.decoded(self._latents)
             candidates = beyond(self._source.leading(len(self._turn)), self._turn)
         candidates /= np.float32(self._step)
         task = CascadeTask(self._scene.planes, decoded, candidates, self._source.pyramid, len(self._source.mean))
-        self._scene.cascade, added = fit_cascade(task, self._preset, seed=self._seed, monitor=self._monitor)
+        found = fit_cascade(task, self._preset, seed=self._seed, monitor=self._monitor)
+        self._scene.cascade, added = yield from found
         if not len(added):
             return
         self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._device)])
@@ -258,7 +260,7 @@ class _Fitting:
         self._rounder = Rounder(self._source.pyramid, rank, self._network, self._device, self._seed)
         self._left_out = self._energy_left_out()
 
-    def _restore(self) -> None:
+    def _restore(self) -> Steps[None]:
         """Fit the network that corrects planes in the end."""
         widths = self._preset.restoration_widths
         if not widths:
@@ -266,7 +268,8 @@ class _Fitting:
         with torch.no_grad():
             decoded = self._scene.decoded(self._latents)
         task = RestorationTask(self._scene.planes, decoded, self._scene.heard, self._coded, self._weight)
-        self._scene.restoring = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
+        found = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
+        self._scene.restoring = yield from found
 
     def _energy_left_out(self) -> float:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""

@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.descent import Descent
 from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.restoration import write_restoration
-from xr_inr.core.latent.sine_fit import Layers, best_stored, descend, said_by, uniform_layers
+from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_layers
 from xr_inr.core.latent.soft_scene import SoftSynthesis
+from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis_fit import octaves_above, seen_in
 from xr_inr.core.monitor import Monitor
 
@@ -48,10 +50,9 @@ class RestorationTask:
     """Squared steps that a bit is worth."""
 
 
-@torch.no_grad()
 def fit_restoration(
     task: RestorationTask, preset: LatentPreset, widths: Sequence[int], *, seed: int, monitor: Monitor
-) -> SoftSynthesis | None:
+) -> Steps[SoftSynthesis | None]:
     """Fit networks, and return the one that saves most; None where none saves anything.
 
     Parameters
@@ -72,11 +73,22 @@ def fit_restoration(
         return best
     problem = _Problem.of(task)
     for width in widths:
-        network, saved = problem.fitted(width, preset, seed)
+        network, saved = yield from problem.fitted(width, preset, seed)
         monitor.note(f"restoring network of width {width}: {max(saved, 0.0) / 8:,.0f} bytes saved")
         if saved > most:
             best, most = network, saved
     return best
+
+
+@dataclass(frozen=True)
+class _SquaredLoss:
+    """Squared errors."""
+
+    kind: str = "squares"
+
+    def of_all(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> Tensor:
+        """Return the squared errors a pixel of several sets of planes in all, each (planes, pixels)."""
+        return torch.stack([planes.square().sum() for planes in left]).sum() / left[0].shape[1]
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ class _Problem:
         outputs = octaves_above(missing.T.cpu().numpy(), device)
         return cls(seen, missing, octaves, curvature_octaves, outputs, patches.share / task.weight)
 
-    def fitted(self, width: int, preset: LatentPreset, seed: int) -> tuple[SoftSynthesis, float]:
+    def fitted(self, width: int, preset: LatentPreset, seed: int) -> Steps[tuple[SoftSynthesis, float]]:
         """Return the network of a width, its weights as stored, and about how many bits it saves."""
         inputs = len(self.input_octaves)
         layers = uniform_layers(
@@ -119,10 +131,11 @@ class _Problem:
         )
         scale = torch.exp2(self.output_octaves)
 
+        @torch.no_grad()
         def left(layers: Layers) -> Tensor:
             return (self.missing - said_by(layers, self.seen) * scale).square().sum()
 
-        descend(layers, lambda _: left(layers) / len(self.missing), preset)
+        yield Descent(layers, [self.seen], self.missing.T.contiguous(), scale, _SquaredLoss(), preset)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
         soft = soft.confined()
         before = float(self.missing.square().sum())

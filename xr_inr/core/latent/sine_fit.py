@@ -1,4 +1,4 @@
-"""What fits of sinusoidal networks share: initial weights, the descent, and the steps that weights are stored in."""
+"""What fits of sinusoidal networks share: initial weights, what they say, and the steps that weights are stored in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from xr_inr.core.latent.presets import LatentPreset
-from xr_inr.core.siren.optimiser import Soap
-
 _FREQUENCY = 3.0
 """Of the first layer's initial weights: turns grow with it."""
-
-_WARM_UP = 20
 
 Layers = list[tuple[Tensor, Tensor]]
 """(weights (out, in), biases (out,)) of each layer."""
@@ -62,28 +57,6 @@ def said_by(layers: Layers, seen: Tensor) -> Tensor:
         values = torch.sin(values @ weight.T + bias)
     weight, bias = layers[-1]
     return values @ weight.T + bias
-
-
-@torch.enable_grad()
-def descend(layers: Layers, loss: Callable[[int], Tensor], preset: LatentPreset) -> None:
-    """Fit layers, in place.
-
-    Parameters
-    ----------
-    layers
-        Where to begin.
-    loss
-        What to make small, for the number of the iteration.
-    preset
-        How many iterations, and the largest learning rate.
-    """
-    optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
-    for iteration in range(preset.synthesis_iterations):
-        optimiser.zero_grad()
-        torch.autograd.backward(loss(iteration))
-        warm = min(1.0, (iteration + 1) / _WARM_UP)
-        falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
-        optimiser.step(preset.learning_rate * warm * falling)
 
 
 def best_stored(

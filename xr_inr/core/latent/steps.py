@@ -10,6 +10,7 @@ import torch
 
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim, Sections
+from xr_inr.core.latent.descent import Descent
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep
 from xr_inr.core.latent.rotation import Turn
@@ -63,8 +64,8 @@ class Task:
     """Who is told what is worth a line."""
 
 
-Ask = Sweep | Turn
-"""What a fit asks for: it is sent latents, or directions."""
+Ask = Sweep | Turn | Descent
+"""What a fit asks for: it is sent latents, or directions, or nothing, once a network is fitted."""
 
 Found = TypeVar("Found")
 Steps = Generator[Ask, Any, Found]

@@ -13,12 +13,14 @@ from torch import Tensor
 
 from xr_inr.core.latent.analysis import Analysis
 from xr_inr.core.latent.cascade import write_cascade
+from xr_inr.core.latent.descent import Descent
 from xr_inr.core.latent.foretold import column_bits, worthwhile
 from xr_inr.core.latent.patches import Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.rotation import turned_planes
-from xr_inr.core.latent.sine_fit import Layers, best_stored, descend, said_by, uniform_layers
+from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_layers
 from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
+from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
 from xr_inr.core.latent.wavelet import Pyramid
@@ -80,7 +82,7 @@ def fit_synthesis(
     device: torch.device,
     seed: int,
     monitor: Monitor,
-) -> Foretelling | None:
+) -> Steps[Foretelling | None]:
     """Fit networks, choose the components beyond those with latents that each shall foretell, and keep the best.
 
     Of large planes, evenly spaced patches stand for all: what is learnt on them holds for the others, since a network
@@ -110,7 +112,7 @@ def fit_synthesis(
     if not len(task.coded) + len(task.beyond):
         return best
     for width in widths:
-        found = _fit(task, width, preset, device, seed)
+        found = yield from _fit(task, width, preset, device, seed)
         saved = found.saved if found else 0.0
         monitor.note(f"sinusoidal network of width {width}: {saved / 8:,.0f} bytes saved")
         if saved > (best.saved if best else 0.0):
@@ -118,7 +120,9 @@ def fit_synthesis(
     return best
 
 
-def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.device, seed: int) -> Foretelling | None:
+def _fit(
+    task: SynthesisTask, width: int, preset: LatentPreset, device: torch.device, seed: int
+) -> Steps[Foretelling | None]:
     problem = _Problem.of(task, device)
     layers = uniform_layers(
         [(len(task.known), 1.0), (len(task.known) * len(BESIDE), _SLOPES_SHARE)],
@@ -127,10 +131,7 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
         seed,
         device,
     )
-    pixels = problem.target[0].numel()
-    descend(
-        layers, lambda number: problem.cost(layers, problem.variants[number % len(problem.variants)]) / pixels, preset
-    )
+    yield Descent(layers, problem.variants, problem.target.flatten(1), problem.scale, problem.loss, preset)
     with torch.no_grad():
         narrow = problem.narrowed(layers, task.bands)
         problem, layers = narrow.problem, narrow.layers
@@ -150,6 +151,35 @@ def _fit(task: SynthesisTask, width: int, preset: LatentPreset, device: torch.de
             return Foretelling(network, added, before - (left + 8.0 * len(write_cascade((network,)))))
 
         return best_stored(stored, lambda found: found.saved, len(layers), _STEP_BITS)
+
+
+@dataclass(frozen=True)
+class _CodingLoss:
+    """What planes cost in bits: those with latents to be coded, the others by their error."""
+
+    coded: int
+    """How many planes, the first ones, have latents."""
+
+    analysis: Analysis
+    """Gives their subbands."""
+
+    @property
+    def kind(self) -> tuple[str, tuple[int, int]]:
+        """What those that can be computed together have in common: the size of the planes."""
+        return "coding", self.analysis.size
+
+    def of_all(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> Tensor:
+        """Return the bits a pixel that several sets of planes cost in all, each (planes, pixels)."""
+        return self.bits(losses, left) / left[0].shape[1]
+
+    def bits(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> Tensor:
+        """Return the bits of all pixels; arguments as for `of_all`."""
+        pairs = list(zip(losses, left, strict=True))
+        coded = torch.cat([planes[: loss.coded] for loss, planes in pairs])
+        uncoded = torch.stack([planes[loss.coded :].square().sum() for loss, planes in pairs]).sum() / WEIGHT
+        if not len(coded):
+            return uncoded
+        return coding_bits(self.analysis(coded.reshape(-1, *self.analysis.size))) + uncoded
 
 
 @dataclass(frozen=True)
@@ -179,14 +209,12 @@ class _Problem:
     target: Tensor
     """(outputs, height, width) in quantiser steps."""
 
-    coded: int
-    """How many of the outputs, the first ones, have latents."""
+    loss: _CodingLoss
+    """What planes cost."""
 
     input_octaves: Tensor
     slope_octaves: Tensor
     output_octaves: Tensor
-    analysis: Analysis
-    """Gives the subbands of the outputs."""
 
     share: float
     """Pixels of the scene for each of these."""
@@ -200,26 +228,27 @@ class _Problem:
         seen, *variants = (seen_in(patches, planes, octaves, slope_octaves) for planes in (task.known, *task.likewise))
         wanted = np.concatenate([patches.cut(task.coded), patches.cut(task.beyond)]).astype(np.float32)
         target = torch.tensor(wanted, device=device)
-        outputs, analysis = octaves_above(wanted, device), Analysis(Pyramid.of(patches.size), device)
-        coded = len(task.coded)
-        return cls(seen, variants, target, coded, octaves, slope_octaves, outputs, analysis, patches.share)
+        loss = _CodingLoss(len(task.coded), Analysis(Pyramid.of(patches.size), device))
+        return cls(seen, variants, target, loss, octaves, slope_octaves, octaves_above(wanted, device), patches.share)
+
+    @property
+    def coded(self) -> int:
+        """How many of the outputs, the first ones, have latents."""
+        return self.loss.coded
 
     @property
     def scale(self) -> Tensor:
         """(outputs,) quantiser steps in an output of 1."""
         return torch.exp2(self.output_octaves)
 
-    def foretold(self, layers: Layers, seen: Tensor | None = None) -> Tensor:
-        """Return what the network says, (outputs, pixels), of the known planes or of what is seen instead."""
-        return (said_by(layers, self.coordinates if seen is None else seen) * self.scale).T
+    def foretold(self, layers: Layers) -> Tensor:
+        """Return what the network says of the known planes, (outputs, pixels)."""
+        return (said_by(layers, self.coordinates) * self.scale).T
 
-    def cost(self, layers: Layers | None, seen: Tensor | None = None) -> Tensor:
+    def cost(self, layers: Layers | None) -> Tensor:
         """Return what the planes cost, in bits, once a network, if any, has said its part."""
-        left = self.target if layers is None else self.target - self.foretold(layers, seen).reshape(self.target.shape)
-        unforetold = left[self.coded :].square().sum() / WEIGHT
-        if not self.coded:
-            return unforetold
-        return coding_bits(self.analysis(left[: self.coded])) + unforetold
+        left = self.target.flatten(1)
+        return self.loss.bits([self.loss], [left if layers is None else left - self.foretold(layers)])
 
     def narrowed(self, layers: Layers, bands: int) -> _Narrowed:
         """Return the problem of the worthwhile directions, and the layers turned to them."""

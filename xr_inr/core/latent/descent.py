@@ -1,0 +1,138 @@
+"""The descent of sinusoidal networks: of one, or of several of equal shape in one tensor program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from xr_inr.core.latent.memory import BYTES_OF_A_LATENT
+from xr_inr.core.latent.presets import LatentPreset
+from xr_inr.core.latent.sine_fit import Layers, said_by
+from xr_inr.core.siren.optimiser import Soap
+from xr_inr.core.siren.stack_optimiser import StackOptimiser
+
+_WARM_UP = 20
+_HELD = 3
+"""Copies of an activation that a step holds: itself, its sine, their gradients in turn."""
+
+
+class Loss(Protocol):
+    """What a network is fitted to make small."""
+
+    @property
+    def kind(self) -> Hashable:
+        """What losses that can be computed together have in common."""
+
+    def of_all(self, losses: Sequence[Any], left: Sequence[Tensor]) -> Tensor:
+        """Return the sum of losses of one kind, given what each network leaves, (outputs, pixels)."""
+
+
+@dataclass(frozen=True)
+class Descent:
+    """A network to be fitted, in place."""
+
+    layers: Layers
+    """Where to begin, and what is found."""
+
+    seen: Sequence[Tensor]
+    """What the first layer sees, (pixels, coordinates); iterations take turns with them."""
+
+    wanted: Tensor
+    """(outputs, pixels) what it should say."""
+
+    scale: Tensor
+    """(outputs,) what an output of 1 stands for."""
+
+    loss: Loss
+    """What is made of what it leaves."""
+
+    preset: LatentPreset
+    """How many iterations, and the largest learning rate."""
+
+    @property
+    def kind(self) -> Hashable:
+        """What descents that can be done together have in common."""
+        return self.loss.kind, self.layers[0][0].shape, self.seen[0].shape, len(self.seen), self.preset
+
+    @property
+    def size(self) -> int:
+        """As many latents as take about the memory that this does."""
+        units = sum(len(biases) for _, biases in self.layers)
+        numbers = len(self.seen) * self.seen[0].numel() + _HELD * units * len(self.seen[0])
+        return -(-numbers * self.wanted.element_size() // BYTES_OF_A_LATENT)
+
+
+@torch.enable_grad()
+def descend(descents: Sequence[Descent]) -> None:
+    """Fit networks whose descents are of one kind; each takes the steps that it would take alone, floats aside."""
+    if len(descents) == 1:
+        _descend_alone(descents[0])
+    else:
+        _descend_together(descents)
+
+
+def _descend_alone(descent: Descent) -> None:
+    layers, loss = descent.layers, descent.loss
+    optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
+    for iteration in range(descent.preset.synthesis_iterations):
+        optimiser.zero_grad()
+        said = said_by(layers, descent.seen[iteration % len(descent.seen)]) * descent.scale
+        torch.autograd.backward(loss.of_all([loss], [descent.wanted - said.T]))
+        optimiser.step(_learning_rate(descent.preset, iteration))
+
+
+def _descend_together(descents: Sequence[Descent]) -> None:
+    first = descents[0]
+    most = max(len(descent.wanted) for descent in descents)
+    stacks = [_stacked([descent.layers[index] for descent in descents]) for index in range(len(first.layers))]
+    scales = torch.stack([_padded(descent.scale, most) for descent in descents])[:, None]
+    seen = [torch.stack(parts) for parts in zip(*(descent.seen for descent in descents), strict=True)]
+    parameters = [parameter for stack in stacks for parameter in stack]
+    optimiser = StackOptimiser(parameters, soap=True)
+    losses = [descent.loss for descent in descents]
+    for iteration in range(first.preset.synthesis_iterations):
+        said = _said_by_all(stacks, seen[iteration % len(seen)]) * scales
+        left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in zip(descents, said, strict=True)]
+        torch.autograd.backward(first.loss.of_all(losses, left))
+        optimiser.step(parameters, [_learning_rate(first.preset, iteration)] * len(descents))
+    with torch.no_grad():
+        for number, descent in enumerate(descents):
+            for (weights, biases), (all_weights, all_biases) in zip(descent.layers, stacks, strict=True):
+                weights.copy_(all_weights[0, number, : len(weights)])
+                biases.copy_(all_biases[0, number, : len(biases)])
+
+
+def _learning_rate(preset: LatentPreset, iteration: int) -> float:
+    warm = min(1.0, (iteration + 1) / _WARM_UP)
+    falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
+    return preset.learning_rate * warm * falling
+
+
+def _stacked(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Return a layer of several networks, (1, networks, out, in) and (1, networks, out), as leaves.
+
+    Networks with fewer outputs have empty ones, which nothing looks at.
+    """
+    most = max(len(biases) for _, biases in layers)
+    weights, biases = (
+        torch.stack([_padded(part.detach(), most) for part in parts])[None] for parts in zip(*layers, strict=True)
+    )
+    return weights.requires_grad_(), biases.requires_grad_()
+
+
+def _padded(part: Tensor, most: int) -> Tensor:
+    return torch.cat([part, part.new_zeros(most - len(part), *part.shape[1:])])
+
+
+def _said_by_all(stacks: Sequence[tuple[Tensor, Tensor]], seen: Tensor) -> Tensor:
+    """Return what networks make of coordinates, (networks, pixels, outputs) of (networks, pixels, coordinates)."""
+    values = seen
+    for weights, biases in stacks[:-1]:
+        values = torch.sin(torch.baddbmm(biases[0, :, None], values, weights[0].mT))
+    weights, biases = stacks[-1]
+    return torch.baddbmm(biases[0, :, None], values, weights[0].mT)
