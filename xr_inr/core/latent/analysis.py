@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from xr_inr.core.latent.wavelet import Pyramid, split
+from xr_inr.core.latent.wavelet import GAIN, Pyramid, split
 
 LARGEST_SIDE = 512
 """Samples along an axis beyond which lifting is quicker."""
@@ -27,7 +27,6 @@ class Analysis:
     """
 
     def __init__(self, pyramid: Pyramid, device: torch.device) -> None:
-        self._pyramid = pyramid
         self.size = pyramid.size
         """(height, width) of the planes."""
 
@@ -38,24 +37,31 @@ class Analysis:
             height, width = (height + 1) // 2, (width + 1) // 2
 
     def __call__(self, planes: Tensor) -> list[Tensor]:
-        """Return the subbands of planes, (rank, height, width), in the pyramid's order and nearly orthonormal."""
+        """Return the subbands of planes, (rank, height, width), nearly orthonormal.
+
+        They come in the pyramid's order; the three of a level are one tensor, one after the other along its first axis,
+        where they are of one shape, which saves an operation for each two of them ever after.
+        """
         details: list[Tensor] = []
         low = planes
         for down, across in self._levels:
             rows, columns = ((side + 1) // 2 for side in low.shape[-2:])
             parted = _across(_across(low, across).mT, down).mT
-            details = [parted[:, :rows, columns:], parted[:, rows:, :columns], parted[:, rows:, columns:], *details]
+            own = [parted[:, :rows, columns:], parted[:, rows:, :columns], parted[:, rows:, columns:]]
+            details = [*([torch.cat(own)] if own[0].shape == own[1].shape == own[2].shape else own), *details]
             low = parted[:, :rows, :columns]
-        parts = zip([low, *details], self._pyramid.subbands, strict=True)
-        return [part / self._pyramid.gain(subband) for part, subband in parts]
+        return [low, *details]
 
 
 def _matrix(side: int, device: torch.device) -> Tensor | None:
     """Return what turns samples along the last axis into low-pass and then high-pass, (side, side)."""
     if side > LARGEST_SIDE:
         return None
-    return torch.cat(split(torch.eye(side, dtype=torch.float64), torch), 1).float().to(device)
+    return _across(torch.eye(side, dtype=torch.float64), None).float().to(device)
 
 
 def _across(planes: Tensor, matrix: Tensor | None) -> Tensor:
-    return torch.cat(split(planes, torch), -1) if matrix is None else planes @ matrix
+    if matrix is not None:
+        return planes @ matrix
+    low, high = split(planes, torch)
+    return torch.cat([low * GAIN, high / GAIN], -1)

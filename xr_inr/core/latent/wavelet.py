@@ -32,7 +32,9 @@ LARGEST_PLANE = 2**27
 MOST_LEVELS = 6
 _SMALLEST_SIDE = 6
 _LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
-_GAIN = 1.149604398860241
+GAIN = 1.149604398860241
+"""What low-pass samples of the lifting are multiplied with, and high-pass ones divided by, to be nearly orthonormal."""
+
 _REACH = len(_LIFTING)
 """Latents on either side that a sample depends on in one level: each lifting step adds one pair of neighbours."""
 
@@ -138,10 +140,10 @@ class Pyramid:
 
     def gain(self, subband: Subband) -> float:
         """Return what a latent of the orthonormalised subband is worth in the lifting's own scale."""
-        low = 1.0 / _GAIN
+        low = 1.0 / GAIN
         if subband.orientation == APPROXIMATION:
             return low ** (2 * self.levels)
-        own = {0: low * _GAIN, 1: low * _GAIN, 2: _GAIN * _GAIN}[subband.orientation]
+        own = {0: low * GAIN, 1: low * GAIN, 2: GAIN * GAIN}[subband.orientation]
         return float(low ** (2 * subband.level) * own)
 
 
