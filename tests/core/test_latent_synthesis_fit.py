@@ -132,8 +132,9 @@ def test_what_is_beyond_pays_for_a_network_without_any_later_component_with_late
     assert found.network.outputs == len(found.added) == 1
 
 
-def test_a_payload_holds_components_without_latents_and_decodes() -> None:
-    random = np.random.default_rng(0)
+def curved_scene(seed: int) -> NDArray[np.uint16]:
+    """Return spectra on a curved surface, whose weaker directions follow from the stronger ones."""
+    random = np.random.default_rng(seed)
     fields = random.uniform(-1.0, 1.0, (3, 48, 48))
     for axis in (1, 2):
         fields = np.mean([np.roll(fields, shift, axis) for shift in range(6)], axis=0)
@@ -141,12 +142,20 @@ def test_a_payload_holds_components_without_latents_and_decodes() -> None:
     curved = np.stack([fields[0] ** 2, np.cos(4 * fields[0]), np.sin(5 * fields[0])])
     spectra = random.normal(size=(60, 6)) * np.array([800.0, 300.0, 30.0, 60.0, 50.0, 40.0])
     scene = np.tensordot(spectra, np.concatenate([fields, curved]), 1)
-    array = np.rint(scene - scene.min()).astype(np.uint16)
-    result = encode_array(array, FitRequest(preset="fast", bpppb=0.1))
-    sections = read_container(result.payload)[1]
-    basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], 60)
-    side, _ = read_side(sections[Section.LATENT_SIDE], basis.rank, Pyramid.of((48, 48)))
-    without_latents = ~side.scales.any(axis=0)
+    return np.rint(scene - scene.min()).astype(np.uint16)
+
+
+def test_a_payload_holds_components_without_latents_and_decodes() -> None:
+    """Which scenes have one hangs on the last digits of a fit, so that several are tried."""
+    for seed in range(6):
+        array = curved_scene(seed)
+        result = encode_array(array, FitRequest(preset="fast", bpppb=0.1, device="cpu"))
+        sections = read_container(result.payload)[1]
+        basis = LatentBasis.from_bytes(sections[Section.LATENT_BASIS], 60)
+        side, _ = read_side(sections[Section.LATENT_SIDE], basis.rank, Pyramid.of((48, 48)))
+        without_latents = ~side.scales.any(axis=0)
+        if without_latents.any():
+            break
     assert without_latents.any()
     assert basis.directions[:, without_latents].any(axis=0).all()
     error = np.square(decode(result.payload).astype(np.float64) - array).mean()
