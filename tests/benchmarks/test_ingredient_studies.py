@@ -9,12 +9,13 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import results, scenes
-from benchmarks.ingredients.studies import RATE, TABLE, coarser, dependent, packets, reconstruction
+from benchmarks.ingredients.studies import RATE, TABLE, coarser, contexts, dependent, lifting, packets, reconstruction
 from benchmarks.ingredients.studies import run as runs
 from benchmarks.ingredients.studies import tables as study_tables
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.studies import STUDIES, Study
 from benchmarks.runner import JobError
+from xr_inr.core.latent.context import Place
 from xr_inr.core.latent.wavelet import Pyramid
 
 JASPER, PAVIA = "jasper_ridge_198", "pavia_centre_crop"
@@ -36,6 +37,12 @@ def planes_of(height=32, width=104):
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def few_iterations(monkeypatch):
+    monkeypatch.setattr(lifting, "_ITERATIONS", 6)
+    monkeypatch.setattr(contexts, "_EPOCHS", 1)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -78,6 +85,33 @@ def test_scalar_rounding_costs_least_of_all_whole_numbers():
     least = torch.stack([error + WEIGHT * bits for error, bits in tried]).amin(0).sum()
     error, bits = dependent.scalar(targets, scales, WEIGHT).tolist()
     assert error + WEIGHT * bits == pytest.approx(float(least), rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (17, 23)], ids=str)
+def test_fitted_lifting_loses_nothing_whatever_its_coefficients(size):
+    planes, steps = noise(2, *size), torch.tensor([[-1.5, 0.1], [-0.1, 0.02], [0.8, -0.05], [0.4, 0.03]])
+    again = lifting.synthesised(lifting.analysed(planes, steps, 2), steps, 2)
+    torch.testing.assert_close(again, planes, rtol=0.0, atol=1e-4)
+
+
+def test_lifting_that_is_fitted_costs_no_more_than_what_it_began_at(monkeypatch):
+    monkeypatch.setattr(lifting, "_ITERATIONS", 40)
+    assert lifting.lifting(planes_of())["fitted to the scene"] < 0.1
+
+
+def test_a_component_that_follows_another_is_foretold_by_what_is_around():
+    first = noise(1, 16, 16, spread=8.0).round()
+    padded = torch.nn.functional.pad(torch.cat([first, -2 * first]), (3, 3, 3, 3))
+    place = Place(0, 3, 8, 8)
+    foretold = contexts._regressed(padded, place, torch.tensor([0, 1]))
+    torch.testing.assert_close(foretold[1], -2 * first[0, 1::2, ::2], rtol=0.05, atol=0.5)
+    assert not foretold[0].any()
+
+
+def test_nothing_is_known_of_the_first_pass_and_all_neighbours_of_the_last():
+    neighbours = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
+    counts = [sum(contexts._is_known(Place(0, number, 8, 8), one) for one in neighbours) for number in range(4)]
+    assert counts == [0, 4, 4, 8]
 
 
 def test_chain_holds_the_details_of_a_place_pass_by_pass():

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.ingredients.studies.coarser import from_coarser
+from benchmarks.ingredients.studies.contexts import contexts
 from benchmarks.ingredients.studies.dependent import dependent
+from benchmarks.ingredients.studies.lifting import lifting
 from benchmarks.ingredients.studies.packets import packets
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.reconstruction import reconstruction
@@ -51,6 +53,19 @@ STUDIES = {
             "Latents stand for the mean of what was rounded to them, in cells of what the decoder knows, in place of "
             "themselves: squared error, at most.",
             reconstruction,
+        ),
+        Study(
+            "fitted lifting",
+            "The wavelet's four lifting steps with two pairs of neighbours each, all eight coefficients fitted to the "
+            "scene by gradient: what all subbands cost, bits and error.",
+            lifting,
+        ),
+        Study(
+            "richer contexts",
+            "Laws by networks of two layers of 48 units, fitted to half of the scene, which see a hundred magnitudes "
+            "around a latent, and then what a local regression on components before foretells of it: bits of the other "
+            "half's latents, networks for nothing, against the shipped context network.",
+            contexts,
         ),
     )
 }
