@@ -119,6 +119,21 @@ def test_of_a_large_scene_patches_are_looked_at(monkeypatch: pytest.MonkeyPatch)
     assert left(task, network) < 0.3
 
 
+def test_of_a_large_scene_with_gaps_pixels_that_were_measured_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They lie between the patches, which would see none of them."""
+    monkeypatch.setattr(patches, "MOST_PIXELS", 400)
+    monkeypatch.setattr(patches, "SIDE", 10)
+    decoded, heard = some_planes(3), torch.zeros(SIZE)
+    heard[10:30, 10:34] = 1.0
+    task = a_task(decoded, bent(decoded), heard=heard)
+    problem = restoration_fit._Problem.of(task)
+    assert len(problem.seen) == 400
+    assert problem.worth * 400 == pytest.approx(20 * 24 / WEIGHT)
+    network = fitted(task)
+    assert network is not None
+    assert left(task, network) < 0.3
+
+
 def test_the_weights_that_come_back_are_those_that_are_stored() -> None:
     decoded = some_planes(3)
     network = fitted(a_task(decoded, bent(decoded)))

@@ -88,6 +88,33 @@ def test_no_sample_errs_by_more_than_the_bound(dtype, bound):
 
 
 @pytest.mark.usefixtures("without_models")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("low", [0.0, 5.0, -1.0])
+@pytest.mark.parametrize("values", [2, 3])
+def test_a_bound_wider_than_the_range_of_floats_side_by_side_is_kept(dtype, low, values):
+    ladder = [np.array(low, dtype)]
+    while len(ladder) < values:
+        ladder.append(np.nextafter(ladder[-1], np.array(np.inf, dtype)))
+    array = np.random.default_rng(0).choice(np.stack(ladder), (3, 8, 9))
+
+    for nodata in (None, float(ladder[1])):
+        decoded = decode(encoded(array, 1.0, nodata=nodata).payload)
+        np.testing.assert_array_equal(decoded == nodata, array == nodata)
+        assert ladder[0] <= decoded.min() <= decoded.max() <= ladder[-1]
+
+
+def test_zeros_of_both_signs_keep_a_bound():
+    array = np.where(np.indices((2, 6, 6)).sum(0) % 2, 0.0, -0.0)
+    assert not decode(encoded(array, 0.5).payload).any()
+
+
+def test_no_model_is_fitted_where_the_bound_is_wider_than_the_range(monkeypatch):
+    monkeypatch.setattr("xr_inr.core.rate.fit_model", lambda *_, **__: pytest.fail("a model was fitted"))
+    array = scene(shape=(4, 8, 9))
+    result = encoded(array, float(np.ptp(array)))
+    assert result.figures.max_error <= np.ptp(array)
+
+
 def test_masked_samples_stay_and_valid_ones_do_not_become_nodata():
     array = scene("int16", shape=(5, 12, 13))
     array[1:3, 2:5] = nodata = int(np.median(array))

@@ -56,7 +56,8 @@ def fit_bounded(scene: Scene, array: NDArray[Any], max_error: float, fit: FitTo)
     grid = Grid.for_bound(scene.layout, max_error)
     mean = FittedModel({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0)
     best, plain = _with_layer(scene, array, grid, mean, math.inf)
-    if grid.step == 1:
+    if grid.step == 1 or max_error >= float(scene.layout.high) - float(scene.layout.low):
+        # The layer predicts all, or has nothing to say: samples do not leave their range.
         return best
     bound = grid.step * grid.unit / 2.0
     share: float | None = first_share(plain.layer, scene.size)

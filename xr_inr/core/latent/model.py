@@ -273,7 +273,9 @@ class _Fitting:
 
     def _energy_left_out(self) -> float:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""
-        held = sum(float(plane.double().square().sum()) for plane in self._scene.planes)
+        heard = self._scene.heard
+        squares = (plane.double().square() for plane in self._scene.planes)
+        held = sum(float((part if heard is None else part * heard).sum()) for part in squares)
         return max(self._source.energy - held * self._step**2, 0.0)
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:

@@ -1,9 +1,10 @@
-"""Patches of planes that stand for all of a large scene, set side by side as planes of their own."""
+"""What stands for all of a large scene: patches side by side as planes of their own, or pixels one by one."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,13 @@ SIDE = 64
 
 MOST_PIXELS = 2**17
 """Pixels of all patches; planes of no more are taken whole."""
+
+
+class Part(Protocol):
+    """Some pixels of planes."""
+
+    def cut(self, planes: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return these pixels of planes, (components, height, width), of any shape behind the components."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,33 @@ class Patches:
         if self.share == 1.0:
             return planes
         return planes[:, self.rows[:, None], self.columns]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Pixels drawn from those that were measured, for what looks at each on its own.
+
+    Patches could lie where little was measured, or nothing.
+    """
+
+    index: NDArray[np.intp]
+    """Which pixels, row by row, in order."""
+
+    share: float
+    """Pixels that were measured for each of these; 1 where they are all."""
+
+    @classmethod
+    def of(cls, measured: NDArray[np.bool_]) -> Drawn:
+        """Return all pixels that were measured, (height, width), or as many of them as all patches have."""
+        found = np.flatnonzero(measured)
+        if len(found) <= MOST_PIXELS:
+            return cls(found, 1.0)
+        chosen = np.random.default_rng(0).choice(len(found), MOST_PIXELS, replace=False)
+        return cls(found[np.sort(chosen)], len(found) / MOST_PIXELS)
+
+    def cut(self, planes: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return these pixels of planes, (components, pixels)."""
+        return planes.reshape(len(planes), -1)[:, self.index]
 
 
 def _spaced(length: int, side: int, count: int) -> NDArray[np.intp]:

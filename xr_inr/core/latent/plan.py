@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core.latent.filling import fill
 from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 from xr_inr.core.scene import Scene, Tile
@@ -50,7 +51,8 @@ class ScenePlanes:
         """Sum of squares of the scene less its mean, on the [0, 1] scale."""
 
         self.void: NDArray[np.bool_] | None = None
-        """(height, width) pixels without any valid sample; None if there are none."""
+        """(height, width) pixels without any valid sample; None if there are none. Planes go on smoothly there, and no
+        energy counts."""
 
         height, width = scene.layout.shape[1:]
         self.pyramid = Pyramid.of((height, width))
@@ -78,7 +80,7 @@ class ScenePlanes:
                 self._kept = centred
         if void and any(part.any() for part in void):
             self.void = np.concatenate(void).reshape(height, width)
-        self._analyse_planes()
+        self._analyse_planes(0)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -181,10 +183,15 @@ class ScenePlanes:
         self._planes = grown
         for pixels, centred in self.centred():
             grown[held:, pixels] = self.vectors[:, held:more].T.astype(np.float32) @ centred
-        self._analyse_planes()
+        self._analyse_planes(held)
 
-    def _analyse_planes(self) -> None:
-        """Note of the planes' subbands what is asked for later: local energies, covariances, the largest magnitude."""
+    def _analyse_planes(self, first: int) -> None:
+        """Fill what is void of the planes from the first new one on, and note of all what is asked for later.
+
+        That is local energies and covariances of subbands, and the largest magnitude.
+        """
+        if self.void is not None:
+            fill(self._planes[first:].reshape(-1, *self.pyramid.size), self.void)
         subbands = analyse(self._planes.reshape(-1, *self.pyramid.size), self.pyramid)
         self._energies = [_averaged(np.square(part)) for part in subbands]
         self._covariances = np.stack([_covariance(part) for part in subbands if part[0].size])
@@ -204,7 +211,7 @@ class ScenePlanes:
             energy = part[:components] / np.float32(step * step)
             bits += 0.5 * np.log2(1.0 + RATE_SCALE * energy).sum((1, 2), dtype=np.float64)
             errors += (energy / (1.0 + NOISE * energy)).sum((1, 2), dtype=np.float64)
-        return CALIBRATION * bits, errors
+        return CALIBRATION * bits, self._measured * errors
 
     def rank(self, step: float, weight: float) -> tuple[int, float]:
         """Return how many components are worth their bits at that step, and how many bits those take in all.
@@ -263,9 +270,15 @@ class ScenePlanes:
     @cached_property
     def finest_step(self) -> float:
         """The smallest step at which every latent can be stored, on the [0, 1] scale."""
-        # No latent of a plane that is not held is larger than the root of its energy.
-        largest = max(self._largest, float(np.sqrt(self._totals[len(self._planes) :].max(initial=0.0))))
+        # No latent of a plane that is not held is larger than the root of its energy, with about what filling adds.
+        most = self._totals[len(self._planes) :].max(initial=0.0) / self._measured
+        largest = max(self._largest, float(np.sqrt(most)))
         return max(largest / _LARGEST_PLANNED, 1e-12)
+
+    @property
+    def _measured(self) -> float:
+        """The share of pixels with a valid sample."""
+        return 1.0 if self.void is None else 1.0 - float(self.void.mean())
 
     @property
     def _coarsest(self) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.latent.descent import Descent
-from xr_inr.core.latent.patches import Patches
+from xr_inr.core.latent.patches import Drawn, Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_layers
@@ -93,7 +93,7 @@ class _SquaredLoss:
 
 @dataclass(frozen=True)
 class _Problem:
-    """A task on the patches of its planes, pixel by pixel."""
+    """A task on some pixels of its planes, one by one."""
 
     seen: Tensor
     """(pixels, coordinates) what the first layer sees."""
@@ -111,17 +111,18 @@ class _Problem:
     @classmethod
     def of(cls, task: RestorationTask) -> _Problem:
         device = task.planes.device
-        patches = Patches.of((task.planes.shape[1], task.planes.shape[2]))
+        part = (
+            Patches.of((task.planes.shape[1], task.planes.shape[2]))
+            if task.heard is None
+            else Drawn.of(task.heard.cpu().numpy() > 0)
+        )
         known = task.decoded[: task.inputs].cpu().numpy()
         octaves = octaves_above(known, device)
         curvature_octaves = octaves_above(_curvatures(known), device) + _CURVATURES_WITHIN
-        seen = seen_in(patches, known, octaves, curvature_octaves, curved=True)
-        missing = torch.tensor(patches.cut((task.planes - task.decoded).cpu().numpy()), device=device).flatten(1).T
-        if task.heard is not None:
-            heard = torch.tensor(patches.cut(task.heard[None].cpu().numpy())[0] > 0, device=device).flatten()
-            seen, missing = seen[heard], missing[heard]
+        seen = seen_in(part, known, octaves, curvature_octaves, curved=True)
+        missing = torch.tensor(part.cut((task.planes - task.decoded).cpu().numpy()), device=device).flatten(1).T
         outputs = octaves_above(missing.T.cpu().numpy(), device)
-        return cls(seen, missing, octaves, curvature_octaves, outputs, patches.share / task.weight)
+        return cls(seen, missing, octaves, curvature_octaves, outputs, part.share / task.weight)
 
     def fitted(self, width: int, preset: LatentPreset, seed: int) -> Steps[tuple[SoftSynthesis, float]]:
         """Return the network of a width, its weights as stored, and about how many bits it saves."""

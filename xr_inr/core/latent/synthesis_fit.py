@@ -15,7 +15,7 @@ from xr_inr.core.latent.analysis import Analysis
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.descent import Descent
 from xr_inr.core.latent.foretold import column_bits, worthwhile
-from xr_inr.core.latent.patches import Patches
+from xr_inr.core.latent.patches import Part, Patches
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_layers
@@ -273,13 +273,13 @@ class _Problem:
 
 
 def seen_in(
-    patches: Patches, planes: NDArray[np.float32], octaves: Tensor, slope_octaves: Tensor, *, curved: bool = False
+    part: Part, planes: NDArray[np.float32], octaves: Tensor, slope_octaves: Tensor, *, curved: bool = False
 ) -> Tensor:
-    """Return what a network sees of the pixels of patches, (pixels, coordinates).
+    """Return what a network sees of some pixels, (pixels, coordinates).
 
     Parameters
     ----------
-    patches
+    part
         Which pixels of the planes.
     planes
         (inputs, height, width) decoded planes, in quantiser steps.
@@ -292,7 +292,7 @@ def seen_in(
     for plane, octave, slope_octave in zip(planes, octaves, slope_octaves, strict=True):
         given = torch.tensor(plane[None], dtype=torch.float32)
         fields = coordinates(given, octave[None].cpu(), slope_octave[None].cpu(), curved=curved).T
-        found.append(patches.cut(fields.reshape(-1, *plane.shape).numpy()))
+        found.append(part.cut(fields.reshape(-1, *plane.shape).numpy()))
     return torch.tensor(np.stack(found, 1), device=octaves.device).flatten(2).flatten(0, 1).T
 
 

@@ -24,6 +24,9 @@ _FLOAT_STEP = 64
 _ROUNDED = 1.0 - 2.0**-20
 """Leaves room for the roundings of float64."""
 
+_LEAST_ERROR = 2.0**-1000
+"""Units of smaller errors would not be normal numbers of float64."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -58,14 +61,17 @@ class Grid:
             # What is decoded as nodata moves to the value beside it.
             return cls(layout, 2 * (bound - (inside and bound > 0)) + 1, 1.0)
         spacing = float(np.spacing(layout.dtype.type(max(abs(low), abs(high)))))
-        smallest = max((4.0 if inside else 3.0) * spacing, (high - low) * 2.0 * _FLOAT_STEP / MOST_NUMBERS)
+        smallest = max(
+            (4.0 if inside else 3.0) * spacing, (high - low) * 2.0 * _FLOAT_STEP / MOST_NUMBERS, _LEAST_ERROR
+        )
         if max_error < smallest:
             raise RequestError(
                 f"max_error on {layout.dtype.name} samples from {low:g} to {high:g} must be at least {smallest:.6g}. "
                 f"Got {max_error:g}."
             )
-        # Two roundings of float64 and one to the dtype, each at most half of that.
-        kept = min(max_error, high - low) - (2.5 if inside else 1.5) * spacing
+        # Two roundings of float64 and one to the dtype, each at most half of that. None leaves the range of samples,
+        # so no error is wider than that.
+        kept = min(max_error - (2.5 if inside else 1.5) * spacing, max(high - low, _LEAST_ERROR))
         return cls(layout, _FLOAT_STEP, 2.0 * kept * _ROUNDED / _FLOAT_STEP)
 
     def positions(self, samples: NDArray[Any]) -> NDArray[np.float64]:
