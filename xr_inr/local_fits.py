@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.partial import Batch
 from xr_inr.progress import FitDisplay
 
-Done = Iterator[tuple[Batch, BatchResult]]
+Done = Generator[tuple[Batch, BatchResult], None, None]
 """Batches and what became of them, as they are finished."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,14 +11,14 @@ from typing import Any, TypedDict
 import xarray as xr
 import zarr
 
-from xr_inr.batch_fit import BatchResult, BatchTask
+from xr_inr.batch_fit import BatchTask
 from xr_inr.chunk_record import ChunkIndex
 from xr_inr.cluster import Cluster
 from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.known import payloads_of
-from xr_inr.local_fits import fit_here
+from xr_inr.local_fits import Done, fit_here
 from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, put_back, unfinished_write
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
@@ -117,7 +118,7 @@ def check_stream_target(store: Any, mode: str, zarr_format: int, *, resume: bool
     return at_the_end
 
 
-Fitting = Callable[[Iterable[tuple[Batch, BatchTask]], FitDisplay, int], Iterator[tuple[Batch, BatchResult]]]
+Fitting = Callable[[Iterable[tuple[Batch, BatchTask]], FitDisplay, int], Done]
 
 
 def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
@@ -131,9 +132,7 @@ def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
         return lambda tasks, display, count: fit_here(tasks, spread_over, display, count)
     cluster = Cluster.of(options.client, options.resources, options.retries, options.worker_timeout, asked_devices)
 
-    def fit_there(
-        tasks: Iterable[tuple[Batch, BatchTask]], display: FitDisplay, count: int
-    ) -> Iterator[tuple[Batch, BatchResult]]:
+    def fit_there(tasks: Iterable[tuple[Batch, BatchTask]], display: FitDisplay, count: int) -> Done:
         monitor = display.next_fit("cluster")
         worst = float("inf")
         for done, (batch, result) in enumerate(cluster.run(tasks), 1):
@@ -149,8 +148,9 @@ def _fit(plans: Plans, partial: Partial, left: Sequence[Batch], fitting: Fitting
     tasks = ((batch, plans[batch[0]].task(partial.left_of(batch))) for batch in left)
     failures: dict[tuple[str, ChunkIndex], str] = {}
     progress = next(iter(plans.values())).progress
-    with FitDisplay(progress, len(left)) as display:
-        for batch, result in fitting(tasks, display, len(left)):
+    # Closed, whatever ends it, so that fits which nobody waits for any more do not go on.
+    with FitDisplay(progress, len(left)) as display, closing(fitting(tasks, display, len(left))) as batches:
+        for batch, result in batches:
             partial.keep(batch, result.encoded)
             failures |= {(batch[0], index): failure.reason for index, failure in result.failures.items()}
     if failures:

@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from xr_inr import batch_fit, variable_fit
+from xr_inr import batch_fit, stream, variable_fit
 from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError
@@ -188,6 +188,34 @@ def test_fits_that_nobody_waits_for_any_more_end_at_their_next_iteration(monkeyp
         batches = fit_here(iter(tasks()), ["cpu", "auto"], display, 4)
         next(batches)
         batches.close()
+    assert ended.is_set()
+
+
+@pytest.mark.usefixtures("two_devices")
+def test_a_write_that_fails_leaves_no_fit_behind(tmp_path, monkeypatch):
+    encode = batch_fit.BatchTask.encode
+    ended, first = threading.Event(), threading.Lock()
+
+    def encoded(task, scenes, monitor):
+        if first.acquire(blocking=False):
+            return encode(task, scenes, monitor)
+        stop = time.monotonic() + PATIENCE
+        while time.monotonic() < stop:
+            try:
+                monitor.report(Progress("fit", 1, 2, 0.0))
+            except Exception:
+                ended.set()
+                raise
+            time.sleep(0.01)
+        return encode(task, scenes, monitor)
+
+    def full(*_):
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)
+    monkeypatch.setattr(stream.Partial, "keep", full)
+    with pytest.raises(OSError, match="no space left"):
+        planned().inr.to_zarr(tmp_path / "scene.zarr")
     assert ended.is_set()
 
 
