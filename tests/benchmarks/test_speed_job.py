@@ -80,7 +80,9 @@ def test_a_first_spectrum_is_of_a_payload_just_opened_and_later_ones_are_not(ope
 
 @pytest.mark.parametrize("operation", SPECTRA)
 def test_our_pixels_are_read_in_a_process_without_torch(stream_file, operation):
-    measured, whole_s = speed._in_a_process(1, operation, next(iter(OURS)), "1", "3", str(stream_file), str(stream_file))
+    measured, whole_s = speed._in_a_process(
+        1, operation, next(iter(OURS)), "1", "3", str(stream_file), str(stream_file)
+    )
     assert len(measured.seconds) == 3
     assert 0 < sum(measured.seconds) < whole_s
 
