@@ -39,7 +39,19 @@ def fit_here(tasks: Iterable[tuple[Batch, BatchTask]], devices: Sequence[str], d
     more = max(len(devices), 1)
     with ThreadPoolExecutor(more, "xr_inr-read") as readers:
         ahead = _read_ahead(tasks, readers, more)
-        yield from (_in_turn(ahead, display) if more == 1 else _side_by_side(ahead, devices, display, count))
+        if more == 1:
+            yield from _in_turn(ahead, display)
+        else:
+            yield from told(_side_by_side(ahead, devices), display.next_fit("devices"), count)
+
+
+def told(results: Iterable[tuple[Batch, BatchResult]], monitor: Monitor, count: int) -> Done:
+    """Yield results, and tell after each how many of so many batches are done, and the worst PSNR of a chunk so far."""
+    worst = math.inf
+    for done, (batch, result) in enumerate(results, 1):
+        yield batch, result
+        worst = min([worst, *(found.figures.psnr for found in result.encoded.values())])
+        monitor.report(Progress("batches", done, count, worst))
 
 
 @dataclass(frozen=True)
@@ -81,14 +93,13 @@ class _StoppedError(Exception):
     """Nobody waits for a fit any more."""
 
 
-def _side_by_side(ahead: Iterator[_Ahead], devices: Sequence[str], display: FitDisplay, count: int) -> Done:
+def _side_by_side(ahead: Iterator[_Ahead], devices: Sequence[str]) -> Done:
     stopped = threading.Event()
 
     def go_on(_: Progress) -> None:
         if stopped.is_set():
             raise _StoppedError
 
-    whole, worst, done = display.next_fit("devices"), math.inf, 0
     free = list(devices)
     under_way: dict[Future[BatchResult], tuple[Batch, str]] = {}
     with ThreadPoolExecutor(len(devices), "xr_inr-fit") as lanes:
@@ -104,10 +115,6 @@ def _side_by_side(ahead: Iterator[_Ahead], devices: Sequence[str], display: FitD
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     batch, device = under_way.pop(future)
                     free.append(device)
-                    result = future.result()
-                    yield batch, result
-                    done += 1
-                    worst = min([worst, *(found.figures.psnr for found in result.encoded.values())])
-                    whole.report(Progress("batches", done, count, worst))
+                    yield batch, future.result()
         finally:
             stopped.set()

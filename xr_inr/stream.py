@@ -15,10 +15,9 @@ from xr_inr.batch_fit import BatchTask
 from xr_inr.chunk_record import ChunkIndex
 from xr_inr.cluster import Cluster
 from xr_inr.core import device as devices
-from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.known import payloads_of
-from xr_inr.local_fits import Done, fit_here
+from xr_inr.local_fits import Done, fit_here, told
 from xr_inr.partial import Batch, Partial, Plans, holds_work, opened, partial_folder, put_back, unfinished_write
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
@@ -132,15 +131,7 @@ def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
         return lambda tasks, display, count: fit_here(tasks, spread_over, display, count)
     cluster = Cluster.of(options.client, options.resources, options.retries, options.worker_timeout, asked_devices)
 
-    def fit_there(tasks: Iterable[tuple[Batch, BatchTask]], display: FitDisplay, count: int) -> Done:
-        monitor = display.next_fit("cluster")
-        worst = float("inf")
-        for done, (batch, result) in enumerate(cluster.run(tasks), 1):
-            yield batch, result
-            worst = min([worst, *(found.figures.psnr for found in result.encoded.values())])
-            monitor.report(Progress("batches", done, count, worst))
-
-    return fit_there
+    return lambda tasks, display, count: told(cluster.run(tasks), display.next_fit("cluster"), count)
 
 
 def _fit(plans: Plans, partial: Partial, left: Sequence[Batch], fitting: Fitting) -> None:

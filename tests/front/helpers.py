@@ -118,3 +118,15 @@ def fit_only(monkeypatch, count, error=KeyboardInterrupt):
         return encode(*arguments)
 
     monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)
+
+
+def lack_memory(monkeypatch, chunk):
+    """Let fits of batches with a chunk run out of memory."""
+    encode = batch_fit.BatchTask.encode
+
+    def exhausted(task, scenes, monitor):
+        if chunk in scenes:
+            raise MemoryError("out of memory")
+        return encode(task, scenes, monitor)
+
+    monkeypatch.setattr(batch_fit.BatchTask, "encode", exhausted)

@@ -14,7 +14,7 @@ from xr_inr.local_fits import fit_here
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
 
-from .helpers import make_scene
+from .helpers import lack_memory, make_scene
 from .test_stream import content
 
 PATIENCE = 30.0
@@ -42,6 +42,18 @@ def tasks(psnr=14.0):
     """Return the batches of a planned scene, each with its task."""
     plan = plan_of(planned(psnr).variable)
     return [(("reflectance", number), plan.task(batch)) for number, batch in enumerate(plan.fit.batches)]
+
+
+def go_on(monitor, ended):
+    """Report like a fit that has far to go; say that it was told to end."""
+    stop = time.monotonic() + PATIENCE
+    while time.monotonic() < stop:
+        try:
+            monitor.report(Progress("fit", 1, 2, 0.0))
+        except Exception:
+            ended.set()
+            raise
+        time.sleep(0.01)
 
 
 def fitted(names):
@@ -135,18 +147,11 @@ def test_each_device_fits_a_batch_while_the_other_one_does(monkeypatch):
 
 @pytest.mark.usefixtures("two_devices")
 def test_a_batch_that_fails_on_one_of_several_devices_takes_no_other_with_it(tmp_path, monkeypatch):
-    encode = batch_fit.BatchTask.encode
+    with monkeypatch.context() as patch:
+        lack_memory(patch, (0, 0, 0))
+        with pytest.raises(ChunksError, match="2 chunks could not be fitted"):
+            planned().inr.to_zarr(tmp_path / "scene.zarr")
 
-    def exhausted(task, scenes, monitor):
-        if (0, 0, 0) in scenes:
-            raise MemoryError("out of memory")
-        return encode(task, scenes, monitor)
-
-    monkeypatch.setattr(batch_fit.BatchTask, "encode", exhausted)
-    with pytest.raises(ChunksError, match="2 chunks could not be fitted"):
-        planned().inr.to_zarr(tmp_path / "scene.zarr")
-
-    monkeypatch.setattr(batch_fit.BatchTask, "encode", encode)
     planned().inr.to_zarr(tmp_path / "scene.zarr", resume=True)
     assert (tmp_path / "scene.zarr").is_dir()
 
@@ -170,14 +175,7 @@ def test_fits_that_nobody_waits_for_any_more_end_at_their_next_iteration(monkeyp
             begun.wait(PATIENCE)
             return
         begun.set()
-        stop = time.monotonic() + PATIENCE
-        while time.monotonic() < stop:
-            try:
-                monitor.report(Progress("fit", 1, 2, 0.0))
-            except Exception:
-                ended.set()
-                raise
-            time.sleep(0.01)
+        go_on(monitor, ended)
 
     def encoded(task, scenes, monitor):
         endless(monitor)
@@ -199,14 +197,7 @@ def test_a_write_that_fails_leaves_no_fit_behind(tmp_path, monkeypatch):
     def encoded(task, scenes, monitor):
         if first.acquire(blocking=False):
             return encode(task, scenes, monitor)
-        stop = time.monotonic() + PATIENCE
-        while time.monotonic() < stop:
-            try:
-                monitor.report(Progress("fit", 1, 2, 0.0))
-            except Exception:
-                ended.set()
-                raise
-            time.sleep(0.01)
+        go_on(monitor, ended)
         return encode(task, scenes, monitor)
 
     def full(*_):

@@ -10,12 +10,12 @@ import pytest
 import xarray as xr
 from zarr.storage import MemoryStore
 
-from xr_inr import batch_fit, stream, variable_fit
+from xr_inr import stream, variable_fit
 from xr_inr.exceptions import ChunksError, RequestError, StoreExistsError
 from xr_inr.partial import partial_folder
 from xr_inr.zip_store import open_zip
 
-from .helpers import fit_only, make_scene
+from .helpers import fit_only, lack_memory, make_scene
 
 CHUNKS = {"y": 4, "x": 4}
 
@@ -402,14 +402,7 @@ def test_every_target_that_cannot_be_met_is_named(scene, tmp_path):
 
 
 def test_error_of_a_device_fails_its_batch_and_no_other(scene, tmp_path, monkeypatch):
-    encode = batch_fit.BatchTask.encode
-
-    def exhausted(task, scenes, monitor):
-        if (0, 0, 0) in scenes:
-            raise MemoryError("out of memory")
-        return encode(task, scenes, monitor)
-
-    monkeypatch.setattr(batch_fit.BatchTask, "encode", exhausted)
+    lack_memory(monkeypatch, (0, 0, 0))
     with pytest.raises(ChunksError, match="2 chunks could not be fitted") as caught:
         planned(scene).inr.to_zarr(tmp_path / "scene.zarr")
 

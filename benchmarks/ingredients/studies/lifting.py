@@ -10,11 +10,10 @@ from torch import Tensor
 
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from xr_inr.core.latent.tradeoff import coding_bits
+from xr_inr.core.latent.wavelet import GAIN
 
 _NINE_SEVEN = ((-1.586134342059924, 0.0), (-0.052980118572961, 0.0), (0.882911075530934, 0.0), (0.443506852043971, 0.0))
-_GAIN = 1.149604398860241
-"""Of CDF 9/7 (Daubechies and Sweldens 1998): each step's coefficients of the two nearest neighbours and of the next
-two, and what makes it nearly orthonormal."""
+"""CDF 9/7 (Daubechies and Sweldens 1998): coefficients of each step, of the nearest two neighbours and the next."""
 
 _ITERATIONS, _LEARNING_RATE = 120, 0.01
 _PROBES = 8
@@ -79,11 +78,11 @@ def _parted(values: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
             high = high + _of_low(low, high.shape[-1], near, far)
         else:
             low = low + _of_high(high, low.shape[-1], near, far)
-    return low * _GAIN, high / _GAIN
+    return low * GAIN, high / GAIN
 
 
 def _joined(low: Tensor, high: Tensor, steps: Tensor) -> Tensor:
-    low, high = low / _GAIN, high * _GAIN
+    low, high = low / GAIN, high * GAIN
     for index in range(len(steps) - 1, -1, -1):
         near, far = steps[index]
         if index % 2 == 0:

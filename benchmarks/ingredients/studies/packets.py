@@ -13,10 +13,7 @@ from torch import Tensor
 
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from xr_inr.core.latent.tradeoff import coding_bits
-
-_LIFTING = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
-_GAIN = 1.149604398860241
-"""Of CDF 9/7, by lifting (Daubechies and Sweldens 1998), and what makes it nearly orthonormal."""
+from xr_inr.core.latent.wavelet import GAIN, split
 
 _ROWS, _COLUMNS = -2, -1
 
@@ -55,12 +52,5 @@ def halves(values: Tensor) -> tuple[Tensor, Tensor]:
     values
         Two at least along the last axis.
     """
-    low, high = values[..., 0::2], values[..., 1::2]
-    for index, coefficient in enumerate(_LIFTING):
-        if index % 2 == 0:
-            after = torch.cat([low[..., 1:], low[..., -1:]], -1)
-            high = high + coefficient * (low + after)[..., : high.shape[-1]]
-        else:
-            mirrored = torch.cat([high[..., :1], high, high[..., -1:]], -1)
-            low = low + coefficient * (mirrored[..., :-1] + mirrored[..., 1:])[..., : low.shape[-1]]
-    return low * _GAIN, high / _GAIN
+    low, high = split(values, torch)
+    return low * GAIN, high / GAIN

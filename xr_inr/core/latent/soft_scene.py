@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from xr_inr.core.fixed_point import MAX_ROW_SUM
+from xr_inr.core.latent.sine_fit import said_by
 from xr_inr.core.latent.synthesis import BESIDE, LARGEST_INPUT, SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
 
@@ -117,10 +118,7 @@ class SoftSynthesis:
         )
         width = planes.shape[2]
         values = seen[(part.start - above) * width : (part.stop - above) * width]
-        for weight, bias in self.layers[:-1]:
-            values = torch.sin(values @ weight.T + bias)
-        weight, bias = self.layers[-1]
-        foretold = (values @ weight.T + bias) * (self.unit * torch.exp2(self.output_octaves))
+        foretold = said_by(self.layers, values) * (self.unit * torch.exp2(self.output_octaves))
         return foretold.T
 
 
