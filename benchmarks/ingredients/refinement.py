@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from xr_inr.core.latent.feature_slopes import Visit
 from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.quantise import Rounder, side_of, whole
-from xr_inr.core.latent.soft import SoftCoder, Visit, bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import Steps
 from xr_inr.core.siren.optimiser import Soap
@@ -163,7 +164,7 @@ def refine(
     """
     moved = [
         (start + _offset(slope) * (1.0 - schedule.start)).requires_grad_()
-        for start, slope in zip(latents, scene.slopes(latents), strict=True)
+        for start, slope in zip(latents, scene.missed(latents).slopes, strict=True)
     ]
     optimiser = torch.optim.Adam(moved, lr=_LEARNING_RATE, betas=(0.9, 0.99))
     weights = [part for network in scene.cascade for part in network.parameters]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,16 @@ from benchmarks.ingredients.basis_variants import BASIS, YES
 from benchmarks.ingredients.contexts import networks, without
 from benchmarks.ingredients.variant import Variant, constant
 from benchmarks.pretraining.start import scale_alone
-from xr_inr.core.latent.quantise import Rounder, first_latents
+from xr_inr.core.latent.quantise import Sweep, Swept, first_latents
 from xr_inr.core.latent.rotation import Turn
-from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.soft_scene import Missed, SoftScene
 from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 
 Latents = list[Tensor]
 """Whole numbers, one tensor a subband, (rank, height, width)."""
 
-Sweep = Callable[[Rounder, Latents, SoftScene, float, float], Latents]
-"""`Rounder.sweep`."""
+Sweeps = Callable[[Sequence[Sweep]], list[Swept]]
+"""`sweep_together`."""
 
 ALL = 1.0
 """Share of the latents that one sweep decides on."""
@@ -47,14 +48,15 @@ def _ones(norms: Callable[..., list[NDArray[np.float32]]]) -> Callable[..., list
     return lambda pyramid: [np.ones_like(part) for part in norms(pyramid)]
 
 
-def _analysed(_: Callable[..., Latents]) -> Callable[[SoftScene, Latents], Latents]:
+def _analysed(missed: Callable[..., Missed]) -> Callable[[SoftScene, Latents], Missed]:
     """Give slopes that, halved, lead from latents straight to the analysed ones."""
 
-    def slopes(self: SoftScene, latents: Latents) -> Latents:
+    def analysed(self: SoftScene, latents: Latents) -> Missed:
         wanted = analyse(_unforetold(latents, self), self.pyramid, torch)
-        return [2.0 * (part - target) for part, target in zip(latents, wanted, strict=True)]
+        slopes = [2.0 * (part - target) for part, target in zip(latents, wanted, strict=True)]
+        return replace(missed(self, latents), slopes=slopes)
 
-    return slopes
+    return analysed
 
 
 def _own_tables(probabilities: Any) -> Any:
@@ -73,13 +75,16 @@ def _rounded_anew(latents: Latents, scene: SoftScene) -> Latents:
     return first_latents(analyse(_unforetold(latents, scene), scene.pyramid, torch))
 
 
-def _first_rounding(_: Sweep) -> Sweep:
-    return lambda _rounder, latents, scene, _weight, _share: _rounded_anew(latents, scene)
+def _first_rounding(_: Sweeps) -> Sweeps:
+    def rounded(sweeps: Sequence[Sweep]) -> list[Swept]:
+        return [Swept(_rounded_anew(one.latents, one.scene), float(one.scene.error(one.latents))) for one in sweeps]
+
+    return rounded
 
 
-def _single_sweep(sweep: Sweep) -> Sweep:
-    return lambda rounder, latents, scene, weight, _share: sweep(
-        rounder, _rounded_anew(latents, scene), scene, weight, ALL
+def _single_sweep(sweep: Sweeps) -> Sweeps:
+    return lambda sweeps: sweep(
+        [replace(one, latents=_rounded_anew(one.latents, one.scene), share=ALL) for one in sweeps]
     )
 
 
@@ -172,14 +177,14 @@ TAKEN_AWAY = (
         "first rounding alone",
         "Latents are rounded once, with a dead zone; the step alone meets the target. No rate-distortion optimisation.",
         kept=YES,
-        replaces={"quantise.Rounder.sweep": _first_rounding, "model._FAR": constant(0.0)},
+        replaces={"batch.sweep_together": _first_rounding, "model._FAR": constant(0.0)},
         preset={"sweeps": 1},
     ),
     Variant(
         "one sweep",
         "Every payload that is looked at comes from the first rounding by one sweep over all latents.",
         kept=YES,
-        replaces={"quantise.Rounder.sweep": _single_sweep, "model._PROBE_SWEEPS": constant(1)},
+        replaces={"batch.sweep_together": _single_sweep, "model._PROBE_SWEEPS": constant(1)},
         preset={"sweeps": 1},
     ),
     Variant(
@@ -205,7 +210,7 @@ TAKEN_AWAY = (
         "Sweeps aim at the analysed planes as if the wavelet were orthonormal, not where the gradient of errors leads.",
         kept=YES,
         replaces={
-            "soft_scene.SoftScene.slopes": _analysed,
+            "soft_scene.SoftScene.missed": _analysed,
             "quantise.squared_norms": _ones,
             "quantise._OVERLAP": constant(0.0),
         },

@@ -160,7 +160,7 @@ class TestRounding:
 
     def test_slopes_are_the_gradient_of_the_error(self) -> None:
         _, scene, latents = self.start()
-        slopes = scene.slopes(latents)
+        slopes = scene.missed(latents).slopes
         moved = [part.clone() for part in latents]
         moved[2][1, 0, 0] += 0.5
         before, after = float(scene.error(latents).double()), float(scene.error(moved).double())

@@ -110,6 +110,22 @@ class TestCoder:
             torch.testing.assert_close(of_chunk, expected, atol=1e-2, rtol=0)
             assert torch.equal(means[chunks == chunk], alone.means(bordered(latents), own, seen))
 
+    @pytest.mark.parametrize("parts", [1, 3])
+    def test_slopes_of_magnitudes_are_those_that_go_back_through_the_features(self, all_latents, parts):
+        coder = SoftCoder(PYRAMID, RANKS, shipped(), CPU)
+        side = side_of(whole(joined(all_latents)), PYRAMID, np.zeros(LAYOUT.rank, np.int32), LAYOUT)
+        visits = coder.visits(side.scales > 0)
+        leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(p) for p in joined(all_latents)])]
+        slopes = coder.slopes([leaf.detach() for leaf in leaves])
+        random = torch.Generator().manual_seed(0)
+        for part in range(parts):
+            features = coder.features(leaves, side, visits[part::parts])
+            gradient = torch.randn(features.shape, generator=random)
+            torch.autograd.backward(features, gradient)
+            slopes.add(features.detach(), gradient, visits[part::parts])
+        for found, leaf in zip(slopes.of_magnitudes(), leaves, strict=True):
+            torch.testing.assert_close(found, leaf.grad[:, 1:-1, 1:-1], atol=1e-4, rtol=1e-4)
+
     def test_weights_of_neighbours_are_those_of_each_chunk_alone(self, all_latents):
         found = fit_mean_weights(whole(joined(all_latents)), PYRAMID, LAYOUT.parts)
         for chunk, latents in enumerate(all_latents):
@@ -130,13 +146,14 @@ class TestScenes:
             torch.testing.assert_close(decoded[part], scene.decoded(latents, foretelling=foretelling))
 
     def test_slopes_are_those_of_each_chunk_alone(self, all_latents):
-        slopes = SoftScenes(scenes(), LAYOUT).slopes(joined(all_latents))
+        slopes = SoftScenes(scenes(), LAYOUT).missed(joined(all_latents)).slopes
         for part, scene, latents in zip(LAYOUT.parts, scenes(), all_latents, strict=True):
-            for found, expected in zip(slopes, scene.slopes(latents), strict=True):
+            for found, expected in zip(slopes, scene.missed(latents).slopes, strict=True):
                 torch.testing.assert_close(found[part], expected, atol=1e-3, rtol=1e-4)
 
     def test_errors_are_those_of_each_chunk_alone_and_not_of_its_hole(self, all_latents):
-        found = SoftScenes(scenes(), LAYOUT).errors(joined(all_latents))
+        squares = SoftScenes(scenes(), LAYOUT).missed(joined(all_latents)).squares
+        found = [float(squares[part].sum()) for part in LAYOUT.parts]
         expected = [float(scene.error(latents).detach()) for scene, latents in zip(scenes(), all_latents, strict=True)]
         assert found == pytest.approx(expected, rel=1e-4)
 
@@ -152,7 +169,7 @@ class TestSweeps:
                 Sweep(asked[i].rounder, latents[i], asked[i].scene, asked[i].weight, asked[i].share) for i in order
             ]
             for chunk, found in zip(order, sweep_together(chosen), strict=True):
-                latents[chunk] = found
+                latents[chunk] = found.latents
         return latents, [sweep.rounder.offsets for sweep in asked]
 
     def unlike(self, first, second):
@@ -176,10 +193,15 @@ class TestSweeps:
         first, second, *_ = sweep_together([asked[0], nothing])
         alone = sweeps_of(scenes(device), device)[0]
         expected = alone.rounder.sweep(alone.latents, alone.scene, alone.weight, alone.share)
-        assert self.unlike(first, expected) < 2e-3
-        assert not any(part.any() for part in second)
+        assert self.unlike(first.latents, expected) < 2e-3
+        assert not any(part.any() for part in second.latents)
 
     def test_nothing_is_swept_where_no_chunk_has_latents(self, device):
         asked = sweeps_of(scenes(device), device)
         empty = [Sweep(s.rounder, [part * 0 for part in s.latents], s.scene, s.weight, s.share) for s in asked]
-        assert not any(part.any() for latents in sweep_together(empty) for part in latents)
+        assert not any(part.any() for swept in sweep_together(empty) for part in swept.latents)
+
+    def test_a_sweep_tells_the_error_that_it_found(self, device):
+        asked = sweeps_of(scenes(device), device)
+        expected = [float(sweep.scene.error(sweep.latents).detach()) for sweep in asked]
+        assert [swept.error for swept in sweep_together(asked)] == pytest.approx(expected, rel=1e-4)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
@@ -18,9 +17,8 @@ from xr_inr.core.latent.descent import Descent, descend
 from xr_inr.core.latent.memory import lacks_memory, latents_at_once
 from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
-from xr_inr.core.latent.quantise import Sweep, sweep_together
+from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
 from xr_inr.core.latent.rotation import Turn, rotate_together
-from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
@@ -154,30 +152,26 @@ class _Batch:
             for number, turn in zip(numbers, turns, strict=True):
                 self._send(number, turn)
             return
-        found_latents = self._swept(sweeps)
-        if found_latents is None:
+        found = self._swept(sweeps)
+        if found is None:
             self._serve_halves(numbers)
             return
-        latents = found_latents
-        layout = Layout(tuple(len(parts[0]) for parts in latents))
-        joined = [layout.joined(parts) for parts in zip(*latents, strict=True)]
-        errors = SoftScenes([sweep.scene for sweep in sweeps], layout).errors(joined)
-        for number, error in zip(numbers, errors, strict=True):
-            now = self._fits[number].progress(error)
+        for number, swept in zip(numbers, found, strict=True):
+            now = self._fits[number].progress(swept.error)
             # A fit that begins again does not go back.
             self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
-        for number, found in zip(numbers, latents, strict=True):
-            self._send(number, found)
+        for number, swept in zip(numbers, found, strict=True):
+            self._send(number, swept.latents)
         self._monitor.report(self._whole_progress())
 
     def _serve_halves(self, numbers: Sequence[int]) -> None:
         for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
             self._serve(half)
 
-    def _swept(self, sweeps: Sequence[Sweep]) -> list[list[Tensor]] | None:
-        """Return the latents after sweeps of several chunks; None where memory does not suffice for all at once."""
+    def _swept(self, sweeps: Sequence[Sweep]) -> list[Swept] | None:
+        """Return what came of sweeps of several chunks; None where memory does not suffice for all at once."""
         states = [sweep.rounder.state for sweep in sweeps]
-        found: list[list[Tensor]] = []
+        found: list[Swept] = []
         if self._done_together(
             lambda: found.extend(sweep_together(sweeps)), len(sweeps), sum(sweep.size for sweep in sweeps)
         ):

@@ -9,6 +9,7 @@ earlier groups. The same code serves numpy, which decodes, and torch, which need
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import types
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ _OCTAVE = 16
 
 _ACROSS, _DOWN = ((0, -1), (0, 1)), ((-1, 0), (1, 0))
 _DIAGONAL = ((-1, -1), (1, 1), (-1, 1), (1, -1))
+PAIRS = (_ACROSS, _DOWN, _DIAGONAL)
+"""The neighbours whose means the first features are, (down, across)."""
+
 KNOWN = ((), (_DIAGONAL,), (_ACROSS, _DOWN), (_ACROSS, _DOWN, _DIAGONAL))
 """The pairs of neighbours that each pass knows."""
 
@@ -255,6 +259,11 @@ def of_groups(xp: types.ModuleType, before: Array, last: Array, last_size: Array
     if whole:
         return xp.stack(whole_of_groups(NUMPY, before, last, last_size))
     return xp.stack([(_OCTAVE * xp.log2(1 + before / _OCTAVE)).clip(0, LARGEST_FEATURE), last / last_size])
+
+
+def slope_of_logarithm(logarithm: Array) -> Array:
+    """Return the derivative of the first feature of `of_groups`, not rounded, with respect to the sum it is of."""
+    return (logarithm < LARGEST_FEATURE) * 2.0 ** (-logarithm / _OCTAVE) / math.log(2.0)
 
 
 def whole_of_groups(arrays: Arrays, before: Array, last: Array, last_size: int) -> tuple[Array, Array]:

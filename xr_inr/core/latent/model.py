@@ -133,7 +133,7 @@ class LatentFit:
         return self._fitting.finished()
 
     def progress(self, error: float) -> Progress:
-        """Return where the fit stands; the PSNR is that of unrounded samples.
+        """Return where the fit stands; the PSNR is that of unrounded samples, before the sweep that was done last.
 
         Parameters
         ----------

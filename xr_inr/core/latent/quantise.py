@@ -2,7 +2,7 @@
 
 Each sweep decides anew on a random part of the latents. A candidate is charged its squared error, its own bits under
 the law its surroundings give now, and, to first order, the bits it adds to all latents that see it: the gradient of
-their code length with respect to its magnitude, from one pass backwards through the context network.
+their code length with respect to its magnitude, from one pass backwards through the context network and its features.
 
 Several chunks can be swept at once, side by side; what is drawn at random and lambda are each chunk's own.
 """
@@ -17,12 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.feature_slopes import Visit
 from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
-from xr_inr.core.latent.soft import SoftCoder, Visit, bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 
@@ -100,7 +101,7 @@ class Rounder:
             Part of the latents to decide on.
         """
         (swept,) = _swept([Sweep(self, latents, scene, weight, share)], self.soft, scene)
-        return swept
+        return swept.latents
 
     @property
     def state(self) -> tuple[Tensor, NDArray[np.int32]]:
@@ -133,7 +134,18 @@ class Sweep:
         return sum(part.numel() for part in self.latents)
 
 
-def sweep_together(sweeps: Sequence[Sweep]) -> list[list[Tensor]]:
+@dataclass(frozen=True)
+class Swept:
+    """What came of a sweep."""
+
+    latents: list[Tensor]
+    """The latents, part of them decided anew."""
+
+    error: float
+    """Sum of squared errors of the planes before that, in squared steps."""
+
+
+def sweep_together(sweeps: Sequence[Sweep]) -> list[Swept]:
     """Do the sweeps of several chunks at once, as `Rounder.sweep` would do each.
 
     Parameters
@@ -144,12 +156,11 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[list[Tensor]]:
     Returns
     -------
     list
-        The latents of each chunk.
+        What came of each chunk.
     """
-    if len(sweeps) == 1:
-        (one,) = sweeps
-        return [one.rounder.sweep(one.latents, one.scene, one.weight, one.share)]
     first = sweeps[0].rounder.soft
+    if len(sweeps) == 1:
+        return _swept(sweeps, first, sweeps[0].scene)
     ranks = [len(sweep.rounder.offsets) for sweep in sweeps]
     soft = SoftCoder(first.pyramid, ranks, first.network, first.device)
     return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
@@ -188,25 +199,27 @@ def _decided(
     return decided
 
 
-def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[list[Tensor]]:
+def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[Swept]:
     layout = soft.layout
     latents = [layout.joined(parts) for parts in zip(*(sweep.latents for sweep in sweeps), strict=True)]
     offsets = layout.joined_array([sweep.rounder.offsets for sweep in sweeps])
     side = side_of(whole(latents), soft.pyramid, offsets, layout)
     visits = soft.visits(side.scales > 0)
+    missed = scene.missed(latents)
+    squares = missed.squares.cpu()
+    of_chunks = [float(squares[part].sum()) for part in layout.parts]
     if not visits:
-        return [sweep.latents for sweep in sweeps]
-    leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(part) for part in latents])]
-    padded = bordered(latents)
-    parts = []
+        return [Swept(sweep.latents, error) for sweep, error in zip(sweeps, of_chunks, strict=True)]
+    sizes, padded = bordered([soft_magnitudes(part) for part in latents]), bordered(latents)
+    found, parts = soft.slopes(sizes), []
     for some in soft.parts(visits):
-        features = soft.features(leaves, side, some)
+        features = soft.features(sizes, side, some)
         of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[soft.components(some)]
         now, means = soft.gather(latents, some), soft.means(padded, side, some)
-        laws = soft.laws(features.detach(), soft.biases(some), of_latents, now, means)
-        torch.autograd.backward(features, laws.gradient)
+        laws = soft.laws(features, soft.biases(some), of_latents, now, means)
+        found.add(features, laws.gradient, some)
         parts.append(_Part(some, now, means, laws.indices))
-    errors, bits = scene.slopes(latents), [_gradient(leaf)[:, 1:-1, 1:-1] for leaf in leaves]
+    bits = found.of_magnitudes()
     norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
     decided, of_offsets = [], torch.zeros(3, layout.rank, dtype=torch.float64, device=soft.device)
     for part in parts:
@@ -215,7 +228,7 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[l
         # An upper bound of the squared error, not the error itself: what is decided together adds up.
         overlaps = _of_chunks([max(1.0, sweep.share * _OVERLAP) for sweep in sweeps], chunks)
         charged = soft.gather(norms, part.visits) * overlaps
-        targets = part.now - soft.gather(errors, part.visits) / (2.0 * charged)
+        targets = part.now - soft.gather(missed.slopes, part.visits) / (2.0 * charged)
         weights = _of_chunks([sweep.weight for sweep in sweeps], chunks)
         drawn = _drawn(sweeps, chunks).to(soft.device)
         slopes = soft.gather(bits, part.visits)
@@ -225,7 +238,7 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[l
     more = _better_offsets(offsets, of_offsets)
     for sweep, own in zip(sweeps, layout.parts, strict=True):
         sweep.rounder.offsets = more[own]
-    return [[plane[own] for plane in swept] for own in layout.parts]
+    return [Swept([plane[own] for plane in swept], error) for own, error in zip(layout.parts, of_chunks, strict=True)]
 
 
 def _of_chunks(values: Sequence[float], chunks: Tensor) -> float | Tensor:
@@ -264,10 +277,6 @@ def _better_offsets(offsets: NDArray[np.int32], bits: Tensor) -> NDArray[np.int3
     costs = bits.cpu().numpy() + _BITS_OF_AN_OFFSET * changed + np.where(changed > LARGEST_OFFSET, np.inf, 0.0)
     moved: NDArray[np.int32] = (offsets + np.argmin(costs, axis=0) - 1).astype(np.int32)
     return moved
-
-
-def _gradient(leaf: Tensor) -> Tensor:
-    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
 
 def _decide(

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.latent.soft_scene import SoftScene
-from xr_inr.core.latent.wavelet import synthesise_unrounded
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,8 @@ class SoftScenes(SoftScene):
             ]
             self.heard = layout.joined(heard)
 
-    def decoded(self, latents: list[Tensor], *, foretelling: bool = True) -> Tensor:
-        """Return the planes of latents; as `SoftScene.decoded`."""
-        planes: Tensor = synthesise_unrounded(latents, self.pyramid, torch)
+    def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
+        """Return planes with what networks add to them; as `SoftScene.with_foretold`."""
         if not any(scene.networks for scene in self._scenes):
             return planes
         own = [planes[part] for part in self._layout.parts]
@@ -91,10 +89,3 @@ class SoftScenes(SoftScene):
             scene.with_foretold(part, foretelling=foretelling) for scene, part in zip(self._scenes, own, strict=True)
         ]
         return self._layout.joined(told)
-
-    def errors(self, latents: list[Tensor]) -> list[float]:
-        """Return the sum of squared errors of each chunk, in its squared steps."""
-        with torch.no_grad():
-            squares = (self.decoded(latents) - self.planes).square()
-            of_components = (squares if self.heard is None else squares * self.heard).sum((1, 2)).cpu()
-        return [float(of_components[part].sum()) for part in self._layout.parts]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from xr_inr.core.latent import context
+from xr_inr.core.latent.feature_slopes import FeatureSlopes, Groups, Visit
 from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row, told_of_subbands
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
 from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
@@ -29,21 +30,6 @@ _ACTIVATIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**20}
 def soft_magnitudes(latents: Tensor) -> Tensor:
     """Return what `context.magnitudes` does, without rounding."""
     return (16.0 * torch.log2(1.0 + latents.abs())).clamp(max=float(context.LARGEST_FEATURE))
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A pass and the components that are coded in it."""
-
-    place: context.Place
-    active: Tensor
-    rows: slice
-    columns: slice
-
-    @property
-    def count(self) -> int:
-        """How many latents are coded in it."""
-        return len(self.active) * self.place.rows * self.place.columns
 
 
 @dataclass(frozen=True)
@@ -94,10 +80,8 @@ class SoftCoder:
                 last = start
             firsts[part] = part.start
             self._numbers[part] = context.component_numbers(part.stop - part.start)
-        self._starts = torch.tensor(starts, device=device)
-        self._previous = torch.tensor(previous, device=device)
-        self._firsts = torch.tensor(firsts, device=device)
-        self._sizes = torch.tensor(np.maximum(starts - previous, 1), dtype=torch.float32, device=device)[:, None, None]
+        sizes = np.maximum(starts - previous, 1).astype(np.float32)[:, None, None]
+        self._groups = Groups(*(torch.tensor(part, device=device) for part in (firsts, previous, starts, sizes)))
         self._chunks = torch.tensor(self.layout.chunks, device=device)
 
     def visits(self, active: np.ndarray) -> list[Visit]:
@@ -126,13 +110,17 @@ class SoftCoder:
             of_pass = surroundings.of_pass(visit.place)
             here = visit.place.of(padded[visit.place.subband])
             sums = torch.cat([torch.zeros_like(here[:1]), here.cumsum(0)])
-            before = sums[self._starts]
-            last = before - sums[self._previous]
+            before = sums[self._groups.starts]
+            last = before - sums[self._groups.previous]
             if len(self.layout.ranks) > 1:
-                before = before - sums[self._firsts]
-            of_groups = context.of_groups(torch, before, last, self._sizes, whole=False)
+                before = before - sums[self._groups.firsts]
+            of_groups = context.of_groups(torch, before, last, self._groups.sizes, whole=False)
             found.append(torch.cat([of_pass, of_groups])[:, visit.active].flatten(1))
         return torch.cat(found, 1)
+
+    def slopes(self, padded: list[Tensor]) -> FeatureSlopes:
+        """Return what takes slopes with respect to features to those with respect to padded magnitudes."""
+        return FeatureSlopes(self.pyramid, self._groups, padded)
 
     def biases(self, visits: list[Visit]) -> Tensor:
         """Return the first layer's biases of all coded latents, (hidden, latents)."""

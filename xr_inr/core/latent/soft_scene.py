@@ -151,6 +151,17 @@ def _levels(values: Tensor, bits: int) -> np.ndarray:
     return np.rint(values.detach().cpu().numpy().astype(np.float64) * 2.0**bits).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Missed:
+    """What latents leave of the planes that they should give."""
+
+    squares: Tensor
+    """(rank,) sum of squared errors of each plane, in squared steps."""
+
+    slopes: list[Tensor]
+    """The gradient of all of them with respect to latents, one tensor a subband, (rank, height, width)."""
+
+
 @dataclass
 class SoftScene:
     """Planes that latents should give."""
@@ -213,12 +224,18 @@ class SoftScene:
         squares = (self.decoded(latents, foretelling=foretelling) - self.planes).square()
         return squares.sum() if self.heard is None else (squares * self.heard).sum()
 
-    @torch.enable_grad()
-    def slopes(self, latents: list[Tensor]) -> list[Tensor]:
-        """Return the gradient of `error` with respect to latents, the networks' part in the planes taken as given.
+    def missed(self, latents: list[Tensor]) -> Missed:
+        """Return by how much latents miss the planes, and which way the error grows.
 
-        So the curvature is that of the wavelet alone, and about 2 everywhere.
+        What networks add to planes is taken as given. So the curvature is that of the wavelet alone, and about 2
+        everywhere.
         """
         leaves = [part.detach().clone().requires_grad_() for part in latents]
-        torch.autograd.backward(self.error(leaves, foretelling=False))
-        return [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+        with torch.enable_grad():
+            planes: Tensor = synthesise_unrounded(leaves, self.pyramid, torch)
+        with torch.no_grad():
+            errors = self.with_foretold(planes.detach(), foretelling=False) - self.planes
+            counted = errors if self.heard is None else errors * self.heard
+            squares = (counted * errors).sum((1, 2))
+        torch.autograd.backward(planes, 2.0 * counted)
+        return Missed(squares, [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])

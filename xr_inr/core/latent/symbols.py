@@ -30,6 +30,9 @@ _ESCAPE_ORDER = 2
 _AT_ONCE = 2**12
 """Integers whose tables are laid out at a time: memory does not grow with an array."""
 
+_GATHERED = 2**14
+"""Integers after which calls to an encoder are coded."""
+
 _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
@@ -43,13 +46,15 @@ Integers = NDArray[np.int32]
 
 
 class SymbolEncoder:
-    """Collects integers."""
+    """Collects integers: calls are gathered, and coded many at a time."""
 
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
+        self._calls: list[tuple[Integers, NDArray[np.integer[Any]], NDArray[np.integer[Any]]]] = []
+        self._gathered = 0
 
     def put(self, values: Integers, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> None:
-        """Append integers.
+        """Append integers; none of the arrays may change before all are coded.
 
         Parameters
         ----------
@@ -69,31 +74,54 @@ class SymbolEncoder:
             return
         if max(int(values.max()), -int(values.min())) > LARGEST_INTEGER:
             raise ValueError(TOO_LARGE)
-        rows, base, shifts = _laws(scales, means)
-        relative = values - base
-        if shifts is not None:
-            relative = relative + _centre(shifts)
-            low = relative & ((1 << shifts) - 1)
-            relative = relative >> shifts
-        column = relative + REACH
-        outside = np.abs(relative) > REACH
-        column[outside] = np.where(relative[outside] > 0, _UP, _DOWN)
-        column = column.astype(np.int32)
-        for start in range(0, len(column), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            self._coder.encode(column[part], _categorical, probabilities()[rows[part]])
-        if shifts is not None:
-            for count in np.unique(shifts[shifts > 0]):
-                self._bits(low[shifts == count], int(count))
-        if outside.any():
-            self._escape(np.abs(relative[outside]) - REACH - 1)
+        self._calls.append((values, scales, means))
+        self._gathered += len(values)
+        if self._gathered >= _GATHERED:
+            self._code()
 
     def getvalue(self) -> bytes:
         """Return all bytes of the stream."""
+        self._code()
         words: NDArray[np.uint32] = self._coder.get_compressed()
         data = words.astype("<u4").tobytes()
         # The decoder takes what is missing at the end for zeros.
         return data.rstrip(b"\0")
+
+    def _code(self) -> None:
+        """Code all calls that were gathered, in their order."""
+        if not self._calls:
+            return
+        ends = np.cumsum([len(values) for values, _, _ in self._calls])
+        values, scales, means = (np.concatenate(parts) for parts in zip(*self._calls, strict=True))
+        self._calls, self._gathered = [], 0
+        rows, base, shifts = _laws(scales, means)
+        relative = values - base
+        low = relative
+        if shifts is not None:
+            relative = relative + _centre(shifts)
+            low = relative & ((1 << shifts) - 1)
+            relative = relative >> shifts
+        outside = np.abs(relative) > REACH
+        column = np.where(outside, np.where(relative > 0, _UP, _DOWN), relative + REACH).astype(np.int32)
+        more = outside if shifts is None else outside | (shifts > 0)
+        coded = 0
+        # Calls that are table symbols alone follow each other in the stream as if they were one.
+        for call in np.unique(ends.searchsorted(np.flatnonzero(more), side="right")).tolist():
+            end = int(ends[call])
+            self._symbols(column[coded:end], rows[coded:end])
+            own = slice(int(ends[call - 1]) if call else 0, end)
+            if shifts is not None:
+                for count in np.unique(shifts[own][shifts[own] > 0]).tolist():
+                    self._bits(low[own][shifts[own] == count], count)
+            if outside[own].any():
+                self._escape(np.abs(relative[own][outside[own]]) - REACH - 1)
+            coded = end
+        self._symbols(column[coded:], rows[coded:])
+
+    def _symbols(self, column: Integers, rows: NDArray[np.intp]) -> None:
+        for start in range(0, len(column), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            self._coder.encode(column[part], _categorical, probabilities()[rows[part]])
 
     def _bits(self, values: Integers, count: int) -> None:
         for bit in reversed(range(count)):
