@@ -73,12 +73,13 @@ def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float | 
         scales, means = laws.of(row, column)
         wanted = targets[row, column] - np.einsum("ij,ij->i", errors[row], below[column])
         candidates = _limited(np.rint(wanted / steps[column]) + _CANDIDATES)
-        costs = shares[column] * np.square(candidates * steps[column] - wanted)
-        costs += worth[row] * bits_under(candidates, scales, means)
         # An entry foretells the one under it, too.
         under = np.minimum(row + 1, len(targets) - 1)
-        means = foretold(candidates, laws.above(row, column), kinds[column], grown[under])
-        costs += worth[row] * np.where(under > row, bits_under(plain[under, column], scales, means), 0.0)
+        then = foretold(candidates, laws.above(row, column), kinds[column], grown[under])
+        coded = np.stack([candidates, np.broadcast_to(plain[under, column], then.shape)])
+        bits, more = bits_under(coded, scales, np.stack([np.broadcast_to(means, then.shape), then]))
+        costs = shares[column] * np.square(candidates * steps[column] - wanted)
+        costs += worth[row] * (bits + np.where(under > row, more, 0.0))
         chosen = np.take_along_axis(candidates, costs.argmin(axis=0)[None], 0)[0]
         errors[row, column] = chosen * steps[column] - targets[row, column]
         laws.learn(row, column, chosen)
