@@ -9,7 +9,7 @@ import torch
 from xr_inr.core.encode import encode_arrays
 from xr_inr.core.latent import batch
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
-from xr_inr.core.latent.descent import Descent, descend
+from xr_inr.core.latent.descent import Descent, _Together, descend
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
@@ -63,6 +63,17 @@ def loss_of(descent):
     with torch.no_grad():
         said = said_by(descent.layers, descent.seen[0]) * descent.scale
         return float(descent.loss.of_all([descent.loss], [descent.wanted - said.T]))
+
+
+@pytest.mark.parametrize("company", COMPANIES.values(), ids=COMPANIES.keys())
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_program_that_can_be_captured_takes_the_steps_that_others_take(company, count):
+    captured, plain = ([first_descent(steps) for steps in company()[:count]] for _ in range(2))
+    _Together(captured).descend_captured()
+    _Together(plain).descend()
+    for one, other in zip(captured, plain, strict=True):
+        for found, expected in zip(one.layers, other.layers, strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("company", COMPANIES.values(), ids=COMPANIES.keys())

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from xr_inr.core import memory
 from xr_inr.core.encode import encode_arrays
-from xr_inr.core.latent import batch, memory
+from xr_inr.core.latent import batch
+from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.request import FitRequest
 
 CPU = torch.device("cpu")
@@ -50,7 +52,7 @@ def test_free_memory_is_what_the_system_and_the_control_group_leave(machine, tol
 )
 def test_latents_at_once_follow_from_the_free_memory(machine, available, latents):
     machine(available)
-    assert memory.latents_at_once(CPU, 500_000) == latents
+    assert latents_at_once(CPU, 500_000) == latents
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from xr_inr.core.captured import Captured
 from xr_inr.core.latent.memory import BYTES_OF_A_LATENT
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.sine_fit import Layers, said_by
@@ -70,10 +71,12 @@ class Descent:
 @torch.enable_grad()
 def descend(descents: Sequence[Descent]) -> None:
     """Fit networks whose descents are of one kind; each takes the steps that it would take alone, floats aside."""
-    if len(descents) == 1:
+    if descents[0].wanted.is_cuda:
+        _Together(descents).descend_captured()
+    elif len(descents) == 1:
         _descend_alone(descents[0])
     else:
-        _descend_together(descents)
+        _Together(descents).descend()
 
 
 def _descend_alone(descent: Descent) -> None:
@@ -86,23 +89,61 @@ def _descend_alone(descent: Descent) -> None:
         optimiser.step(_learning_rate(descent.preset, iteration))
 
 
-def _descend_together(descents: Sequence[Descent]) -> None:
-    first = descents[0]
-    most = max(len(descent.wanted) for descent in descents)
-    stacks = [_stacked([descent.layers[index] for descent in descents]) for index in range(len(first.layers))]
-    scales = torch.stack([_padded(descent.scale, most) for descent in descents])[:, None]
-    seen = [torch.stack(parts) for parts in zip(*(descent.seen for descent in descents), strict=True)]
-    parameters = [parameter for stack in stacks for parameter in stack]
-    optimiser = StackOptimiser(parameters, soap=True)
-    losses = [descent.loss for descent in descents]
-    for iteration in range(first.preset.synthesis_iterations):
-        said = _said_by_all(stacks, seen[iteration % len(seen)]) * scales
-        left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in zip(descents, said, strict=True)]
-        torch.autograd.backward(first.loss.of_all(losses, left))
-        optimiser.step(parameters, [_learning_rate(first.preset, iteration)] * len(descents))
-    with torch.no_grad():
-        for number, descent in enumerate(descents):
-            for (weights, biases), (all_weights, all_biases) in zip(descent.layers, stacks, strict=True):
+class _Together:
+    """Networks that descend in one tensor program."""
+
+    def __init__(self, descents: Sequence[Descent]) -> None:
+        self._descents = descents
+        most = max(len(descent.wanted) for descent in descents)
+        self._preset = descents[0].preset
+        layers = range(len(descents[0].layers))
+        self._stacks = [_stacked([descent.layers[index] for descent in descents]) for index in layers]
+        self._scales = torch.stack([_padded(descent.scale, most) for descent in descents])[:, None]
+        self._seen = [torch.stack(parts) for parts in zip(*(descent.seen for descent in descents), strict=True)]
+        self._parameters = [parameter for stack in self._stacks for parameter in stack]
+        self._optimiser = StackOptimiser(self._parameters, soap=True)
+
+    def descend(self) -> None:
+        """Do all iterations."""
+        for iteration in range(self._preset.synthesis_iterations):
+            self._step(iteration)
+        self._keep()
+
+    def descend_captured(self) -> None:
+        """Do all iterations, those after the first by a program that reads and writes the same tensors."""
+        self._step(0)
+        seen = self._seen[0].clone()
+        gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
+        rates = torch.zeros(2, device=seen.device)
+
+        def go_on() -> None:
+            for kept, gradient in zip(gradients, torch.autograd.grad(self._loss(seen), self._parameters), strict=True):
+                kept.copy_(gradient)
+            self._optimiser.move(self._parameters, gradients, rates)
+
+        program = Captured(seen.device)
+        for iteration in range(1, self._preset.synthesis_iterations):
+            seen.copy_(self._seen[iteration % len(self._seen)])
+            for rate, value in zip(rates, self._optimiser.rates(_learning_rate(self._preset, iteration)), strict=True):
+                rate.fill_(value)
+            program.run(go_on)
+            self._optimiser.moved()
+        self._keep()
+
+    def _step(self, iteration: int) -> None:
+        torch.autograd.backward(self._loss(self._seen[iteration % len(self._seen)]))
+        self._optimiser.step(self._parameters, [_learning_rate(self._preset, iteration)] * len(self._descents))
+
+    def _loss(self, seen: Tensor) -> Tensor:
+        said = _said_by_all(self._stacks, seen) * self._scales
+        pairs = zip(self._descents, said, strict=True)
+        left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in pairs]
+        return self._descents[0].loss.of_all([descent.loss for descent in self._descents], left)
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        for number, descent in enumerate(self._descents):
+            for (weights, biases), (all_weights, all_biases) in zip(descent.layers, self._stacks, strict=True):
                 weights.copy_(all_weights[0, number, : len(weights)])
                 biases.copy_(all_biases[0, number, : len(biases)])
 

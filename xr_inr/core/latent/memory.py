@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import torch
+
+from xr_inr.core.memory import free_memory
 
 BYTES_OF_A_LATENT = 256
 """What a sweep holds for each latent: planes, gradients, targets; activations are held for few at a time."""
@@ -13,12 +12,7 @@ BYTES_OF_A_LATENT = 256
 _SHARE = 0.5
 """Part of the free memory that sweeps may take; the scenes and planes of the fits need the rest."""
 
-_NO_MEMORY = re.compile(r"DefaultCPUAllocator.*(can't allocate|not enough) memory", re.DOTALL)
-"""torch has no type of its own for memory of a CPU."""
-
 _FEWEST = 2**14
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 def latents_at_once(device: torch.device, most: int) -> int:
@@ -33,40 +27,3 @@ def latents_at_once(device: torch.device, most: int) -> int:
     """
     free = free_memory(device)
     return most if free is None else min(most, max(_FEWEST, int(_SHARE * free) // BYTES_OF_A_LATENT))
-
-
-def lacks_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice: Python's own, or what torch raises for a device or a CPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error)) is not None
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Return the bytes of memory that are free for a device; None where the system does not tell.
-
-    Of a CUDA device its own, else what Linux calls available, or what the control group of this process leaves of its
-    limit where that is less.
-    """
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    told = [free for free in (_available(), _left_by_group()) if free is not None]
-    return min(told, default=None)
-
-
-def _available() -> int | None:
-    """Return MemAvailable of proc_meminfo(5), in bytes."""
-    try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMINFO.read_text(), re.MULTILINE)
-    except OSError:
-        return None
-    return int(found[1]) * 1024 if found else None
-
-
-def _left_by_group() -> int | None:
-    """Return what the limit of control groups (version 2) leaves, in bytes; None without one."""
-    try:
-        limit, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-    except OSError:
-        return None
-    return max(0, int(limit) - int(used)) if limit.isdecimal() and used.isdecimal() else None

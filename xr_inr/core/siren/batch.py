@@ -11,7 +11,7 @@ import torch
 
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Section
-from xr_inr.core.latent.memory import free_memory, lacks_memory
+from xr_inr.core.memory import free_memory, lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture

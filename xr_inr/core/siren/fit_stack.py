@@ -15,6 +15,7 @@ from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.presets import SirenPreset
 from xr_inr.core.siren.schedule import Schedule
 from xr_inr.core.siren.stack import Stack
+from xr_inr.core.siren.stack_gradient import StackGradient
 from xr_inr.core.siren.stack_objective import StackObjective
 from xr_inr.core.siren.stack_optimiser import StackOptimiser
 from xr_inr.exceptions import XrInrError
@@ -75,7 +76,6 @@ class StackTrainer:
         """Of each network that is done its best parameters, and the iterations it had."""
         self._preset = preset
         self._bits = weight_bits
-        self._device = device
         self._objective = StackObjective(objectives)
         self._courses = []
         networks = []
@@ -87,6 +87,7 @@ class StackTrainer:
             self._courses.append(_Course(number, schedule, generator, schedule.share_of_rate, stop))
         self._stack = Stack.of(networks)
         self._best = self._stack.copy()
+        self._found_by: StackGradient | None = None
         self._optimiser = StackOptimiser(self._stack.tensors, soap=preset.optimiser == "soap")
 
     @property
@@ -125,18 +126,13 @@ class StackTrainer:
         if rounding and not schedule.rounds(self.iteration - 1):
             for course in self._courses:
                 course.psnr, course.iteration = -math.inf, 0
-        stored = self._stack.as_stored(self._bits) if rounding else self._stack
         drawn = [course.schedule.draw(course.generator) for course in self._courses]
         batches = [index for index in drawn if index is not None]
-        index = torch.stack(batches).to(self._device) if batches else None
-        errors = self._objective.errors(stored, index)
-        if index is None:
-            self._keep(errors.tolist())
+        errors = self._gradient(self._bits if rounding else None).find(torch.stack(batches) if batches else None)
+        if batches:
+            self._check(rounding=rounding)
         else:
-            self._check(stored)
-        counts = [course.schedule.batch or course.schedule.points for course in self._courses]
-        samples = torch.tensor(counts, dtype=torch.float32, device=self._device)
-        (errors / samples).sum().backward()  # type: ignore[no-untyped-call]
+            self._keep(errors.tolist())
         rates = [course.schedule.learning_rate(self.iteration, course.slower) for course in self._courses]
         self._optimiser.step(self._stack.tensors, rates)
         self.iteration += 1
@@ -215,10 +211,18 @@ class StackTrainer:
             self._stack.take(self._best, stalling)
             self._optimiser.restart(stalling)
 
-    def _check(self, stored: Stack) -> None:
+    def _gradient(self, weight_bits: int | None) -> StackGradient:
+        """Return what finds the gradient of the networks that are not done."""
+        if self._found_by is None or not self._found_by.is_of(self._stack, weight_bits):
+            counts = [course.schedule.batch or course.schedule.points for course in self._courses]
+            self._found_by = StackGradient(self._objective, self._stack, weight_bits, counts)
+        return self._found_by
+
+    def _check(self, *, rounding: bool) -> None:
         """Look at all positions of the networks whose turn it is."""
         due = [self.iteration % course.schedule.check_every == 0 for course in self._courses]
         if any(due):
+            stored = self._stack.as_stored(self._bits) if rounding else self._stack
             errors = self._objective.errors_everywhere(stored).tolist()
             self._keep([error if now else math.nan for error, now in zip(errors, due, strict=True)])
 

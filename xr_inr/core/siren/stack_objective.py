@@ -52,6 +52,11 @@ class StackObjective:
         self._numbers = torch.arange(count, device=device).unsqueeze(1)
 
     @property
+    def keeps_its_shape(self) -> bool:
+        """Whether errors are found by the same operations whatever the points."""
+        return not self._parted
+
+    @property
     def count(self) -> int:
         """How many networks there are."""
         return len(self._own)

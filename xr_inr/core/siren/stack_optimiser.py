@@ -62,6 +62,36 @@ class StackOptimiser:
         self._ages = [age + 1 for age in self._ages]
 
     @torch.no_grad()
+    def move(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], rates: Tensor) -> None:
+        """Do what is the same at every step of SOAP but the first, on the same tensors: it may be captured.
+
+        Parameters
+        ----------
+        parameters, gradients
+            Of all networks, which are all of one age.
+        rates
+            (2,) what `rates` tells.
+        """
+        for parameter, gradient, state in zip(parameters, gradients, self._states, strict=True):
+            flat, own = gradient.flatten(0, 1), rates[0 if state.grams else 1]
+            if state.grams:
+                _follow(flat, state)
+            _descend(parameter.detach().flatten(0, 1), flat, state, own, betas=self._betas, eps=_EPS)
+
+    def rates(self, learning_rate: float) -> tuple[float, float]:
+        """Return the rates of matrices and of other parameters that the next `move` takes."""
+        matrices, others = (learning_rate * _correction(self._ages[0] + more, self._betas) for more in (0, 1))
+        return matrices, others
+
+    @torch.no_grad()
+    def moved(self) -> None:
+        """Take note that all networks have moved: let eigenbases follow where it is their turn."""
+        for state in self._states:
+            if state.grams and self._ages[0] % _REFRESH_EVERY == 0:
+                _refresh(state, None)
+        self._ages = [age + 1 for age in self._ages]
+
+    @torch.no_grad()
     def restart(self, numbers: Sequence[int]) -> None:
         """Forget all of some networks."""
         for state, layers in zip(self._states, self._layers, strict=True):
@@ -102,20 +132,16 @@ class StackOptimiser:
                 # The first gradient only says which way the eigenbases lie.
                 return
         steps = [age if state.grams else age + 1 for age in self._ages]
-        first, second = self._betas
-        state.mean.lerp_(gradient, 1.0 - first)
-        turned = turn(gradient, state.bases)
-        state.square.mul_(second).addcmul_(turned, turned, value=1.0 - second)
-        corrections = [(1.0 - second**count) ** 0.5 / (1.0 - first**count) if count else 0.0 for count in steps]
+        second = self._betas[1]
+        corrections = [_correction(count, self._betas) for count in steps]
         # torch's Adam adds eps to the corrected root, SOAP to the root itself.
         eps = (
             _EPS
             if self._soap
             else self._per_network([_EPS * (1.0 - second**count) ** 0.5 for count in steps], layers, state.square)
         )
-        direction = turn(state.mean, state.bases) / state.square.sqrt().add_(eps)
         rates = [rate * correction for rate, correction in zip(learning_rates, corrections, strict=True)]
-        _move(parameter, turn_back(direction, state.bases), self._per_network(rates, layers, parameter))
+        _descend(parameter, gradient, state, self._per_network(rates, layers, parameter), betas=self._betas, eps=eps)
         if fresh:
             rows = self._rows(fresh, layers)
             state.mean[rows] = state.square[rows] = 0.0
@@ -135,7 +161,27 @@ class StackOptimiser:
         return [layer * len(self._ages) + number for layer in range(layers) for number in numbers]
 
 
-def _move(parameter: Tensor, direction: Tensor, rates: Tensor | float) -> None:
+def _correction(count: int, betas: tuple[float, float]) -> float:
+    """Return what makes up for averages that began at 0 so many steps ago."""
+    first, second = betas
+    return (1.0 - second**count) ** 0.5 / (1.0 - first**count) if count else 0.0
+
+
+def _descend(
+    parameter: Tensor,
+    gradient: Tensor,
+    state: _State,
+    rates: Tensor | float,
+    *,
+    betas: tuple[float, float],
+    eps: Tensor | float,
+) -> None:
+    """Take a gradient into the averages, and move the parameter along them."""
+    first, second = betas
+    state.mean.lerp_(gradient, 1.0 - first)
+    turned = turn(gradient, state.bases)
+    state.square.mul_(second).addcmul_(turned, turned, value=1.0 - second)
+    direction = turn_back(turn(state.mean, state.bases) / state.square.sqrt().add_(eps), state.bases)
     if isinstance(rates, float):
         parameter.add_(direction, alpha=-rates)
     else:
