@@ -105,7 +105,7 @@ def evaluated(monkeypatch):
 
         return counting
 
-    for kind, name in ((Evaluator, "_evaluate"), (PlaneWindow, "__call__")):
+    for kind, name in ((Evaluator, "_evaluate"), (PlaneWindow, "samples")):
         monkeypatch.setattr(kind, name, counted(getattr(kind, name)))
     return counts
 

@@ -14,8 +14,9 @@ from tests.golden import make
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import read_container, write_container
 from xr_inr.core.decode import decode
-from xr_inr.core.decoded_values import restore
+from xr_inr.core.decoded_values import restore, restore_planes
 from xr_inr.core.fixed_point import sine_of_products
+from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.columns import KINDS, read_columns
 from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE, MEAN_CLASSES, MEAN_WEIGHTS
@@ -287,6 +288,29 @@ def test_samples_of_any_values(dtype, values, seed):
     compiled, reference = both_ways(lambda: restore(given.copy(), layout))
     np.testing.assert_array_equal(compiled, reference)
     assert compiled.dtype == reference.dtype == np.dtype(dtype)
+
+
+@given(st.sampled_from(["u1", "i1", "u2", "i2", ">u2", "f4"]), st.integers(0, 2**16), st.integers(0, 9))
+@example("u2", 0, 0)
+@example("u2", 1, 9)
+def test_samples_of_any_planes(dtype, seed, rank):
+    random = np.random.default_rng(seed)
+    bands, pixels = random.integers(1, 12), random.integers(0, 400)
+    levels = random.integers(-(2**20), 2**20, (bands, rank)) >> random.integers(0, 20)
+    bits = random.integers(0, 16, rank)
+    mean = random.integers(-1000, 1000, bands)
+    step = np.float32(2.0 ** random.uniform(-16, 2))
+    basis = LatentBasis(step, mean, int(random.integers(-2, 8)), levels, bits)
+    planes = np.rint(random.normal(0, 2.0 ** random.uniform(0, 15), (rank, pixels))).astype(np.float32)
+    chosen = random.permutation(bands)[: random.integers(0, bands + 1)]
+    low, high = sorted(random.choice(200, 2, replace=False).tolist())
+    layout = SimpleNamespace(dtype=np.dtype(dtype), low=low - 100, high=high - 100, nodata=None)
+    if layout.dtype.kind == "u":
+        layout.low, layout.high = low, high
+    compiled, reference = both_ways(lambda: restore_planes(planes, basis, chosen, layout))
+    np.testing.assert_array_equal(compiled, reference)
+    assert compiled.dtype == reference.dtype == np.dtype(dtype)
+    assert compiled.shape == (len(chosen), pixels)
 
 
 # Sines

@@ -38,6 +38,14 @@ def network(**changed):
     return tuple((given | changed).values())
 
 
+def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
+    """Return arguments of `spectra` that fit, but for those given: three bands, rank 2, five pixels."""
+    directions = np.zeros((3, 2)) if directions is None else directions
+    planes = np.zeros((2, 5), np.float32) if planes is None else planes
+    samples = np.zeros((3, 5), np.uint16) if samples is None else samples
+    return directions, np.zeros(3), 1.0, planes, 1.0, low, 9.0, kind, samples
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "rule"),
     [
@@ -87,6 +95,16 @@ def network(**changed):
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 4, np.zeros(5, np.uint8)), "8- or 16-bit"),
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 1, np.zeros(5, np.uint8)), "must hold int8"),
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 0, np.zeros(4, np.uint8)), "5 elements"),
+        ("spectra", spectra(low=-1.0), "8- or 16-bit"),
+        ("spectra", spectra(kind=7), "8- or 16-bit"),
+        ("spectra", spectra(directions=np.zeros((3, 4))), r"directions must be \(3, rank\)"),
+        ("spectra", spectra(directions=np.zeros((2, 2))), r"directions must be \(3, rank\)"),
+        ("spectra", spectra(directions=np.zeros(6)), r"directions must be \(3, rank\)"),
+        ("spectra", spectra(planes=np.zeros((2, 5))), "must hold float32"),
+        ("spectra", spectra(planes=np.zeros((5, 2), np.float32).T), "contiguous"),
+        ("spectra", spectra(samples=np.zeros((3, 4), np.uint16)), "15 elements"),
+        ("spectra", spectra(samples=np.zeros((3, 5), np.int16)), "must hold uint16"),
+        ("spectra", spectra(samples=frozen(np.zeros((3, 5), np.uint16))), "read-only|not writable"),
         ("merge", (PLANE[0], PLANE, PLANE, PLANE, PLANE), "as many odd"),
         ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 1, 3), np.float32), PLANE), "as many odd"),
         ("merge", (PLANE, PLANE, PLANE, np.zeros((2, 4, 3), np.float32), PLANE), "as many odd"),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xr_inr.core.arrays import Arrays
 from xr_inr.core.bitstream import Model, Section, read_container
 from xr_inr.core.decoded_values import restore
-from xr_inr.core.latent.reading import LatentReader
+from xr_inr.core.latent.reading import LatentReader, PlaneWindow
 from xr_inr.core.mask import NAN, NODATA
 from xr_inr.core.request import whole_number
 from xr_inr.core.residual.reading import ResidualReader
@@ -193,6 +193,8 @@ class Payload:
         if self.residual is not None:
             return self.residual.samples
         near = self.reader.within((int(rows.min()), int(rows.max()) + 1), (int(columns.min()), int(columns.max()) + 1))
+        if isinstance(near, PlaneWindow):
+            return lambda rows, columns, bands: near.samples(rows, columns, bands, self.layout)
         return lambda rows, columns, bands: restore(near(rows, columns, bands), self.layout)
 
     def _samples(

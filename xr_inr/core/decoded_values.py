@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import kernels
+from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.scene_layout import SceneLayout
 
 _COMPILED = [np.dtype(name) for name in ("u1", "i1", "u2", "i2")]
@@ -27,6 +28,32 @@ def restore(values: NDArray[np.float64], layout: SceneLayout) -> NDArray[Any]:
     if layout.dtype.kind in "iu":
         np.rint(values, out=values)
     return beside_nodata(values.astype(layout.dtype), layout)
+
+
+def restore_planes(
+    planes: NDArray[np.float32], basis: LatentBasis, bands: NDArray[np.intp], layout: SceneLayout
+) -> NDArray[Any]:
+    """Return the samples of planes, (bands, pixels): those that `restore` makes of `basis.spectra`.
+
+    Parameters
+    ----------
+    planes
+        (rank, pixels) whole numbers, in 2**-6 steps.
+    basis
+        What makes spectra of them.
+    bands
+        Which of the fitted bands.
+    layout
+        The scene.
+    """
+    if kernels.KERNELS is None or layout.dtype not in _COMPILED:
+        return restore(basis.spectra(planes, bands), layout)
+    low, high = float(layout.low), float(layout.high)
+    samples = np.empty((len(bands), planes.shape[1]), layout.dtype)
+    scaled = high - low, low, high, _COMPILED.index(layout.dtype)
+    directions, means, step = basis.factors(bands)
+    kernels.KERNELS.spectra(directions, means, step, np.ascontiguousarray(planes), *scaled, samples)
+    return beside_nodata(samples, layout)
 
 
 def beside_nodata(samples: NDArray[Any], layout: SceneLayout) -> NDArray[Any]:

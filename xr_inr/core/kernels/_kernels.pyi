@@ -55,6 +55,20 @@ def scale_indices(
 # float64, then uint8, int8, uint16 or int16 samples, which `sample_type` says as 0 to 3.
 def restore(values: Buffer, width: float, low: float, high: float, sample_type: int, samples: Buffer, /) -> int: ...
 
+# float64 `directions` (bands, rank) and `means` (bands,), float32 `planes` (rank, pixels), then samples as `restore`'s.
+def spectra(
+    directions: Buffer,
+    means: Buffer,
+    step: float,
+    planes: Buffer,
+    width: float,
+    low: float,
+    high: float,
+    sample_type: int,
+    samples: Buffer,
+    /,
+) -> int: ...
+
 # float32, (rank, rows, columns) each: the even rows and columns in `low`; details along x, along y and both.
 def merge(low: Buffer, along_x: Buffer, along_y: Buffer, both: Buffer, planes: Buffer, /) -> int: ...
 

@@ -3,7 +3,7 @@
 #include "columns.h"
 #include "latents.h"
 #include "range_coder.h"
-#include "samples.h"
+#include "sample_calls.h"
 #include "sine_calls.h"
 #include "wavelet.h"
 
@@ -220,31 +220,6 @@ static PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
     return result;
 }
 
-static PyObject *py_restore(PyObject *self, PyObject *arguments) {
-    (void)self;
-    PyObject *of_values, *of_samples, *result = NULL;
-    double range, low, high;
-    int type;
-    if (!PyArg_ParseTuple(arguments, "OdddiO", &of_values, &range, &low, &high, &type, &of_samples)) return NULL;
-    const Element types[] = {[OF_UINT8] = UINT8, [OF_INT8] = INT8, [OF_UINT16] = UINT16, [OF_INT16] = INT16};
-    const double lowest[] = {0, -128, 0, -32768}, highest[] = {255, 127, 65535, 32767};
-    if (type < OF_UINT8 || type > OF_INT16 || !(lowest[type] <= low && low <= high && high <= highest[type])) {
-        PyErr_SetString(PyExc_ValueError, "a range must be one of 8- or 16-bit samples");
-        return NULL;
-    }
-    Buffers buffers = {.count = 0};
-    Py_buffer *values, *samples;
-    if ((values = buffer(&buffers, of_values, FLOAT64, READ, -1)) &&
-        (samples = buffer(&buffers, of_samples, types[type], WRITE, elements(values)))) {
-        Py_BEGIN_ALLOW_THREADS
-        restore(values->buf, (size_t)elements(values), range, low, high, (SampleType)type, samples->buf);
-        Py_END_ALLOW_THREADS
-        result = outcome(DONE);
-    }
-    let_go(&buffers);
-    return result;
-}
-
 /* Whether a buffer is (count, rows, columns); sets an error if not. */
 static int is_sized(const Py_buffer *view, Py_ssize_t count, Py_ssize_t rows, Py_ssize_t columns) {
     if (view->ndim == 3 && view->shape[0] == count && view->shape[1] == rows && view->shape[2] == columns) return 1;
@@ -296,6 +271,7 @@ static PyMethodDef METHODS[] = {
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
     {"merge", py_merge, METH_VARARGS, NULL},
     {"restore", py_restore, METH_VARARGS, NULL},
+    {"spectra", py_spectra, METH_VARARGS, NULL},
     {"say", py_say, METH_VARARGS, NULL},
     {"sines", py_sines, METH_VARARGS, NULL},
     {"scale_indices", py_scale_indices, METH_VARARGS, NULL},

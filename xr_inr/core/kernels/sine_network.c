@@ -2,13 +2,14 @@
 #include "sine_network.h"
 
 #include "exact.h"
+#include "product.h"
 #include "sine.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Pixels of a row that are worked on at once, and of these what registers hold. */
-enum { AT_ONCE = 128, LANES = 16, NEIGHBOURS = 4 };
+/* Pixels of a row that are worked on at once. */
+enum { AT_ONCE = 128, NEIGHBOURS = 4 };
 
 /* Inputs are clipped to 4 and taken in quarters, outputs to what planes may be. */
 static const double LARGEST_INPUT = 4194304.0, QUARTER = 0.25, LARGEST_PLANE = 134217728.0;
@@ -85,59 +86,6 @@ INLINED void see(
         double *values = seen + k * stride;
         const double gain = network->gains[k];
         for (size_t n = 0; n < count; n++) values[n] = whole(within(values[n] * gain, LARGEST_INPUT)) * QUARTER;
-    }
-}
-
-INLINED double add_product(double sum, double weight, double value, const int fused) {
-    return fused ? fma(weight, value, sum) : sum + weight * value;
-}
-
-/* Sums of a unit for `LANES` pixels. */
-INLINED void multiply_one(
-    const double *weights, double bias, size_t inputs, const double *values, size_t stride, double *sums, const int fused
-) {
-    double sum[LANES];
-    for (size_t n = 0; n < LANES; n++) sum[n] = bias;
-    for (size_t k = 0; k < inputs; k++) {
-        const double *value = values + k * stride, weight = weights[k];
-        for (size_t n = 0; n < LANES; n++) sum[n] = add_product(sum[n], weight, value[n], fused);
-    }
-    for (size_t n = 0; n < LANES; n++) sums[n] = sum[n];
-}
-
-/* The same of four units, so that what is loaded serves all: arrays of their own, since those stay in registers. */
-INLINED void multiply_four(
-    const double *weights, const double *biases, size_t inputs, const double *values, size_t stride, double *sums,
-    const int fused
-) {
-    double a[LANES], b[LANES], c[LANES], d[LANES];
-    for (size_t n = 0; n < LANES; n++) a[n] = biases[0], b[n] = biases[1], c[n] = biases[2], d[n] = biases[3];
-    for (size_t k = 0; k < inputs; k++) {
-        const double *value = values + k * stride, *weight = weights + k;
-        const double of_a = weight[0], of_b = weight[inputs], of_c = weight[2 * inputs], of_d = weight[3 * inputs];
-        for (size_t n = 0; n < LANES; n++) a[n] = add_product(a[n], of_a, value[n], fused);
-        for (size_t n = 0; n < LANES; n++) b[n] = add_product(b[n], of_b, value[n], fused);
-        for (size_t n = 0; n < LANES; n++) c[n] = add_product(c[n], of_c, value[n], fused);
-        for (size_t n = 0; n < LANES; n++) d[n] = add_product(d[n], of_d, value[n], fused);
-    }
-    for (size_t n = 0; n < LANES; n++) {
-        sums[n] = a[n], sums[stride + n] = b[n], sums[2 * stride + n] = c[n], sums[3 * stride + n] = d[n];
-    }
-}
-
-/* Sums of products of whole numbers stay below 2**53, so they are exact, fused or not, in any order. */
-INLINED void multiply(
-    const double *weights, const double *biases, size_t units, size_t inputs, const double *values, size_t count,
-    size_t stride, double *sums, const int fused, const int wide
-) {
-    for (size_t start = 0; start < count; start += LANES) {
-        size_t unit = 0;
-        for (; wide && unit + 4 <= units; unit += 4)
-            multiply_four(weights + unit * inputs, biases + unit, inputs, values + start, stride,
-                          sums + unit * stride + start, fused);
-        for (; unit < units; unit++)
-            multiply_one(weights + unit * inputs, biases[unit], inputs, values + start, stride,
-                         sums + unit * stride + start, fused);
     }
 }
 

@@ -171,12 +171,27 @@ class LatentBasis:
         ndarray or Tensor
             (bands, pixels) float64.
         """
+        directions, mean, step = self.factors(bands)
         # Multiples of 2**-22 below 2**31: exact in float64 in any order of summation.
-        directions = arrays.put(self.directions[bands] * 2.0**-PLANE_BITS)
-        values = directions @ arrays.cast(planes, "float64")
-        values += arrays.put(self.mean[bands][:, None])
-        values *= float(self.step)
+        values = arrays.put(directions) @ arrays.cast(planes, "float64")
+        values += arrays.put(mean[:, None])
+        values *= step
         return values
+
+    def factors(self, bands: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Return what spectra are made with: planes are multiplied by the first, then the others are added, multiplied.
+
+        Parameters
+        ----------
+        bands
+            Which of the fitted bands.
+
+        Returns
+        -------
+        directions, mean, step
+            (bands, rank) of planes in 2**-6 steps; (bands,) in steps; and a step on the [0, 1] scale of the scene.
+        """
+        return self.directions[bands] * 2.0**-PLANE_BITS, self.mean[bands], float(self.step)
 
 
 def _laws_of_bits(rank: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

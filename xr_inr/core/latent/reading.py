@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.bitstream import ByteReader, ByteWriter, Section
+from xr_inr.core.decoded_values import restore as restore_values
+from xr_inr.core.decoded_values import restore_planes
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import Cascade, foretell, read_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
@@ -21,6 +24,7 @@ from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
+from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.exceptions import PayloadError
 
 _LARGEST_MEAN_WEIGHT = 127
@@ -102,9 +106,23 @@ class PlaneWindow:
             (bands, ...), the shape of the positions.
         """
         shape = np.broadcast_shapes(rows.shape, columns.shape)
+        values = self.basis.spectra(self._points(rows, columns, math.prod(shape)), bands, self.arrays)
+        return self.arrays.get(values).reshape(len(bands), *shape)
+
+    def samples(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp], layout: SceneLayout
+    ) -> NDArray[Any]:
+        """Return the same in the scene's dtype and range, (bands, ...)."""
+        if self.arrays.device is not None:
+            return restore_values(self(rows, columns, bands), layout)
+        shape = np.broadcast_shapes(rows.shape, columns.shape)
+        points = self._points(rows, columns, math.prod(shape))
+        return restore_planes(points, self.basis, bands, layout).reshape(len(bands), *shape)
+
+    def _points(self, rows: NDArray[np.intp], columns: NDArray[np.intp], count: int) -> Array:
+        """Return the planes at positions in the scene, (rank, positions)."""
         points = _taken(self.planes, rows - self.rows[0], columns - self.columns[0], self.arrays)
-        samples = self.basis.spectra(points.reshape(len(points), math.prod(shape)), bands, self.arrays)
-        return self.arrays.get(samples).reshape(len(bands), *shape)
+        return points.reshape(len(points), count)
 
 
 class LatentReader:
