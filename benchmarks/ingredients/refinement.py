@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from xr_inr.core.latent.feature_slopes import Visit
 from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.quantise import Rounder, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft_features import Visit
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import Steps
 from xr_inr.core.siren.optimiser import Soap
@@ -228,7 +228,7 @@ def _live(visits: list[Visit], latents: Latents) -> Latents:
     """Return 1 for components that are coded in a subband and 0 for others, (rank, 1, 1) a subband."""
     found = [torch.zeros(len(part), 1, 1, device=part.device) for part in latents]
     for visit in visits:
-        found[visit.place.subband][visit.active] = 1.0
+        found[visit.subband][visit.active] = 1.0
     return found
 
 

@@ -77,7 +77,10 @@ def _rounded_anew(latents: Latents, scene: SoftScene) -> Latents:
 
 def _first_rounding(_: Sweeps) -> Sweeps:
     def rounded(sweeps: Sequence[Sweep]) -> list[Swept]:
-        return [Swept(_rounded_anew(one.latents, one.scene), float(one.scene.error(one.latents))) for one in sweeps]
+        return [
+            Swept(_rounded_anew(one.latents, one.scene), float(one.scene.missed(one.latents).squares.sum()))
+            for one in sweeps
+        ]
 
     return rounded
 

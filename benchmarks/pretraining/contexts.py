@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.pretraining.examples import Example
+from xr_inr.core.arrays import NUMPY
 from xr_inr.core.latent import context
 from xr_inr.core.latent.latents import scale_row, told_of_subbands
 from xr_inr.core.latent.laws import FRACTIONS
@@ -54,14 +55,26 @@ def contexts_of(example: Example, network: ContextNetwork) -> Contexts:
     visits = soft.visits(example.side.scales > 0)
     latents = [torch.from_numpy(part).float() for part in example.latents]
     means = soft.means(bordered(latents), example.side, visits)
+    means_of = soft.scatter(means, [torch.zeros_like(part) for part in latents], visits)
+    offsets = [torch.from_numpy(example.side.offsets)[:, None, None].expand(part.shape) for part in latents]
     features, places = _features(example)
     return Contexts(
         torch.from_numpy(features),
         torch.from_numpy(places),
-        soft.gather(latents, visits),
-        torch.floor(means * FRACTIONS + 0.5) / FRACTIONS,
-        torch.from_numpy(example.side.offsets)[soft.components(visits)].to(torch.int8),
+        _in_order(latents, example),
+        torch.floor(_in_order(means_of, example) * FRACTIONS + 0.5) / FRACTIONS,
+        _in_order(offsets, example).to(torch.int8),
     )
+
+
+def _in_order(planes: list[Tensor], example: Example) -> Tensor:
+    """Return what coded latents have, (latents,), in the order of the coder; a tensor a subband."""
+    found = []
+    for place in context.places(example.pyramid):
+        row, column = context.PASSES[place.number]
+        active = torch.from_numpy(example.side.scales[scale_row(place.subband)] > 0)
+        found.append(planes[place.subband][active][:, row::2, column::2].flatten())
+    return torch.cat(found)
 
 
 def _features(example: Example) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -69,7 +82,7 @@ def _features(example: Example) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     padded = [np.pad(context.magnitudes(part), ((0, 0), (1, 1), (1, 1))) for part in example.latents]
     scales = np.stack([example.side.scales[scale_row(index)] for index in range(len(padded))])
     stored = told_of_subbands(example.side.scales, example.pyramid)
-    surroundings = context.Surroundings(np, example.pyramid, padded, stored, whole=True)
+    surroundings = context.Surroundings(np, example.pyramid, padded, stored)
     features, places = [], []
     for place in context.places(example.pyramid):
         active = scales[place.subband] > 0
@@ -89,7 +102,7 @@ def _of_groups(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
     before = np.zeros(magnitudes.shape[1:], np.float32)
     last, last_size = before, 1
     for start, stop in context.groups(len(magnitudes)):
-        found[:, start:stop] = context.of_groups(np, before, last, last_size, whole=True)[:, None]
+        found[:, start:stop] = np.stack(context.of_groups(NUMPY, before, last, last_size))[:, None]
         last, last_size = magnitudes[start:stop].sum(0), stop - start
         before = before + last
     return found

@@ -189,7 +189,7 @@ def altered(what):
         stored[6, 1] = 5
     elif what == "component number":
         stored[6, 2] = 5
-    return context.Surroundings(np, pyramid, padded, stored, whole=True).of_pass(PLACE)[:, component]
+    return context.Surroundings(np, pyramid, padded, stored).of_pass(PLACE)[:, component]
 
 
 @pytest.mark.parametrize("group", [group for group in contexts.COLUMNS if group != "earlier groups"])
@@ -200,7 +200,7 @@ def test_columns_of_a_group_are_the_features_that_it_changes(group):
 
 def test_columns_of_earlier_groups_are_the_last_features():
     plane = np.zeros((2, 2), np.float32)
-    count = len(context.of_groups(np, plane, plane, 1, whole=True))
+    count = len(context.of_groups(NUMPY, plane, plane, 1))
     assert contexts.COLUMNS["earlier groups"] == tuple(range(context.FEATURES - count, context.FEATURES))
 
 

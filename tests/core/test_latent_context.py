@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.core.latent_examples import drawn
+from xr_inr.core.arrays import NUMPY
 from xr_inr.core.latent import context
 from xr_inr.core.latent.context import (
     LARGEST_FEATURE,
@@ -19,6 +20,7 @@ from xr_inr.core.latent.context import (
     stored_features,
 )
 from xr_inr.core.latent.laws import SCALES
+from xr_inr.core.latent.soft_features import Groups, Passes, SoftFeatures, Visit
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 
 SIZES = [(1, 1), (1, 8), (5, 7), (11, 12), (13, 30), (24, 27), (46, 45)]
@@ -46,7 +48,7 @@ def features_of(size, planes, place, *, xp=np):
     padded, stored = bordered(planes), some_stored(size)
     if xp is torch:
         padded, stored = [torch.tensor(part) for part in padded], torch.tensor(stored)
-    return np.asarray(Surroundings(xp, Pyramid.of(size), padded, stored, whole=xp is np).of_pass(place))
+    return np.asarray(Surroundings(xp, Pyramid.of(size), padded, stored).of_pass(place))
 
 
 @pytest.mark.parametrize("rank", range(1, 256))
@@ -134,12 +136,23 @@ def test_features_depend_on_what_is_decoded(size):
 
 
 @every_size
-def test_whole_features_are_what_torch_says_rounded_down(size):
-    planes = some_magnitudes(size)
-    for place in places(Pyramid.of(size)):
+@pytest.mark.parametrize("active", [[0, 1, 2, 3, 4], [0, 2], [3], [1, 4]], ids=str)
+def test_features_are_what_a_fit_sees_rounded_down(size, active):
+    pyramid, planes, cpu = Pyramid.of(size), some_magnitudes(size), torch.device("cpu")
+    passes = [Passes(subband.shape, cpu) for subband in pyramid.subbands]
+    none = torch.zeros(RANK, dtype=torch.int64)
+    padded = [torch.tensor(part) for part in bordered(planes)]
+    soft = SoftFeatures(
+        pyramid, Groups(none, none, none, torch.ones(RANK, 1, 1)), passes, padded, torch.tensor(some_stored(size))
+    )
+    for place in places(pyramid):
+        shape = pyramid.subbands[place.subband].shape
+        visit = Visit(place.subband, shape, torch.tensor(active), active[0], active[-1] + 1)
+        row, column = PASSES[place.number]
+        found = soft.of([visit])[:-2].reshape(-1, len(active), *shape)[:, :, row::2, column::2]
         whole = features_of(size, planes, place)
         assert whole.dtype == np.float32
-        np.testing.assert_array_equal(whole, np.floor(features_of(size, planes, place, xp=torch)))
+        np.testing.assert_array_equal(np.floor(found.numpy()), whole[:, active])
 
 
 @every_size
@@ -203,7 +216,7 @@ def definition(pyramid, planes, stored, place, position):
 def test_no_feature_exceeds_127(size):
     planes = [np.full_like(part, LARGEST_FEATURE) for part in some_magnitudes(size)]
     stored = np.full((len(planes), STORED_FEATURES, RANK), LARGEST_FEATURE, np.float32)
-    surroundings = Surroundings(np, Pyramid.of(size), bordered(planes), stored, whole=True)
+    surroundings = Surroundings(np, Pyramid.of(size), bordered(planes), stored)
     for place in places(Pyramid.of(size)):
         features = surroundings.of_pass(place)
         assert 0 <= features.min() <= features.max() <= LARGEST_FEATURE
@@ -242,14 +255,12 @@ def test_stored_features_are_whole_and_within_127():
 )
 def test_features_of_groups_are_a_logarithm_and_a_mean(before, last, size, expected):
     given = np.array([[before]], np.float32), np.array([[last]], np.float32)
-    assert of_groups(np, *given, size, whole=True).ravel().tolist() == expected
-    exact = of_groups(torch, *(torch.tensor(part) for part in given), size, whole=False).ravel().tolist()
-    assert exact == pytest.approx([min(16 * np.log2(1 + before / 16), LARGEST_FEATURE), last / size])
+    assert np.stack(of_groups(NUMPY, *given, size)).ravel().tolist() == expected
 
 
 def test_features_of_groups_are_whole_and_within_127():
     before, last = (drawn(0, 254 * 127, (30, 40), seed).astype(np.float32) for seed in (0, 1))
-    found = of_groups(np, before, np.minimum(last, 64 * 127), 64, whole=True)
+    found = np.stack(of_groups(NUMPY, before, np.minimum(last, 64 * 127), 64))
     np.testing.assert_array_equal(found, np.rint(found))
     assert 0 <= found.min() <= found.max() <= LARGEST_FEATURE
 
@@ -258,4 +269,4 @@ def test_there_are_as_many_features_as_are_told():
     place = places(Pyramid.of((5, 7)))[0]
     of_pass = features_of((5, 7), some_magnitudes((5, 7)), place)
     none = np.zeros((place.rows, place.columns), np.float32)
-    assert len(of_pass) + len(of_groups(np, none, none, 1, whole=True)) == context.FEATURES
+    assert len(of_pass) + len(of_groups(NUMPY, none, none, 1)) == context.FEATURES

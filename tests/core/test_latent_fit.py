@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from xr_inr.core.arrays import NUMPY
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import Encoded, encode_array
 from xr_inr.core.latent import context, quantise, soft
@@ -216,13 +217,14 @@ def test_soft_group_features_are_those_of_the_decoder_but_for_rounding() -> None
     soft = Rounder(pyramid, rank, shipped(), CPU, 0).soft
     side = side_of(latents, pyramid, np.zeros(rank, np.int32))
     visit = soft.visits(side.scales > 0)[0]
+    assert visit.adjoining
     padded = bordered([soft_magnitudes(torch.tensor(part, dtype=torch.float32)) for part in latents])
-    found = soft.features(padded, side, [visit])[-2:].reshape(2, rank, visit.place.rows, visit.place.columns).numpy()
-    known = visit.place.of(np.pad(context.magnitudes(latents[0]), ((0, 0), (1, 1), (1, 1))))
+    found = soft.features(padded, side, [visit])[-2:].reshape(2, rank, *visit.size).numpy()
+    known = context.magnitudes(latents[0])
     before = last = np.zeros(known.shape[1:], np.float32)
     size = 1
     for start, stop in context.groups(rank):
-        exact = context.of_groups(np, before, last, size, whole=True)
+        exact = np.stack(context.of_groups(NUMPY, before, last, size))
         off = np.abs(found[:, start] - exact)
         # The sum is rounded down before its logarithm, the mean as it is.
         assert off[0].max() <= 16 * np.log2(1.5) + 0.5

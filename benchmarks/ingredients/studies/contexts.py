@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.ingredients.studies.planes import Rounded, StudyPlanes
-from xr_inr.core.latent.context import PASSES, Place, groups
-from xr_inr.core.latent.latents import told_of_subbands
+from xr_inr.core.latent.context import PASSES, Place, groups, places
+from xr_inr.core.latent.latents import scale_row, told_of_subbands
 from xr_inr.core.latent.soft import bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
 
@@ -51,10 +51,9 @@ class Seen:
     @classmethod
     def of(cls, rounded: Rounded, pyramid: Pyramid) -> Seen:
         """Look around all coded latents."""
-        parts = [
-            _around(rounded, pyramid, visit.place, visit.active)
-            for visit in rounded.soft.visits(rounded.side.scales > 0)
-        ]
+        active = [torch.from_numpy(np.flatnonzero(row)) for row in rounded.side.scales > 0]
+        found = [(place, active[scale_row(place.subband)]) for place in places(pyramid)]
+        parts = [_around(rounded, pyramid, place, own) for place, own in found if len(own)]
         features, foretold, values, halves = (torch.cat(some) for some in zip(*parts, strict=True))
         return cls(features, foretold, values, halves)
 

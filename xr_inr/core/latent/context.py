@@ -3,13 +3,12 @@
 Subbands are coded coarse to fine. In each, four passes take the positions (even, even), (odd, odd), (even, odd) and
 (odd, even) in turn; in each pass the components follow in groups that double in size. So a latent knows its
 neighbours of earlier passes in every component, the subbands before its own, and, where it stands, the components of
-earlier groups. The same code serves numpy, which decodes, and torch, which needs gradients through it.
+earlier groups. The same code serves numpy and torch; what torch needs to fit, `soft_features` has.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 import operator
 import types
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ _OF_A_SCALE = 2
 """Feature units of a stored scale's index."""
 
 LARGEST_FEATURE = 127
-_OCTAVE = 16
+OCTAVE = 16
 """Of a magnitude's logarithm, in feature units."""
 
 _ACROSS, _DOWN = ((0, -1), (0, 1)), ((-1, 0), (1, 0))
@@ -67,7 +66,7 @@ def groups(rank: int) -> list[tuple[int, int]]:
 
 
 # None of these logarithms is near a half: every machine rounds them alike.
-_LOGARITHMS = np.minimum(np.rint(_OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
+_LOGARITHMS = np.minimum(np.rint(OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
 
 
 def kernel_logarithms() -> NDArray[np.uint8]:
@@ -154,22 +153,20 @@ class Surroundings:
         not read.
     stored
         (subbands, `STORED_FEATURES`, rank) what the side information tells of the components in each.
-    whole
-        Whether features are rounded down to whole numbers, as the decoder needs them.
     """
 
-    def __init__(
-        self, xp: types.ModuleType, pyramid: Pyramid, padded: Sequence[Array], stored: Array, *, whole: bool
-    ) -> None:
+    def __init__(self, xp: types.ModuleType, pyramid: Pyramid, padded: Sequence[Array], stored: Array) -> None:
         self._xp = xp
         self._pyramid = pyramid
         self._padded = padded
         self._stored = stored
-        self._whole = whole
         self._rings: dict[int, Array] = {}
 
     def of_pass(self, place: Place, out: Array | None = None) -> Array:
-        """Return the features that depend on no groups, (`PASS_FEATURES`, rank, rows, columns); in `out` if given."""
+        """Return the features that depend on no groups, (`PASS_FEATURES`, rank, rows, columns), rounded down.
+
+        They are put in `out` if that is given.
+        """
         xp = self._xp
         own = self._padded[place.subband]
         nothing = xp.zeros_like(place.of(own))
@@ -193,8 +190,7 @@ class Surroundings:
             *(nothing + told[:, None, None] for told in self._stored[place.subband]),
         ]
         if out is None:
-            found = xp.stack(features)
-            return xp.floor(found) if self._whole else found
+            return xp.floor(xp.stack(features))
         for row, feature in zip(out, features, strict=True):
             xp.floor(feature, out=row)
         return out
@@ -240,33 +236,19 @@ class Surroundings:
         return functools.reduce(operator.add, found) / orientation
 
 
-def of_groups(xp: types.ModuleType, before: Array, last: Array, last_size: Array | int, *, whole: bool) -> Array:
-    """Return the features that follow from the groups before, (2, rows, columns).
+def of_groups(arrays: Arrays, before: Array, last: Array, last_size: int) -> tuple[Array, Array]:
+    """Return the features that follow from the groups before, each (rows, columns), whole numbers.
 
     Parameters
     ----------
-    xp
-        numpy or torch.
+    arrays
+        What kind of arrays they are.
     before
         Sum of the magnitudes of all earlier components, (rows, columns).
     last
         The same of the last group.
     last_size
-        How many components that has; an array where it differs.
-    whole
-        Whether to round down to whole numbers.
+        How many components that has.
     """
-    if whole:
-        return xp.stack(whole_of_groups(NUMPY, before, last, last_size))
-    return xp.stack([(_OCTAVE * xp.log2(1 + before / _OCTAVE)).clip(0, LARGEST_FEATURE), last / last_size])
-
-
-def slope_of_logarithm(logarithm: Array) -> Array:
-    """Return the derivative of the first feature of `of_groups`, not rounded, with respect to the sum it is of."""
-    return (logarithm < LARGEST_FEATURE) * 2.0 ** (-logarithm / _OCTAVE) / math.log(2.0)
-
-
-def whole_of_groups(arrays: Arrays, before: Array, last: Array, last_size: int) -> tuple[Array, Array]:
-    """Return the features of `of_groups`, each (rows, columns), rounded down to whole numbers."""
-    logarithm = arrays.look_up(_LOGARITHMS, arrays.cast(before / _OCTAVE, "int64"))
+    logarithm = arrays.look_up(_LOGARITHMS, arrays.cast(before / OCTAVE, "int64"))
     return logarithm, last if last_size == 1 else arrays.xp.floor(last / last_size)

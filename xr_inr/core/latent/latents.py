@@ -165,7 +165,7 @@ def _walk(
     latents = [arrays.zeros((components, *border), "int32") for border in borders]
     padded = [arrays.zeros((rank, *border), "float32") for border in borders]
     stored = told_of_subbands(side.scales[:, :rank], pyramid)
-    surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(stored), whole=True)
+    surroundings = context.Surroundings(arrays.xp, pyramid, padded, arrays.put(stored))
     component_offsets = arrays.put((side.offsets[:rank] / OFFSET_UNIT).astype(np.float32)[:, None])
     scale_indices = ScaleIndices(network, arrays)
     groups = context.groups(rank)
@@ -196,7 +196,7 @@ def _walk(
         for (start, stop), chosen in zip(groups, chosen_of[scale_row(place.subband)], strict=True):
             last_magnitudes = nothing
             if chosen is not None:
-                of_groups = context.whole_of_groups(arrays, before, last, last_size)
+                of_groups = context.of_groups(arrays, before, last, last_size)
                 for row, feature in zip(features[context.PASS_FEATURES :], of_groups, strict=True):
                     row[start:stop] = feature
                 index = scale_indices(

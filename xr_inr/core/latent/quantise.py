@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xr_inr.core.latent.feature_slopes import Visit
 from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
+from xr_inr.core.latent.soft_features import Visit
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 
@@ -211,9 +211,9 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
     if not visits:
         return [Swept(sweep.latents, error) for sweep, error in zip(sweeps, of_chunks, strict=True)]
     sizes, padded = bordered([soft_magnitudes(part) for part in latents]), bordered(latents)
-    found, parts = soft.slopes(sizes), []
+    seen, found, parts = soft.features_of(sizes, side), soft.slopes(sizes), []
     for some in soft.parts(visits):
-        features = soft.features(sizes, side, some)
+        features = seen.of(some)
         of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[soft.components(some)]
         now, means = soft.gather(latents, some), soft.means(padded, side, some)
         laws = soft.laws(features, soft.biases(some), of_latents, now, means)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,17 +13,18 @@ import torch
 from torch import Tensor
 
 from xr_inr.core.latent import context
-from xr_inr.core.latent.feature_slopes import FeatureSlopes, Groups, Visit
+from xr_inr.core.latent.feature_slopes import FeatureSlopes
 from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row, told_of_subbands
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
 from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout
+from xr_inr.core.latent.soft_features import Groups, Passes, SoftFeatures, Visit, beside
 from xr_inr.core.latent.wavelet import Pyramid
 
 _SMALLEST = 2.0**-15
 
 _FEATURES_AT_ONCE = {"cpu": 2**17, "cuda": 2**22}
-"""Latents whose features are held at a time; a pass of more is taken alone."""
+"""Latents whose features are held at a time; a component of a subband that has more is taken alone."""
 
 _ACTIVATIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**20}
 """Latents whose activations are held at a time: on a CPU they stay in its cache."""
@@ -83,9 +86,10 @@ class SoftCoder:
         sizes = np.maximum(starts - previous, 1).astype(np.float32)[:, None, None]
         self._groups = Groups(*(torch.tensor(part, device=device) for part in (firsts, previous, starts, sizes)))
         self._chunks = torch.tensor(self.layout.chunks, device=device)
+        self._passes = [Passes(subband.shape, device) for subband in pyramid.subbands]
 
     def visits(self, active: np.ndarray) -> list[Visit]:
-        """Return the passes of all subbands with the components that are coded in each.
+        """Return all subbands with the components that are coded in each; of large ones some components at a time.
 
         Parameters
         ----------
@@ -93,75 +97,81 @@ class SoftCoder:
             (levels + 1, rank) which components have latents, by row of `LatentSide.scales`.
         """
         found = []
-        for place in context.places(self.pyramid):
-            chosen = np.flatnonzero(active[scale_row(place.subband)])
-            if len(chosen):
-                row, column = context.PASSES[place.number]
-                index = torch.tensor(chosen, device=self.device)
-                found.append(Visit(place, index, slice(row, None, 2), slice(column, None, 2)))
+        for number, subband in enumerate(self.pyramid.subbands):
+            positions = math.prod(subband.shape)
+            chosen = np.flatnonzero(active[scale_row(number)]) if positions else np.zeros(0, np.int64)
+            step = max(1, _FEATURES_AT_ONCE[self.device.type] // max(positions, 1))
+            for start in range(0, len(chosen), step):
+                part = chosen[start : start + step]
+                index = torch.tensor(part, device=self.device)
+                found.append(Visit(number, subband.shape, index, int(part[0]), int(part[-1]) + 1))
         return found
 
-    def features(self, padded: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
-        """Return the features of all coded latents, (features, latents), in the order of `visits`."""
+    def features_of(self, padded: list[Tensor], side: LatentSide) -> SoftFeatures:
+        """Return what gives the features of latents from padded magnitudes."""
         stored = torch.tensor(told_of_subbands(side.scales, self.pyramid, self._numbers), device=self.device)
-        surroundings = context.Surroundings(torch, self.pyramid, padded, stored, whole=False)
-        found = []
-        for visit in visits:
-            of_pass = surroundings.of_pass(visit.place)
-            here = visit.place.of(padded[visit.place.subband])
-            sums = torch.cat([torch.zeros_like(here[:1]), here.cumsum(0)])
-            before = sums[self._groups.starts]
-            last = before - sums[self._groups.previous]
-            if len(self.layout.ranks) > 1:
-                before = before - sums[self._groups.firsts]
-            of_groups = context.of_groups(torch, before, last, self._groups.sizes, whole=False)
-            found.append(torch.cat([of_pass, of_groups])[:, visit.active].flatten(1))
-        return torch.cat(found, 1)
+        return SoftFeatures(self.pyramid, self._groups, self._passes, padded, stored)
+
+    def features(self, padded: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
+        """Return the features of all latents of visits, (features, latents)."""
+        return self.features_of(padded, side).of(visits)
 
     def slopes(self, padded: list[Tensor]) -> FeatureSlopes:
         """Return what takes slopes with respect to features to those with respect to padded magnitudes."""
-        return FeatureSlopes(self.pyramid, self._groups, padded)
+        return FeatureSlopes(self.pyramid, self._groups, self._passes, padded)
 
     def biases(self, visits: list[Visit]) -> Tensor:
-        """Return the first layer's biases of all coded latents, (hidden, latents)."""
+        """Return the first layer's biases of all latents of visits, (hidden, latents)."""
         parameters = self._parameters
         found = []
         for visit in visits:
-            subband = self.pyramid.subbands[visit.place.subband]
-            bias = (
-                parameters["of_pass"][visit.place.number]
-                + parameters["of_orientation"][subband.orientation]
-                + parameters["of_level"][subband.level]
+            subband = self.pyramid.subbands[visit.subband]
+            of_passes = (
+                parameters["of_pass"].T
+                + parameters["of_orientation"][subband.orientation][:, None]
+                + parameters["of_level"][subband.level][:, None]
             )
-            found.append(bias[:, None].expand(-1, visit.count))
+            of_positions = of_passes[:, self._passes[visit.subband].numbers]
+            found.append(of_positions[:, None].expand(-1, len(visit.active), -1, -1).flatten(1))
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 
     def components(self, visits: list[Visit]) -> Tensor:
-        """Return which component each coded latent is of, (latents,)."""
-        return torch.cat([visit.active.repeat_interleave(visit.place.rows * visit.place.columns) for visit in visits])
+        """Return which component each latent of visits is of, (latents,)."""
+        return torch.cat([visit.active.repeat_interleave(math.prod(visit.size)) for visit in visits])
 
     def chunks(self, components: Tensor) -> Tensor:
         """Return which chunk components are of."""
         return self._chunks[components]
 
     def means(self, latents: list[Tensor], side: LatentSide, visits: list[Visit]) -> Tensor:
-        """Return the means of the laws of all coded latents, in quantiser steps, from padded latents."""
+        """Return the means of the laws of all latents of visits, in quantiser steps, from padded latents."""
         found = []
-        used = np.any(side.mean_weights.reshape(*side.mean_weights.shape[:2], -1), axis=2)
+        chunks = self._chunks if len(self.layout.ranks) > 1 else self._chunks[:1]
         weights = torch.tensor(side.mean_weights / context.MEAN_UNIT, dtype=torch.float32, device=self.device)
-        weights = weights.reshape(*used.shape, -1)[:, :, self._chunks, None, None]
+        weights = weights.reshape(*side.mean_weights.shape[:2], -1)[:, :, chunks]
         for visit in visits:
-            subband = self.pyramid.subbands[visit.place.subband]
-            padded = latents[visit.place.subband]
-            mean = torch.zeros_like(visit.place.of(padded))
+            subband = self.pyramid.subbands[visit.subband]
             row = mean_class(subband.orientation, subband.level)
-            first = sum(len(pairs) for pairs in context.KNOWN[: visit.place.number])
-            for number, offsets in enumerate(context.KNOWN[visit.place.number]):
-                if row is not None and used[row, first + number]:
-                    around = sum(visit.place.of(padded, *offset) for offset in offsets)
-                    mean = mean + weights[row, first + number] * around.clamp(-255, 255)
-            found.append(mean[visit.active].flatten())
+            if row is None or not np.any(side.mean_weights[row]):
+                found.append(torch.zeros(visit.count, device=self.device))
+                continue
+            numbers = self._passes[visit.subband].numbers
+            sums = beside(visit.of(latents[visit.subband]))
+            own = self._weights_of_passes(weights[row], visit)
+            means = (sums[kind].clamp(-255, 255).mul_(own[kind][:, numbers]) for kind in range(len(sums)))
+            found.append(functools.reduce(operator.add, means).flatten())
         return torch.cat(found)
+
+    def _weights_of_passes(self, weights: Tensor, visit: Visit) -> Tensor:
+        """Return the weights of each kind of neighbours in each pass, (kinds, components or 1, passes)."""
+        own = weights if weights.shape[1] == 1 else weights[:, visit.active]
+        found = weights.new_zeros(len(context.PAIRS), own.shape[1], len(context.PASSES))
+        place = 0
+        for number, known in enumerate(context.KNOWN):
+            for pairs in known:
+                found[context.PAIRS.index(pairs), :, number] = own[place]
+                place += 1
+        return found
 
     def indices(self, features: Tensor, biases: Tensor, offsets: Tensor) -> Tensor:
         """Return the scale index of each law, without rounding.
@@ -232,19 +242,16 @@ class SoftCoder:
             yield part
 
     def gather(self, planes: list[Tensor], visits: list[Visit]) -> Tensor:
-        """Return the coded ones of what has a value for each latent, (latents,)."""
-        return torch.cat(
-            [planes[visit.place.subband][visit.active][:, visit.rows, visit.columns].flatten() for visit in visits]
-        )
+        """Return what has a value for each latent, of the latents of visits, (latents,)."""
+        return torch.cat([visit.of(planes[visit.subband]).flatten() for visit in visits])
 
     def scatter(self, values: Tensor, planes: list[Tensor], visits: list[Visit]) -> list[Tensor]:
         """Return planes with values, in the order of `gather`, put where they belong."""
         found = [plane.clone() for plane in planes]
         start = 0
         for visit in visits:
-            shape = (len(visit.active), visit.place.rows, visit.place.columns)
-            part = found[visit.place.subband][:, visit.rows, visit.columns]
-            part[visit.active] = values[start : start + visit.count].reshape(shape)
+            part = values[start : start + visit.count]
+            found[visit.subband][visit.active] = part.reshape(len(visit.active), *visit.size)
             start += visit.count
         return found
 
