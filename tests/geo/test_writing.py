@@ -135,6 +135,12 @@ class TestWriteRaster:
         ):
             assert raster.block_shapes == [(256, 256)]
 
+    def test_unpacked_floats_without_nodata_stay_without(self, tmp_path):
+        floats = xr.DataArray(np.ones((2, 3, 4), "f4"), {"y": [2.0, 1.0, 0.0], "x": range(4)}, ("band", "y", "x"))
+        floats.encoding = {"scale_factor": 1.0, "add_offset": 0.0, "dtype": np.dtype("f4")}
+        write_raster(floats, tmp_path / "target.tif")
+        assert describe(tmp_path / "target.tif")["nodata"] == "None"
+
     def test_packs_what_xarray_unpacked(self, tmp_path):
         source = make_raster(tmp_path / "source.tif", nodata=3, scales=[0.1] * 4, offsets=[2.0] * 4)
         through_zarr(open_raster(source), tmp_path / "store.zarr", 3)
