@@ -80,8 +80,7 @@ def encode(
     with FitDisplay(progress, 1) as display:
         fit_request = FitRequest(**request)
         monitor = display.next_fit("fit")
-        samples = np.asarray(array)
-        return encode_array(samples, fit_request, nodata=nodata, bad_bands=bad_bands, monitor=monitor).payload
+        return encode_array(_as_array(array), fit_request, nodata=nodata, bad_bands=bad_bands, monitor=monitor).payload
 
 
 def encode_many(
@@ -130,7 +129,7 @@ def encode_many(
     with FitDisplay(progress, 1) as display:
         fit_request = FitRequest(**request)
         found = encode_arrays(
-            [np.asarray(array) for array in arrays],
+            [_as_array(array) for array in arrays],
             fit_request,
             nodata=nodata,
             allow_void=True,
@@ -300,6 +299,11 @@ def report(obj: xr.DataArray | xr.Dataset) -> Reports:
         When there is none.
     """
     return some(reports_of(_as_dataset(obj)))
+
+
+def _as_array(array: Any) -> NDArray[Any]:
+    # Of a masked array numpy would drop the mask in silence.
+    return array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
 
 
 def _as_dataset(obj: xr.DataArray | xr.Dataset | xr.DataTree) -> xr.Dataset:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from xr_inr import api
 from xr_inr.cli_compress import fit_arguments, fit_options, written_report
-from xr_inr.codecs.found import config_of
+from xr_inr.codecs.found import config_of, format_of
 from xr_inr.core import device as devices
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import RequestError, StoreExistsError, XrInrError
@@ -35,6 +35,7 @@ class _Job:
     target: Path
     variable: str | None
     options: Mapping[str, Any]
+    zarr_format: int
 
     def scene(self) -> xr.DataArray:
         return open_scene(self.source, self.variable)
@@ -53,13 +54,14 @@ class _Job:
         config = config_of(stored)
         return (
             config is not None
+            and format_of(stored) == self.zarr_format
             and config.to_dict() == wanted.config.to_dict()
             and stored.shape == wanted.shape
             and stored.dtype == wanted.dtype.newbyteorder("=")
             and stored.encoding.get("chunks") == wanted.chunk_shape
         )
 
-    def run(self, *, overwrite: bool, zarr_format: int, quiet: bool) -> tuple[str, Report]:
+    def run(self, *, overwrite: bool, quiet: bool) -> tuple[str, Report]:
         """Write the store, unless it is there; return what was done, and its report."""
         scene = self.scene()
         if self.target.exists() and not holds_work(self.target) and self.is_finished():
@@ -67,7 +69,7 @@ class _Job:
         arguments = fit_arguments(scene, self.options)
         planned = api.compress(scene, **arguments, compute=False, progress=False if quiet else None)
         mode: Mode = "w" if overwrite else "w-"
-        api.write(planned, self.target, mode=mode, zarr_format=2 if zarr_format == 2 else 3, resume=True)
+        api.write(planned, self.target, mode=mode, zarr_format=2 if self.zarr_format == 2 else 3, resume=True)
         return "written", written_report(str(self.target), scene)
 
 
@@ -94,7 +96,8 @@ def compress_many(
     """
     check_format(zarr_format)
     devices.resolve(FitRequest(**{name: options[name] for name in _REQUEST}).device)
-    jobs = [_Job(source, target, variable, options) for source, target in _targets(_expanded(sources), folder).items()]
+    targets = _targets(_expanded(sources), folder)
+    jobs = [_Job(source, target, variable, options, zarr_format) for source, target in targets.items()]
     _check_targets(jobs, overwrite=overwrite)
     Path(folder).mkdir(exist_ok=True)
     rows: list[tuple[str, ...]] = []
@@ -103,7 +106,7 @@ def compress_many(
         if not quiet:
             click.echo(f"{number}/{len(jobs)} {job.source}", err=True)
         try:
-            rows.append(_row(job, *job.run(overwrite=overwrite, zarr_format=zarr_format, quiet=quiet)))
+            rows.append(_row(job, *job.run(overwrite=overwrite, quiet=quiet)))
         except KeyboardInterrupt:
             raise click.ClickException("interrupted; the same command goes on with what is left") from None
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one scene must not stop the others

@@ -201,6 +201,22 @@ def test_chunk_that_does_not_reach_the_quality_is_named(scene, monkeypatch):
         scene.inr.compress(psnr=40.0, chunks={"y": 4, "x": 4}, device="cpu")
 
 
+def test_masked_array_is_refused_rather_than_fitted_without_its_mask(fits):
+    masked = np.ma.masked_equal(smooth((5, 7, 9)), 70)
+    with pytest.raises(RequestError, match=r"array.filled\(value\), with nodata=value. Got \d+ masked"):
+        xr_inr.encode(masked, bpppb=16.0, device="cpu")
+    with pytest.raises(xr_inr.BatchError, match=r"array 1: a masked array must be given"):
+        xr_inr.encode_many([masked.data, masked], bpppb=16.0, device="cpu")
+    assert not fits
+
+
+def test_masked_array_without_masked_samples_is_an_array_like_any_other():
+    samples = smooth((5, 7, 9))
+    payload = xr_inr.encode(np.ma.masked_equal(samples, -1), bpppb=16.0, device="cpu")
+
+    assert payload == xr_inr.encode(samples, bpppb=16.0, device="cpu")
+
+
 class TestEncodingSeveralArrays:
     ARRAYS = (smooth((5, 7, 9)), smooth((3, 7, 9)), np.full((2, 4, 4), 7, "i2"))
 

@@ -116,7 +116,9 @@ def test_scene_that_fails_is_named_and_does_not_stop_the_others(archive):
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["scene", "a.tif", "c.tif"]
 
 
-@pytest.mark.parametrize("options", [("--seed", 3), ("--nodata", -5), ("--chunks", "10x9")], ids=str)
+@pytest.mark.parametrize(
+    "options", [("--seed", 3), ("--nodata", -5), ("--chunks", "10x9"), ("--zarr-format", 2)], ids=str
+)
 def test_stores_of_another_request_are_refused_before_the_first_fit(archive, fits, options):
     succeed("compress-many", "in/b.tif", "out", *FAST)
     fits.clear()

@@ -159,6 +159,17 @@ def test_buffer_in_fortran_order_is_read_with_the_codecs_order(payload):
 REFUSED_BUFFERS = {
     "bytes without a shape": (b"12345678", {}, r"or the codec a shape and a dtype. Got a buffer without axes"),
     "two axes": (SAMPLES[0], {}, r"a band axis, y and x.* Got shape \(7, 9\)"),
+    "bytes in the other memory order": (
+        np.asfortranarray(SAMPLES.reshape(5, 63)),
+        {"shape": SHAPE, "dtype": "<i2"},
+        r"in the codec's order, 'C'. Got shape \(5, 63\)",
+    ),
+    "bytes in the other memory order than Fortran's": (
+        SAMPLES.reshape(5, 63),
+        {"shape": SHAPE, "dtype": "<i2", "order": "F"},
+        r"in the codec's order, 'F'. Got shape \(5, 63\)",
+    ),
+    "masked samples": (np.ma.masked_equal(SAMPLES, SAMPLES[0, 0, 0]), {}, r"array.filled\(value\), with nodata=value"),
     "bytes of the wrong length": (
         SAMPLES.tobytes()[:-2],
         {"shape": SHAPE, "dtype": "<i2"},
@@ -212,6 +223,10 @@ OUTPUTS = {
     "bytearray": (bytearray(630), {}),
     "memoryview": (memoryview(bytearray(630)), {}),
     "Fortran order": (np.empty(SHAPE, "i2", order="F"), {"order": "F"}),
+    "Fortran order for a codec of the other": (np.empty(SHAPE, "i2", order="F"), {}),
+    "C order for a codec of the other": (np.empty(SHAPE, "i2"), {"order": "F"}),
+    "neither order": (np.empty((5, 14, 9), "i2")[:, ::2], {}),
+    "the other byte order": (np.empty(SHAPE, np.dtype("i2").newbyteorder()), {}),
 }
 
 

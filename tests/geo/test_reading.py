@@ -109,6 +109,17 @@ class TestOpenRaster:
         with pytest.raises(RequestError, match=f"cannot open .*{name} as a raster"):
             open_raster(tmp_path / name)
 
+    def test_refuses_bands_of_several_dtypes(self, tmp_path):
+        bands = "".join(
+            f'<VRTRasterBand dataType="{kind}" band="{i}"/>' for i, kind in enumerate(("Int16", "Float32"), 1)
+        )
+        source = tmp_path / "mixed.vrt"
+        source.write_text(f'<VRTDataset rasterXSize="6" rasterYSize="5">{bands}</VRTDataset>')
+        with pytest.raises(
+            RequestError, match=r"must have one dtype. Those of .*mixed\.vrt have \['float32', 'int16'\]"
+        ):
+            open_raster(source)
+
     @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed on Linux alone")
     def test_closes_its_file_when_it_is_closed(self, tmp_path):
         source = make_raster(tmp_path / "source.tif")

@@ -1,5 +1,7 @@
 """What becomes of an array as a GeoTIFF, also of one that has been cut, reordered or unpacked."""
 
+import contextlib
+import sys
 import warnings
 
 import dask.array
@@ -18,6 +20,27 @@ from .rasters import NORTH_UP, ROTATED, WAVELENGTHS, describe, make_raster, thro
 
 # rioxarray's own arithmetic on transforms, with affine 3.
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+
+
+TRUNCATED = {
+    "as by default": {},
+    "in tiles": {"tiled": True, "blockxsize": 64, "blockysize": 64},
+    "compressed": {"compress": "deflate"},
+    "altered by an option": {"nbits": 15},
+}
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """Let no file grow beyond some bytes, as if the disk were full."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class TestWriteRaster:
@@ -47,6 +70,24 @@ class TestWriteRaster:
             write_raster(broken, target, overwrite=True)
         assert target.read_text() == "mine"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["scene.tif", "target.tif"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="the system has no limit for the size of a file")
+    @pytest.mark.parametrize("options", TRUNCATED.values(), ids=TRUNCATED.keys())
+    def test_raster_that_did_not_reach_the_disk_whole_is_refused(self, tmp_path, options):
+        samples = np.random.default_rng(0).integers(0, 30000, (2, 128, 128)).astype("i2")
+        target = tmp_path / "target.tif"
+        target.write_text("mine")
+        with files_of_at_most(60_000), pytest.raises(OSError, match=r"target\.tif could not be written whole"):
+            write_raster(xr.DataArray(samples, dims=("band", "y", "x")), target, overwrite=True, **options)
+        assert target.read_text() == "mine"
+        assert [path.name for path in tmp_path.iterdir()] == ["target.tif"]
+
+    @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+    def test_raster_that_a_lossy_option_alters_is_written(self, tmp_path):
+        samples = np.random.default_rng(0).integers(0, 255, (1, 32, 32)).astype("u1")
+        write_raster(xr.DataArray(samples, dims=("band", "y", "x")), tmp_path / "target.tif", compress="jpeg")
+        with rasterio.open(tmp_path / "target.tif") as source:
+            assert not np.array_equal(source.read(), samples)
 
     def test_streams_blocks_of_rows(self, tmp_path, scene):
         seen = []
@@ -93,6 +134,12 @@ class TestWriteRaster:
             rasterio.open(tmp_path / "target.tif") as raster,
         ):
             assert raster.block_shapes == [(256, 256)]
+
+    def test_unpacked_floats_without_nodata_stay_without(self, tmp_path):
+        floats = xr.DataArray(np.ones((2, 3, 4), "f4"), {"y": [2.0, 1.0, 0.0], "x": range(4)}, ("band", "y", "x"))
+        floats.encoding = {"scale_factor": 1.0, "add_offset": 0.0, "dtype": np.dtype("f4")}
+        write_raster(floats, tmp_path / "target.tif")
+        assert describe(tmp_path / "target.tif")["nodata"] == "None"
 
     def test_packs_what_xarray_unpacked(self, tmp_path):
         source = make_raster(tmp_path / "source.tif", nodata=3, scales=[0.1] * 4, offsets=[2.0] * 4)

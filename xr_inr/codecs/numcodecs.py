@@ -16,6 +16,7 @@ from xr_inr.codecs.config import CODEC_NAME, CodecConfig
 from xr_inr.codecs.provenance import PROVENANCE
 from xr_inr.core.decode import Payload
 from xr_inr.core.request import FitRequest, whole_number
+from xr_inr.core.sample_rules import unmasked
 from xr_inr.core.scene_layout import MOST_SAMPLES
 from xr_inr.exceptions import RequestError
 
@@ -128,7 +129,8 @@ class InrCodec(Codec):  # type: ignore[misc]
         buf
             The payload, as any buffer of bytes.
         out
-            Where to put the samples, as any writable buffer of their size.
+            Where to put the samples: an array of their shape and type, in any memory order, or any writable buffer
+            of their size, which they fill in the codec's order.
 
         Raises
         ------
@@ -145,15 +147,24 @@ class InrCodec(Codec):  # type: ignore[misc]
         PROVENANCE.reading(self._origin)
         decoded = np.asarray(axes.read(payload, shape, 0), order=self._order)
         PROVENANCE.decoded(self._origin, data, axes.to_scene(decoded), 0)
+        if isinstance(out, np.ndarray) and out.shape == decoded.shape and _same_type(out, decoded):
+            out[...] = decoded
+            return out
         return decoded if out is None else ndarray_copy(decoded, out)
 
     def _array(self, buf: Any) -> NDArray[Any]:
+        buf = unmasked(buf)
         array = np.asarray(buf) if isinstance(buf, np.ndarray) or _has_axes(buf) else None
         if array is None or array.ndim < 3:
             if self._shape is None or self._dtype is None:
                 given = "a buffer without axes" if array is None else f"shape {array.shape}"
                 raise RequestError(
                     f"an array must have a band axis, y and x, or the codec a shape and a dtype. Got {given}."
+                )
+            if array is not None and not array.flags[self._order]:
+                raise RequestError(
+                    f"an array without a band axis, y and x must lie in memory in the codec's order, {self._order!r}. "
+                    f"Got shape {array.shape} with strides {array.strides}."
                 )
             flat: NDArray[Any] = np.asarray(ensure_contiguous_ndarray_like(buf)).view(np.uint8)
             wanted = math.prod(self._shape) * self._dtype.itemsize
@@ -183,6 +194,11 @@ def _sizes(shape: Any) -> tuple[int, ...]:
     if any(size < 1 for size in sizes):
         raise RequestError(f"every side of the shape must be at least 1. Got {sizes!r:.40}.")
     return sizes
+
+
+def _same_type(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Whether two arrays have one dtype, in whichever byte order."""
+    return bool(first.dtype.newbyteorder("=") == second.dtype.newbyteorder("="))
 
 
 def _has_axes(buf: Any) -> bool:

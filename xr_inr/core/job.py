@@ -20,6 +20,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest, budget_bytes
 from xr_inr.core.residual.grid import Grid
+from xr_inr.core.sample_rules import unmasked
 from xr_inr.core.scene import Scene, prepare_scene
 from xr_inr.core.siren import plan as siren
 from xr_inr.core.source import Samples, source_of
@@ -113,6 +114,7 @@ class Job:
         BudgetError
             When no payload can be that small.
         """
+        array = unmasked(array)
         check_count(request.band_weights, array.shape[0])
         bad_bands = tuple(sorted({*terms.bad_bands, *weightless_bands(request.band_weights)}))
         scene = prepare_scene(array, nodata=terms.nodata, allow_void=terms.allow_void, bad_bands=bad_bands)

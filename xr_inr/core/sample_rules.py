@@ -47,6 +47,24 @@ def check_form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise RequestError(f"dtype must be one of {names}. Got {dtype}.")
 
 
+def unmasked(array: Any) -> Any:
+    """Return an array as it is, a masked one without masked samples as a plain one.
+
+    Raises
+    ------
+    RequestError
+        When samples are masked: nothing says which value they shall have.
+    """
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    if np.ma.is_masked(array):
+        count = np.count_nonzero(array.mask)
+        raise RequestError(
+            f"a masked array must be given as array.filled(value), with nodata=value. Got {count} masked."
+        )
+    return array.data
+
+
 def check_nodata(nodata: float | None, dtype: np.dtype[Any]) -> Any:
     """Return `nodata` in `dtype`, rounded to its precision; raises `RequestError` when it cannot hold it."""
     if nodata is None:

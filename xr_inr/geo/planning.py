@@ -139,7 +139,11 @@ def pack(da: xr.DataArray) -> xr.DataArray:
     """Undo xarray's masking and scaling, which it notes in the encoding."""
     if all(da.encoding.get(key) is None for key in ("_FillValue", "missing_value", "scale_factor", "add_offset")):
         return da
-    variable = xr.conventions.encode_cf_variable(da.variable, name=da.name)
+    packed = da.variable.copy(deep=False)
+    if "_FillValue" not in packed.attrs:
+        # Else xarray would declare NaN as nodata of floats that have none.
+        packed.encoding.setdefault("_FillValue", None)
+    variable = xr.conventions.encode_cf_variable(packed, name=da.name)
     return da.copy(data=variable.data).assign_attrs(variable.attrs)
 
 

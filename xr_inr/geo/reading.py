@@ -68,7 +68,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     Raises
     ------
     RequestError
-        If the path cannot be opened, or holds several rasters.
+        If the path cannot be opened, holds several rasters, or bands of several dtypes.
 
     Warns
     -----
@@ -86,6 +86,7 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
                 coords = _band_coordinates(source)
                 crs, transform = source.crs, source.transform
                 masked = _has_mask_band(source)
+                _check_dtypes(name, source.dtypes)
             opened = rioxarray.open_rasterio(name, chunks=chunks, mask_and_scale=False)
         except (RasterioError, RioXarrayError, CRSError, ProjError) as error:
             raise RequestError(f"cannot open {name} as a raster: {error}") from error
@@ -114,6 +115,12 @@ def open_raster(path: str | PathLike[str], *, chunks: Any = None) -> xr.DataArra
     # Arrays made of the one that was opened do not know what to close.
     da.set_close(opened.close)
     return da
+
+
+def _check_dtypes(name: str, dtypes: Sequence[str]) -> None:
+    different = sorted(set(dtypes))
+    if len(different) > 1:
+        raise RequestError(f"the bands of a raster must have one dtype. Those of {name} have {different}.")
 
 
 def _has_mask_band(source: Any) -> bool:

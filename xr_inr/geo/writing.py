@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+import warnings
+import zlib
 from collections.abc import Hashable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import rasterio
 import xarray as xr
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from xr_inr.exceptions import RequestError
@@ -15,6 +22,9 @@ from xr_inr.geo.planning import check_raster_path, pack, plan_raster, written_be
 
 _BLOCK_BYTES = 64 * 2**20
 _TILE = 256
+# With these, and without those, GDAL gives back the samples it was given.
+_EXACT_COMPRESSION = frozenset({"none", "packbits", "lzw", "deflate", "zstd", "lzma"})
+_INEXACT_OPTIONS = frozenset({"nbits", "discard_lsb"})
 
 
 def write_raster(
@@ -56,6 +66,8 @@ def write_raster(
         If there is a file, and ``overwrite`` is False.
     RequestError
         If dimensions, dtype, coordinates, metadata or options cannot make a GeoTIFF.
+    OSError
+        If the file cannot be written, or does not give back what was written to it, as on a full disk.
     """
     target = check_raster_path(path, overwrite=overwrite)
     plan = plan_raster(da, y_dim=y_dim, x_dim=x_dim)
@@ -63,11 +75,52 @@ def write_raster(
     options = {**_defaults(height, width), **{key.lower(): value for key, value in profile.items()}}
     rows = _rows_per_block(da, plan.dims[0], count * width * plan.dtype.itemsize, options, blocks)
 
-    with written_beside(target) as partial, plan.create(partial, "GTiff", options, target) as sink:
-        for start in range(0, height, rows):
-            block = pack(da.isel({plan.dims[0]: slice(start, start + rows)})).transpose(*plan.order).to_numpy()
-            block = block.reshape(count, -1, width).astype(plan.dtype, copy=False)
-            sink.write(block, window=Window(0, start, width, block.shape[1]))
+    with written_beside(target) as partial:
+        written: dict[Window, int] = {}
+        with plan.create(partial, "GTiff", options, target) as sink:
+            for start in range(0, height, rows):
+                block = pack(da.isel({plan.dims[0]: slice(start, start + rows)})).transpose(*plan.order).to_numpy()
+                block = block.reshape(count, -1, width).astype(plan.dtype, copy=False)
+                window = Window(0, start, width, block.shape[1])
+                sink.write(block, window=window)
+                written[window] = _checksum(block)
+        _check_written(partial, written, target, exact=_is_exact(options))
+
+
+def _check_written(path: Path, written: Mapping[Window, int], target: Path, *, exact: bool) -> None:
+    """Refuse a raster that lacks samples; raises `OSError`.
+
+    GDAL writes much of a file when it is closed, and what fails then, for want of room, reaches nobody.
+
+    Parameters
+    ----------
+    path
+        The closed file.
+    written
+        The `_checksum` of the samples of each window.
+    target
+        What an error calls it.
+    exact
+        Whether the samples that are read must be those that were written.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning), rasterio.open(path) as source:
+            whole = all(
+                _checksum(source.read(window=window)) == found or not exact for window, found in written.items()
+            )
+    except RasterioError as error:
+        raise OSError(f"{target} could not be written whole; is there room on the disk? {error}") from error
+    if not whole:
+        raise OSError(f"{target} could not be written whole; is there room on the disk?")
+
+
+def _checksum(samples: NDArray[Any]) -> int:
+    native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    return zlib.crc32(np.ascontiguousarray(native).data)
+
+
+def _is_exact(options: Mapping[str, Any]) -> bool:
+    return str(options.get("compress", "none")).lower() in _EXACT_COMPRESSION and not _INEXACT_OPTIONS & options.keys()
 
 
 def _defaults(height: int, width: int) -> dict[str, Any]:
