@@ -78,6 +78,10 @@ class Recording(SymbolEncoder):
         self.told.append(scales)
         super().put(values, scales, means)
 
+    def put_calls(self, values, scales, means, sizes):
+        self.told.append(scales)
+        super().put_calls(values, scales, means, sizes)
+
 
 def indices_of(example, network):
     """The index of each latent's scale, as the coder hears it."""

@@ -248,7 +248,8 @@ def test_any_bytes_as_latents(data, planes, network, seed, share_silent):
 def test_latents_that_an_encoder_wrote(size, rank, largest, network):
     latents = make_latents(size, rank, largest=largest)
     side, pyramid = make_side(latents, size), Pyramid.of(size)
-    data = encode_latents(latents, side, pyramid, NETWORKS[network])
+    data, reference = both_ways(lambda: encode_latents(latents, side, pyramid, NETWORKS[network]))
+    assert data == reference
     for found in both_ways(lambda: decode_latents(data, side, pyramid, NETWORKS[network])):
         for part, expected in zip(found, latents, strict=True):
             np.testing.assert_array_equal(part, expected)

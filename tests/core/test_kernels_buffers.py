@@ -38,6 +38,11 @@ def network(**changed):
     return tuple((given | changed).values())
 
 
+def told(*, count=40, calls=40):
+    """Return where `tell_latents` tells of latents and calls."""
+    return *(np.zeros(count, np.int32) for _ in range(3)), np.zeros(calls, np.int64)
+
+
 def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
     """Return arguments of `spectra` that fit, but for those given: three bands, rank 2, five pixels."""
     directions = np.zeros((3, 2)) if directions is None else directions
@@ -85,6 +90,14 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
             (STATE, WORDS, None, *SIDE[:2], np.zeros(256, np.int32), SIDE[3], np.zeros(256, np.float32), 3, 4, LATENTS),
             "at most 255",
         ),
+        ("tell_latents", (*SIDE, OFFSETS, 0, 4, LATENTS, *told()), "at least 1"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 5, LATENTS, *told()), "70 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, np.full_like(LATENTS, -(2**31)), *told()), "a latent must lie in"),
+        ("tell_latents", (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, 3, 4, LATENTS, *told(count=1)), "room for all"),
+        ("tell_latents", (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, 3, 4, LATENTS, *told(calls=0)), "room for all"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, LATENTS, *told()[:3], np.zeros(9, np.int32)), "must hold int64"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, LATENTS, told()[0], told(count=5)[1], *told()[2:]), "40 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, frozen(LATENTS), *told()), "read-only|not writable"),
         ("scale_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
         ("scale_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
         ("scale_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),

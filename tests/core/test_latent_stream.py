@@ -134,6 +134,11 @@ class Recorder:
     def put(self, values, scales, means):
         self.calls.append((values.tolist(), scales.tolist(), means.tolist()))
 
+    def put_calls(self, values, scales, means, sizes):
+        cuts = np.cumsum(sizes)[:-1]
+        for call in zip(*(np.split(part, cuts) for part in (values, scales, means)), strict=True):
+            self.put(*call)
+
     def getvalue(self):
         return self.calls
 

@@ -67,6 +67,25 @@ def test_the_largest_integers_are_restored_under_every_law(scale, mean):
 
 
 @given(st.data())
+@pytest.mark.parametrize("at_once", [1, 20, 2**14])
+def test_calls_that_lie_end_to_end_make_the_stream_of_calls_one_by_one(at_once, data):
+    sizes = data.draw(st.lists(st.integers(1, 30), min_size=1, max_size=8))
+    seed, widest = data.draw(st.integers(0, 2**16)), data.draw(st.sampled_from([4, 20, SCALES]))
+    random = np.random.default_rng(seed)
+    scales, means = random.integers(0, widest, sum(sizes)), random.integers(-100, 100, sum(sizes))
+    values = np.rint(random.standard_cauchy(sum(sizes)) * 3).clip(-LARGEST_LATENT, LARGEST_LATENT).astype(np.int32)
+    cuts = list(itertools.pairwise([0, *np.cumsum(sizes).tolist()]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(symbols, "_GATHERED", at_once)
+        together = SymbolEncoder()
+        together.put_calls(values, scales, means, np.array(sizes))
+        assert together.getvalue() == stream_of(*((values[a:b], scales[a:b], means[a:b]) for a, b in cuts))
+    decoder = SymbolDecoder(together.getvalue())
+    for a, b in cuts:
+        np.testing.assert_array_equal(decoder.take(scales[a:b], means[a:b]), values[a:b])
+
+
+@given(st.data())
 def test_integers_are_restored_in_the_calls_they_were_put_in(data):
     count = data.draw(st.integers(0, 60))
     scales = np.array(data.draw(st.lists(st.integers(0, SCALES - 1), min_size=count, max_size=count)), int)

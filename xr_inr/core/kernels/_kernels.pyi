@@ -40,6 +40,24 @@ def read_latents(
     /,
 ) -> int: ...
 
+# The same of known latents: their values, scale indices and means in the order of the stream, int32, and how many each
+# call of a decoder would take, int64. Returns how many latents and calls there are.
+def tell_latents(
+    network: Buffer,
+    logarithms: Buffer,
+    scales: Buffer,
+    mean_weights: Buffer,
+    offsets: Buffer,
+    height: int,
+    width: int,
+    latents: Buffer,
+    values: Buffer,
+    scale_indices: Buffer,
+    means: Buffer,
+    sizes: Buffer,
+    /,
+) -> tuple[int, int]: ...
+
 # float32, and int32 for `indices`; `features` is (13, points), its rows any distance apart.
 def scale_indices(
     first: Buffer,

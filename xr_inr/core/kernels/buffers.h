@@ -23,7 +23,7 @@ enum { READ = PyBUF_FORMAT | PyBUF_C_CONTIGUOUS, WRITE = READ | PyBUF_WRITABLE, 
 
 /* The buffers of a call, let go together. */
 typedef struct {
-    Py_buffer views[8];
+    Py_buffer views[12];
     int count;
 } Buffers;
 

@@ -9,8 +9,10 @@
 enum { SMALLEST_SIDE = 6 };
 
 typedef struct {
+    /* Reads latents; NULL where they are known, and their laws are told. */
     Coder *coder;
     const Laws *laws;
+    LatentCalls *told;
     Surroundings known;
     /* Scratch for a call: the laws and the integers of a group. */
     int32_t *scales, *means, *values;
@@ -62,7 +64,31 @@ static void keep(const Surroundings *known, const Place *place, size_t component
     }
 }
 
-static Status read_pass(Walk *walk, const Place *place) {
+/* Copy the latents of a component that are known. */
+static void look_up(const Surroundings *known, const Place *place, size_t component, int32_t *values) {
+    const Subband *own = &known->pyramid->subbands[place->subband];
+    const size_t stride = own->width + 2;
+    const int32_t *plane = known->latents[place->subband] + component * (own->height + 2) * stride;
+    for (size_t row = 0; row < place->rows; row++) {
+        const int32_t *from = plane + (1 + FIRST_ROW[place->number] + 2 * row) * stride + 1 + FIRST_COLUMN[place->number];
+        for (size_t n = 0; n < place->columns; n++) values[row * place->columns + n] = from[2 * n];
+    }
+}
+
+/* Tell of a call; the latents of its components are in walk->values. */
+static Status tell(Walk *walk, size_t count) {
+    LatentCalls *told = walk->told;
+    if (count == 0) return DONE;
+    if (count > told->room - told->count || told->calls == told->room_of_calls) return NO_ROOM;
+    memcpy(told->values + told->count, walk->values, count * sizeof(int32_t));
+    memcpy(told->scales + told->count, walk->scales, count * sizeof(int32_t));
+    memcpy(told->means + told->count, walk->means, count * sizeof(int32_t));
+    told->sizes[told->calls++] = (int64_t)count;
+    told->count += count;
+    return DONE;
+}
+
+static Status walk_pass(Walk *walk, const Place *place) {
     const Surroundings *known = &walk->known;
     const LatentLaws *side = known->side;
     const Subband *own = &known->pyramid->subbands[place->subband];
@@ -87,9 +113,12 @@ static Status read_pass(Walk *walk, const Place *place) {
             if (active[component] <= 0) continue;
             laws_of(known, &network, place, component, last_bits, walk->scales + chosen * points,
                     walk->means + chosen * points);
+            if (walk->told) look_up(known, place, component, walk->values + chosen * points);
             chosen++;
         }
-        const Status status = take(walk->coder, walk->laws, chosen * points, walk->scales, walk->means, walk->values);
+        const Status status = walk->told ? tell(walk, chosen * points)
+                                         : take(walk->coder, walk->laws, chosen * points, walk->scales, walk->means,
+                                                walk->values);
         if (status != DONE) return status;
         memset(known->last, 0, points * sizeof(uint32_t));
         chosen = 0;
@@ -101,7 +130,7 @@ static Status read_pass(Walk *walk, const Place *place) {
     return DONE;
 }
 
-static Status read_passes(Walk *walk) {
+static Status walk_passes(Walk *walk) {
     for (int subband = 0; subband < walk->known.pyramid->count; subband++) {
         const Subband *own = &walk->known.pyramid->subbands[subband];
         const int32_t *active = walk->known.side->scales + scale_row(subband) * walk->known.side->components;
@@ -111,17 +140,16 @@ static Status read_passes(Walk *walk) {
             if (own->height <= FIRST_ROW[number] || own->width <= FIRST_COLUMN[number]) continue;
             const Place place = {subband, number, (own->height - FIRST_ROW[number] + 1) / 2,
                                  (own->width - FIRST_COLUMN[number] + 1) / 2};
-            const Status status = read_pass(walk, &place);
+            const Status status = walk_pass(walk, &place);
             if (status != DONE) return status;
         }
     }
     return DONE;
 }
 
-Status read_latents(
-    Coder *coder, const Laws *laws, const LatentLaws *side, const Pyramid *pyramid, int32_t *latents
-) {
-    Walk walk = {.coder = coder, .laws = laws, .known = {.side = side, .pyramid = pyramid}};
+static Status walk_latents(Walk walk, int32_t *latents) {
+    const LatentLaws *side = walk.known.side;
+    const Pyramid *pyramid = walk.known.pyramid;
     for (size_t n = 0; n < (size_t)(pyramid->levels + 1) * side->components; n++)
         if (side->scales[n] > 0 && n % side->components >= walk.known.rank) walk.known.rank = n % side->components + 1;
     if (walk.known.rank == 0) return DONE;
@@ -153,7 +181,7 @@ Status read_latents(
     if (magnitudes && walk.known.around && walk.known.before && walk.known.last && walk.scales && walk.means && walk.values &&
         walk.known.features && walk.known.offsets) {
         for (int index = 0; index < pyramid->count; index++) walk.known.magnitudes[index].values = magnitudes + starts[index];
-        status = read_passes(&walk);
+        status = walk_passes(&walk);
     }
     free(magnitudes);
     free(walk.known.around);
@@ -165,4 +193,14 @@ Status read_latents(
     free(walk.known.features);
     free(walk.known.offsets);
     return status;
+}
+
+Status read_latents(
+    Coder *coder, const Laws *laws, const LatentLaws *side, const Pyramid *pyramid, int32_t *latents
+) {
+    return walk_latents((Walk){.coder = coder, .laws = laws, .known = {.side = side, .pyramid = pyramid}}, latents);
+}
+
+Status tell_latents(const LatentLaws *side, const Pyramid *pyramid, int32_t *latents, LatentCalls *told) {
+    return walk_latents((Walk){.told = told, .known = {.side = side, .pyramid = pyramid}}, latents);
 }

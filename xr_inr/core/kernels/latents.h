@@ -48,4 +48,15 @@ Status read_latents(
     Coder *coder, const Laws *laws, const LatentLaws *side, const Pyramid *pyramid, int32_t *latents
 );
 
+/* The latents of an encoder call by call, with their laws. */
+typedef struct {
+    /* Room for so many latents and calls; how many there are. */
+    size_t room, room_of_calls, count, calls;
+    int32_t *values, *scales, *means;
+    int64_t *sizes;
+} LatentCalls;
+
+/* Tell of all latents, laid out as `read_latents` leaves them, in the order it would read them. */
+Status tell_latents(const LatentLaws *side, const Pyramid *pyramid, int32_t *latents, LatentCalls *told);
+
 #endif

@@ -1,42 +1,12 @@
 /* The kernels as a Python module: numbers come and go in buffers, which are checked before a kernel sees them. */
 #include "buffers.h"
+#include "coder_state.h"
 #include "columns.h"
-#include "latents.h"
-#include "range_coder.h"
+#include "context_network.h"
+#include "latent_calls.h"
 #include "sample_calls.h"
 #include "sine_calls.h"
 #include "wavelet.h"
-
-static const char LAWS_NAME[] = "xr_inr.core.kernels.Laws";
-
-/* A coder from its state: code, range, position. */
-static int open_coder(Coder *coder, const Py_buffer *state, const Py_buffer *words) {
-    const uint64_t *numbers = state->buf;
-    *coder = (Coder){words->buf, (size_t)elements(words), 0, numbers[0], numbers[1]};
-    if (coder->range >> 32 == 0 || numbers[2] > coder->count) {
-        PyErr_SetString(PyExc_ValueError, "the state of a coder must be a range of 2**32 or more and a position in its words");
-        return 0;
-    }
-    coder->position = (size_t)numbers[2];
-    return 1;
-}
-
-static void close_coder(const Coder *coder, Py_buffer *state) {
-    uint64_t *numbers = state->buf;
-    numbers[0] = coder->code;
-    numbers[1] = coder->range;
-    numbers[2] = coder->position;
-}
-
-/* Return what a kernel came to as a number, or raise what no stream can be the reason for. */
-static PyObject *outcome(Status status) {
-    if (status == NO_MEMORY) return PyErr_NoMemory();
-    if (status == BAD_SCALE) {
-        PyErr_Format(PyExc_ValueError, "the index of a scale must be in [0, %d)", LAW_SCALES);
-        return NULL;
-    }
-    return PyLong_FromLong(status);
-}
 
 static void free_laws(PyObject *capsule) { PyMem_Free(PyCapsule_GetPointer(capsule, LAWS_NAME)); }
 
@@ -144,82 +114,6 @@ static PyObject *py_scale_indices(PyObject *self, PyObject *arguments) {
     return result;
 }
 
-/* Whether all numbers of an int32 buffer lie in [low, high]; sets an error if not. */
-static int within(const Py_buffer *view, int32_t low, int32_t high, const char *name) {
-    const int32_t *numbers = view->buf;
-    for (Py_ssize_t n = 0; n < elements(view); n++)
-        if (numbers[n] < low || numbers[n] > high) {
-            PyErr_Format(PyExc_ValueError, "%s must lie in [%d, %d]. Got %d.", name, low, high, numbers[n]);
-            return 0;
-        }
-    return 1;
-}
-
-/* The parts of a context network, which lie end to end. */
-static LatentLaws parted(const float *network) {
-    LatentLaws side = {.network.first = network};
-    side.of_pass = side.network.first + NETWORK_HIDDEN * NETWORK_FEATURES;
-    side.of_orientation = side.of_pass + 4 * NETWORK_HIDDEN;
-    side.of_level = side.of_orientation + 4 * NETWORK_HIDDEN;
-    side.network.second = side.of_level + (MOST_LEVELS + 1) * NETWORK_HIDDEN;
-    side.network.third = side.network.second + NETWORK_HIDDEN * (NETWORK_HIDDEN + 1);
-    return side;
-}
-
-enum {
-    NETWORK_SIZE = NETWORK_HIDDEN * (NETWORK_FEATURES + 8 + MOST_LEVELS + 1 + NETWORK_HIDDEN + 1) + NETWORK_HIDDEN + 1
-};
-
-static PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
-    (void)self;
-    PyObject *of_state, *of_words, *of_laws, *of_network, *of_logarithms, *of_scales, *of_means, *of_offsets, *of_latents;
-    PyObject *result = NULL;
-    Py_ssize_t height, width;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOOnnO", &of_state, &of_words, &of_laws, &of_network, &of_logarithms,
-                          &of_scales, &of_means, &of_offsets, &height, &width, &of_latents))
-        return NULL;
-    const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
-    if (!laws) return NULL;
-    /* What is within these limits overflows no size. */
-    if (height < 1 || width < 1 || height > INT32_MAX || width > INT32_MAX || height > ((Py_ssize_t)1 << 44) / width) {
-        PyErr_SetString(PyExc_ValueError, "the size of a scene must be at least 1 and at most 2**44 pixels");
-        return NULL;
-    }
-    const Pyramid pyramid = pyramid_of((size_t)height, (size_t)width);
-    Buffers buffers = {.count = 0};
-    Py_buffer *state, *words, *network, *logarithms, *scales, *means, *offsets, *latents;
-    Coder coder;
-    if ((state = buffer(&buffers, of_state, UINT64, WRITE, 3)) && (words = buffer(&buffers, of_words, UINT32, READ, -1)) &&
-        (network = buffer(&buffers, of_network, FLOAT32, READ, NETWORK_SIZE)) &&
-        (logarithms = buffer(&buffers, of_logarithms, UINT8, READ, LOGARITHMS)) &&
-        (means = buffer(&buffers, of_means, INT32, READ, MEAN_CLASSES * MEAN_WEIGHTS)) &&
-        within(means, -127, 127, "the weight of a neighbour") &&
-        (offsets = buffer(&buffers, of_offsets, FLOAT32, READ, -1)) &&
-        (scales = buffer(&buffers, of_scales, INT32, READ, (pyramid.levels + 1) * elements(offsets))) &&
-        within(scales, 0, LAW_SCALES - 1, "the index of a scale") && open_coder(&coder, state, words)) {
-        const size_t components = (size_t)elements(offsets);
-        if (components > MOST_COMPONENTS) {
-            PyErr_Format(PyExc_ValueError, "there must be at most %d components", MOST_COMPONENTS);
-        } else if ((latents = buffer(&buffers, of_latents, INT32, WRITE,
-                                     (Py_ssize_t)bordered_size(&pyramid, components)))) {
-            LatentLaws side = parted(network->buf);
-            side.components = components;
-            side.scales = scales->buf;
-            side.mean_weights = means->buf;
-            side.offsets = offsets->buf;
-            side.logarithms = logarithms->buf;
-            Status status;
-            Py_BEGIN_ALLOW_THREADS
-            status = read_latents(&coder, laws, &side, &pyramid, latents->buf);
-            Py_END_ALLOW_THREADS
-            close_coder(&coder, state);
-            result = outcome(status);
-        }
-    }
-    let_go(&buffers);
-    return result;
-}
-
 /* Whether a buffer is (count, rows, columns); sets an error if not. */
 static int is_sized(const Py_buffer *view, Py_ssize_t count, Py_ssize_t rows, Py_ssize_t columns) {
     if (view->ndim == 3 && view->shape[0] == count && view->shape[1] == rows && view->shape[2] == columns) return 1;
@@ -269,6 +163,7 @@ static PyMethodDef METHODS[] = {
     {"take", py_take, METH_VARARGS, NULL},
     {"read_columns", py_read_columns, METH_VARARGS, NULL},
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
+    {"tell_latents", py_tell_latents, METH_VARARGS, NULL},
     {"merge", py_merge, METH_VARARGS, NULL},
     {"restore", py_restore, METH_VARARGS, NULL},
     {"spectra", py_spectra, METH_VARARGS, NULL},

@@ -9,7 +9,7 @@ enum { LAW_ROWS = 128, LAW_COLUMNS = 27, LAW_BITS = 24, LAW_SCALES = 48 };
 enum { BUCKET_BITS = 6, BUCKETS = 1 << BUCKET_BITS };
 
 /* What a kernel comes to; the numbers are those of the names in module.c. */
-typedef enum { DONE = 0, INVALID_STREAM = 1, TOO_LARGE = 2, NO_MEMORY = 3, BAD_SCALE = 4 } Status;
+typedef enum { DONE = 0, INVALID_STREAM = 1, TOO_LARGE = 2, NO_MEMORY = 3, BAD_SCALE = 4, NO_ROOM = 5 } Status;
 
 /* Integer tables: left[row][n] is where column n begins; it rises strictly from 0 to 2^24. */
 typedef struct {

@@ -8,10 +8,12 @@ import operator
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent import context
 from xr_inr.core.latent.compiled import CompiledDecoder
@@ -108,7 +110,10 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
         encoder.put(values, scales, means)
         return values
 
-    _walk(latents, side, pyramid, network, exchange)
+    if kernels.KERNELS is None:
+        _walk(latents, side, pyramid, network, exchange)
+    else:
+        encoder.put_calls(*_told(kernels.KERNELS, latents, side, pyramid, network))
     return encoder.getvalue()
 
 
@@ -137,16 +142,33 @@ def decode_latents(
     return latents
 
 
+def _told(
+    compiled: types.ModuleType, latents: Latents, side: LatentSide, pyramid: Pyramid, network: ContextNetwork
+) -> tuple[Integers, Integers, Integers, NDArray[np.int64]]:
+    """Return what `_walk` would exchange, by the C kernel: values, scale indices, means, and the sizes of calls."""
+    padded = np.concatenate([np.pad(part, ((0, 0), (1, 1), (1, 1))).ravel() for part in latents], dtype=np.int32)
+    values, scales, means = (np.empty(sum(part.size for part in latents), np.int32) for _ in range(3))
+    sizes = np.empty(len(context.PASSES) * len(latents) * len(context.groups(len(latents[0]))), np.int64)
+    given = _given(side, network)
+    count, calls = compiled.tell_latents(*given, *pyramid.size, padded, values, scales, means, sizes)
+    return values[:count], scales[:count], means[:count], sizes[:calls]
+
+
 def _compiled(decoder: CompiledDecoder, side: LatentSide, pyramid: Pyramid, network: ContextNetwork) -> Latents:
     """Return what `_walk` does, by the C kernel."""
     components = side.scales.shape[1]
     shapes = [(components, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
     ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    told = kernel_weights(network), context.kernel_logarithms(), side.scales, side.mean_weights
-    offsets = (side.offsets / OFFSET_UNIT).astype(np.float32)
-    latents = decoder.take_latents(*told, offsets, size=pyramid.size, numbers=ends[-1])
+    latents = decoder.take_latents(*_given(side, network), size=pyramid.size, numbers=ends[-1])
     parts = [latents[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
     return [part[:, 1:-1, 1:-1] for part in parts]
+
+
+def _given(side: LatentSide, network: ContextNetwork) -> tuple[NDArray[Any], ...]:
+    """Return what the C kernels take of what goes before latents."""
+    offsets = (side.offsets / OFFSET_UNIT).astype(np.float32)
+    scales, weights = (np.ascontiguousarray(part, np.int32) for part in (side.scales, side.mean_weights))
+    return kernel_weights(network), context.kernel_logarithms(), scales, weights, offsets
 
 
 def _walk(

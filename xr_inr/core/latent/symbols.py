@@ -77,23 +77,50 @@ class SymbolEncoder:
         self._calls.append((values, scales, means))
         self._gathered += len(values)
         if self._gathered >= _GATHERED:
-            self._code()
+            self._flush()
+
+    def put_calls(
+        self,
+        values: Integers,
+        scales: NDArray[np.integer[Any]],
+        means: NDArray[np.integer[Any]],
+        sizes: NDArray[np.int64],
+    ) -> None:
+        """Append the integers of several calls, which lie end to end; `sizes` says how many each has, at least 1."""
+        self._flush()
+        ends = np.cumsum(sizes)
+        first = 0
+        while first < len(ends):
+            start = int(ends[first - 1]) if first else 0
+            last = max(int(ends.searchsorted(start + _GATHERED, side="right")), first + 1)
+            part = slice(start, int(ends[last - 1]))
+            self._code(values[part], scales[part], means[part], ends[first:last] - start)
+            first = last
 
     def getvalue(self) -> bytes:
         """Return all bytes of the stream."""
-        self._code()
+        self._flush()
         words: NDArray[np.uint32] = self._coder.get_compressed()
         data = words.astype("<u4").tobytes()
         # The decoder takes what is missing at the end for zeros.
         return data.rstrip(b"\0")
 
-    def _code(self) -> None:
-        """Code all calls that were gathered, in their order."""
-        if not self._calls:
-            return
-        ends = np.cumsum([len(values) for values, _, _ in self._calls])
-        values, scales, means = (np.concatenate(parts) for parts in zip(*self._calls, strict=True))
-        self._calls, self._gathered = [], 0
+    def _flush(self) -> None:
+        """Code all calls that were gathered."""
+        if self._calls:
+            ends = np.cumsum([len(values) for values, _, _ in self._calls])
+            values, scales, means = (np.concatenate(parts) for parts in zip(*self._calls, strict=True))
+            self._calls, self._gathered = [], 0
+            self._code(values, scales, means, ends)
+
+    def _code(
+        self,
+        values: Integers,
+        scales: NDArray[np.integer[Any]],
+        means: NDArray[np.integer[Any]],
+        ends: NDArray[np.integer[Any]],
+    ) -> None:
+        """Code calls that lie end to end, in their order."""
         rows, base, shifts = _laws(scales, means)
         relative = values - base
         low = relative
