@@ -15,6 +15,7 @@ from torch import Tensor
 from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.descent import Descent, descend
+from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.memory import lacks_memory, latents_at_once
 from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
@@ -139,26 +140,40 @@ class _Batch:
                 self._serve(part)
 
     def _serve(self, numbers: Sequence[int]) -> None:
+        """Give fits what they ask for, which is of one kind."""
         asks = [self._asks[number] for number in numbers]
-        descents = [ask for ask in asks if isinstance(ask, Descent)]
-        if descents:
-            if self._done_together(lambda: descend(descents), len(descents), sum(ask.size for ask in descents)):
-                for number in numbers:
-                    self._send(number, None)
-            else:
-                self._serve_halves(numbers)
-            return
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
-        if not sweeps:
-            turns = rotate_together([ask for ask in asks if isinstance(ask, Turn)])
-            for number, turn in zip(numbers, turns, strict=True):
-                self._send(number, turn)
-            return
-        found_latents = self._swept(sweeps)
-        if found_latents is None:
+        found = self._swept(sweeps) if sweeps else self._answers(asks)
+        if found is None:
             self._serve_halves(numbers)
             return
-        latents = found_latents
+        if sweeps:
+            self._follow(numbers, sweeps, found)
+        for number, answer in zip(numbers, found, strict=True):
+            self._send(number, answer)
+        if sweeps:
+            self._monitor.report(self._whole_progress())
+
+    def _answers(self, asks: Sequence[Ask | None]) -> Sequence[Any] | None:
+        """Return what is sent to fits that ask for no sweep; None where memory does not suffice for all at once."""
+        found: list[Any] = []
+        descents = [ask for ask in asks if isinstance(ask, Descent)]
+        local_turns = [ask for ask in asks if isinstance(ask, LocalTurn)]
+        if not descents and not local_turns:
+            return rotate_together([ask for ask in asks if isinstance(ask, Turn)])
+
+        def do() -> None:
+            if descents:
+                descend(descents)
+                found.extend([None] * len(descents))
+            else:
+                found.extend(turn_locally(local_turns))
+
+        size = sum(ask.size for ask in descents) + sum(ask.size for ask in local_turns)
+        return found if self._done_together(do, len(asks), size) else None
+
+    def _follow(self, numbers: Sequence[int], sweeps: Sequence[Sweep], latents: Sequence[list[Tensor]]) -> None:
+        """Keep where fits stand after sweeps."""
         layout = Layout(tuple(len(parts[0]) for parts in latents))
         joined = [layout.joined(parts) for parts in zip(*latents, strict=True)]
         errors = SoftScenes([sweep.scene for sweep in sweeps], layout).errors(joined)
@@ -166,9 +181,6 @@ class _Batch:
             now = self._fits[number].progress(error)
             # A fit that begins again does not go back.
             self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
-        for number, found in zip(numbers, latents, strict=True):
-            self._send(number, found)
-        self._monitor.report(self._whole_progress())
 
     def _serve_halves(self, numbers: Sequence[int]) -> None:
         for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):

@@ -19,6 +19,7 @@ from xr_inr.core.latent.assembly import assemble
 from xr_inr.core.latent.basis import MOST_COMPONENTS
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
+from xr_inr.core.latent.local_turn import LocalTurn
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
@@ -198,6 +199,7 @@ class _Fitting:
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
+        yield from self._turn_locally()
         yield from self._fit_cascade()
         for _ in range(_RESTARTS):
             self._restart()
@@ -243,6 +245,19 @@ class _Fitting:
             for part in self._latents:
                 # What is all zero stays so, and is not coded.
                 part[self._coded :] = 0.0
+
+    def _turn_locally(self) -> Steps[None]:
+        """Turn the directions once more, and round roughly what they give then."""
+        if not self._preset.turn_iterations:
+            return
+        turn = yield LocalTurn(self._scene.planes, self._preset.turn_iterations)
+        with torch.no_grad():
+            planes = (turn @ self._scene.planes.flatten(1)).reshape(self._scene.planes.shape)
+            self._scene.planes = planes
+            self._latents = first_latents(analyse(planes, self._source.pyramid, torch))
+        self._turn = self._turn @ turn.T.cpu().double().numpy()
+        for _ in range(_PROBE_SWEEPS):
+            yield from self._sweep(self._weight, _SHARES[0])
 
     def _fit_cascade(self) -> Steps[None]:
         """Fit the sinusoidal networks, and take in the components that are foretold beyond those with latents."""

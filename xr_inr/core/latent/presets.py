@@ -28,6 +28,9 @@ class LatentPreset:
     learning_rate: float
     """The largest learning rate of the sinusoidal network."""
 
+    turn_iterations: int = 0
+    """Steps of the descent that turns directions once more, by local energies."""
+
 
 _BALANCED = LatentPreset(
     name="balanced",
@@ -58,6 +61,7 @@ LATENT_PRESETS = {
             synthesis_widths=(8, 24, 48),
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
+            turn_iterations=80,
         ),
     )
 }
