@@ -149,7 +149,7 @@ def test_unchanged_payload_comes_again_after_all_variants():
     ("changes", "message"),
     [
         ({"replaces": {"model.turned": constant(0)}}, "has no 'model.turned' any more: the variant .* must follow"),
-        ({"replaces": {"model._Fitting.turned": constant(0)}}, "has no 'model._Fitting.turned' any more"),
+        ({"replaces": {"model.Fitting.turned": constant(0)}}, "has no 'model.Fitting.turned' any more"),
         ({"replaces": {"turning.rotate": constant(0)}}, "has no 'turning.rotate' any more"),
         ({"preset": {"turns": 3}}, "a latent preset has no 'turns' any more, only name, sweeps"),
     ],

@@ -40,7 +40,7 @@ def cascade(count, *, seed=0, side=24, preset=PRESET):
     wanted, known = decoded(curved(count, seed=seed, side=side))
     beyond = curved(6, seed=seed + 10, side=side)[2 : 2 + seed % 3]
     task = CascadeTask(wanted, known, beyond, Pyramid.of((side, side)), bands=30)
-    return fit_cascade(task, preset, seed=0, monitor=Monitor())
+    return fit_cascade(task, preset, preset.synthesis_widths, seed=0, monitor=Monitor())
 
 
 def restoration(count, *, seed=0):

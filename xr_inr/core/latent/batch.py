@@ -17,12 +17,12 @@ from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.descent import Descent, descend
 from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.memory import lacks_memory, latents_at_once
-from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, sweep_together
 from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
+from xr_inr.core.latent.tries import LatentFit
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
 

@@ -6,6 +6,18 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
+class Try:
+    """One of several fits, of which the best is kept; the first one tries all widths of networks."""
+
+    seed: int = 0
+    """Added to that of the fit."""
+
+    narrower: bool = False
+    """Whether networks shall be narrower than those of the best try so far, where there are such widths, and not as
+    wide as they."""
+
+
+@dataclass(frozen=True)
 class LatentPreset:
     """How thoroughly to fit."""
 
@@ -28,8 +40,14 @@ class LatentPreset:
     learning_rate: float
     """The largest learning rate of the sinusoidal network."""
 
-    turn_iterations: int = 0
+    turn_iterations: int
     """Steps of the descent that turns directions once more, by local energies."""
+
+    tries: tuple[Try, ...]
+    """Fits to do, each but the first on what the one before decodes to; the best payload is kept."""
+
+    slack: float
+    """How far payloads may be from their target, over how far they always may: 3 % of a size, 0.3 dB of a quality."""
 
 
 _BALANCED = LatentPreset(
@@ -39,6 +57,9 @@ _BALANCED = LatentPreset(
     restoration_widths=(8, 24),
     synthesis_iterations=250,
     learning_rate=2e-2,
+    turn_iterations=0,
+    tries=(Try(),),
+    slack=1.0,
 )
 
 LATENT_PRESETS = {
@@ -62,6 +83,8 @@ LATENT_PRESETS = {
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
             turn_iterations=80,
+            tries=(Try(), Try(seed=1, narrower=True), Try(seed=2)),
+            slack=0.4,
         ),
     )
 }
