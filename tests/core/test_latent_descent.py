@@ -9,7 +9,8 @@ import torch
 from xr_inr.core.encode import encode_arrays
 from xr_inr.core.latent import batch
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
-from xr_inr.core.latent.descent import Descent, descend
+from xr_inr.core.latent.descent import Descent, bits_of_weights, descend
+from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
@@ -52,7 +53,13 @@ def first_descent(steps) -> Descent:
     return next(steps)
 
 
+CHARGED = replace(PRESET, toll=1.0)
+"""As `PRESET`, and weights are charged their bits."""
+
 COMPANIES = {
+    "other numbers of planes, weights charged": lambda: [
+        cascade(count, seed=count, preset=CHARGED) for count in (3, 6, 4)
+    ],
     "equal shapes": lambda: [cascade(3, seed=seed) for seed in range(4)],
     "other numbers of planes": lambda: [cascade(count, seed=count) for count in (3, 6, 4)],
     "restoring networks": lambda: [restoration(4, seed=seed) for seed in range(3)],
@@ -63,6 +70,27 @@ def loss_of(descent):
     with torch.no_grad():
         said = said_by(descent.layers, descent.seen[0]) * descent.scale
         return float(descent.loss.of_all([descent.loss], [descent.wanted - said.T]))
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.1, 0.6])
+def test_bits_of_weights_are_about_what_a_payload_takes_for_them(spread):
+    weights = torch.from_numpy(np.random.default_rng(0).laplace(0.0, spread, (60, 50)))
+    levels = np.rint(weights.numpy().ravel() * 2.0**4).astype(np.int64)
+    estimate = bits_of_weights(weights, torch.zeros(60), weights.numel())
+    assert float(estimate) == pytest.approx(8 * len(write_parameters([levels])), rel=0.25)
+
+
+def test_weights_that_are_charged_take_fewer_bits_for_much_the_same_loss():
+    plain, charged = (first_descent(cascade(5, preset=preset)) for preset in (PRESET, CHARGED))
+    for descent in (plain, charged):
+        descend([descent])
+    with torch.no_grad():
+        taken = [
+            float(sum(bits_of_weights(*layer, layer[0].numel()) for layer in descent.layers))
+            for descent in (plain, charged)
+        ]
+    assert taken[1] < 0.97 * taken[0]
+    assert loss_of(charged) < 1.02 * loss_of(plain)
 
 
 @pytest.mark.parametrize("company", COMPANIES.values(), ids=COMPANIES.keys())

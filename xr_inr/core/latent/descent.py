@@ -17,6 +17,12 @@ from xr_inr.core.siren.optimiser import Soap
 from xr_inr.core.siren.stack_optimiser import StackOptimiser
 
 _WARM_UP = 20
+_TOLL_FROM = (0.1, 0.5)
+"""Parts of the iterations between which the toll of weights grows to what it is."""
+
+_LEVELS = 4.5 * 2.0**4
+"""Levels of a weight of 1, at a usual step, times what makes the entropy of a level follow from its mean magnitude."""
+
 _HELD = 3
 """Copies of an activation that a step holds: itself, its sine, their gradients in turn."""
 
@@ -52,7 +58,10 @@ class Descent:
     """What is made of what it leaves."""
 
     preset: LatentPreset
-    """How many iterations, and the largest learning rate."""
+    """How many iterations, the largest learning rate, and how much the bits of weights count."""
+
+    toll: float = 0.0
+    """What a bit of the payload is worth in the loss."""
 
     @property
     def kind(self) -> Hashable:
@@ -82,7 +91,13 @@ def _descend_alone(descent: Descent) -> None:
     for iteration in range(descent.preset.synthesis_iterations):
         optimiser.zero_grad()
         said = said_by(layers, descent.seen[iteration % len(descent.seen)]) * descent.scale
-        torch.autograd.backward(loss.of_all([loss], [descent.wanted - said.T]))
+        total = loss.of_all([loss], [descent.wanted - said.T])
+        toll = _toll(descent.preset, iteration)
+        if toll:
+            total = total + toll * descent.toll * sum(
+                bits_of_weights(*layer, layer[0].numel() + len(layer[1])) for layer in layers
+            )
+        torch.autograd.backward(total)
         optimiser.step(_learning_rate(descent.preset, iteration))
 
 
@@ -95,10 +110,23 @@ def _descend_together(descents: Sequence[Descent]) -> None:
     parameters = [parameter for stack in stacks for parameter in stack]
     optimiser = StackOptimiser(parameters, soap=True)
     losses = [descent.loss for descent in descents]
+    tolls = scales.new_tensor([descent.toll for descent in descents])
+    counts = [
+        scales.new_tensor([weights.numel() + len(biases) for weights, biases in own])
+        for own in zip(*(descent.layers for descent in descents), strict=True)
+    ]
     for iteration in range(first.preset.synthesis_iterations):
         said = _said_by_all(stacks, seen[iteration % len(seen)]) * scales
         left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in zip(descents, said, strict=True)]
-        torch.autograd.backward(first.loss.of_all(losses, left))
+        total = first.loss.of_all(losses, left)
+        toll = _toll(first.preset, iteration)
+        if toll:
+            bits = [
+                bits_of_weights(weights[0], biases[0], own)
+                for (weights, biases), own in zip(stacks, counts, strict=True)
+            ]
+            total = total + toll * (tolls * torch.stack(bits).sum(0)).sum()
+        torch.autograd.backward(total)
         optimiser.step(parameters, [_learning_rate(first.preset, iteration)] * len(descents))
     with torch.no_grad():
         for number, descent in enumerate(descents):
@@ -111,6 +139,26 @@ def _learning_rate(preset: LatentPreset, iteration: int) -> float:
     warm = min(1.0, (iteration + 1) / _WARM_UP)
     falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
     return preset.learning_rate * warm * falling
+
+
+def _toll(preset: LatentPreset, iteration: int) -> float:
+    """Return what the bits of weights count for: nothing while a network finds its way, and ever more then."""
+    start, end = _TOLL_FROM
+    return preset.toll * min(max((iteration / preset.synthesis_iterations - start) / (end - start), 0.0), 1.0)
+
+
+def bits_of_weights(weights: Tensor, biases: Tensor, count: float | Tensor) -> Tensor:
+    """Return about how many bits a layer takes, or each of some layers: the code's scale follows the mean magnitude.
+
+    Parameters
+    ----------
+    weights, biases
+        (..., out, in) and (..., out).
+    count
+        (...) how many weights and biases there are; what stands beside them is 0.
+    """
+    mean = (weights.abs().sum((-2, -1)) + biases.abs().sum(-1)) / count
+    return count * torch.log2(1.0 + _LEVELS * mean)
 
 
 def _stacked(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -40,6 +40,9 @@ class LatentPreset:
     learning_rate: float
     """The largest learning rate of the sinusoidal network."""
 
+    toll: float
+    """What the bits of weights count for in fits of sinusoidal networks, over what they cost in a payload."""
+
     turn_iterations: int
     """Steps of the descent that turns directions once more, by local energies."""
 
@@ -57,6 +60,7 @@ _BALANCED = LatentPreset(
     restoration_widths=(8, 24),
     synthesis_iterations=250,
     learning_rate=2e-2,
+    toll=0.0,
     turn_iterations=0,
     tries=(Try(),),
     slack=1.0,
@@ -82,6 +86,7 @@ LATENT_PRESETS = {
             synthesis_widths=(8, 24, 48),
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
+            toll=1.0,
             turn_iterations=80,
             tries=(Try(), Try(seed=1, narrower=True), Try(seed=2)),
             slack=0.4,
