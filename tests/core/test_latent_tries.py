@@ -11,7 +11,7 @@ from xr_inr.core.encode import encode_array
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.model import Fitting
-from xr_inr.core.latent.presets import LATENT_PRESETS, Try
+from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.steps import LatentResult
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
@@ -23,8 +23,8 @@ SWEEPS = 6
 SCENE_SHAPE = (8, 20, 24)
 
 
-def tried(*tries):
-    """The tiny preset `best` with these tries."""
+def tried(tries):
+    """The tiny preset `best` with so many tries."""
     return dataclasses.replace(LATENT_PRESETS["best"], tries=tries)
 
 
@@ -38,7 +38,7 @@ def encode_best(scene, monkeypatch):
     """A function that encodes the scene with some tries."""
 
     def encode(tries, *, monitor=None, **target):
-        monkeypatch.setitem(LATENT_PRESETS, "best", tried(*tries))
+        monkeypatch.setitem(LATENT_PRESETS, "best", tried(tries))
         return encode_array(scene, FitRequest(preset="best", device="cpu", **target), monitor=monitor)
 
     return encode
@@ -80,36 +80,33 @@ def fit_scripted(scene, monkeypatch):
     return fit
 
 
-THREE = (Try(), Try(seed=1, narrower=True), Try(seed=2))
-
-
 @pytest.mark.parametrize("sizes", [(3, 2, 1), (1, 3, 2), (1, 2, 3)])
 def test_the_best_try_is_kept_whichever_it_is(fit_scripted, sizes):
-    found = fit_scripted(Scripted(sizes), tried(*THREE), budget=900)
+    found = fit_scripted(Scripted(sizes), tried(3), budget=900)
     assert len(found.sections[Section.LATENT_STREAM]) == 3
 
 
 def test_a_later_try_that_does_not_meet_the_target_is_passed_over(fit_scripted):
     script = Scripted([2, BudgetError("psnr=20.0 was not reached"), 3])
-    assert len(fit_scripted(script, tried(*THREE), budget=900).sections[Section.LATENT_STREAM]) == 3
+    assert len(fit_scripted(script, tried(3), budget=900).sections[Section.LATENT_STREAM]) == 3
 
 
 def test_a_first_try_that_does_not_reach_a_size_is_the_fits_failure(fit_scripted):
-    assert str(fit_scripted(Scripted([BudgetError("not reached"), 2, 3]), tried(*THREE), budget=900)) == "not reached"
+    assert str(fit_scripted(Scripted([BudgetError("not reached"), 2, 3]), tried(3), budget=900)) == "not reached"
 
 
-def test_later_tries_have_seeds_of_their_own_and_widths_by_the_best_so_far(fit_scripted):
-    preset = dataclasses.replace(tried(*THREE), synthesis_widths=(8, 24, 48), restoration_widths=(8, 24))
-    script = Scripted([2, 1, 3], widths=[(48, 8), (24, 8), (48, 8)])
+def test_later_tries_have_seeds_of_their_own_and_the_widths_of_the_best_so_far(fit_scripted):
+    preset = dataclasses.replace(tried(4), synthesis_widths=(8, 24, 48), restoration_widths=(8, 24))
+    script = Scripted([1, 3, 2, 1], widths=[(24, 24), (48, 8), (8, 24), (8, 8)])
     fit_scripted(script, preset, budget=900)
-    assert script.asked == [(1, (8, 24), (8,)), (2, (48,), (8,))]
+    assert script.asked == [(1, (24,), (24,)), (2, (48,), (8,)), (3, (48,), (8,))]
 
 
-def test_a_narrower_try_that_wins_sets_the_widths_of_the_next(fit_scripted):
-    preset = dataclasses.replace(tried(*THREE), synthesis_widths=(8, 24, 48), restoration_widths=(8, 24))
-    script = Scripted([1, 2, 3], widths=[(48, 24), (8, 8), (8, 8)])
+def test_a_network_that_did_not_pay_is_tried_again_at_the_first_width(fit_scripted):
+    preset = dataclasses.replace(tried(2), synthesis_widths=(8, 24), restoration_widths=(8, 24))
+    script = Scripted([2, 1], widths=[(0, 0), (0, 0)])
     fit_scripted(script, preset, budget=900)
-    assert script.asked[1] == (2, (8,), (8,))
+    assert script.asked == [(1, (8,), (8,))]
 
 
 def test_of_payloads_within_a_size_the_better_one_is_worth_more(scene):
@@ -125,24 +122,24 @@ def test_of_payloads_that_reach_a_quality_the_smaller_one_is_worth_more(scene):
 
 
 def test_several_tries_are_no_worse_than_the_first_at_a_size(encode_best):
-    one, several = (encode_best(tries, bpppb=1.0).figures.psnr for tries in (THREE[:1], THREE))
+    one, several = (encode_best(tries, bpppb=1.0).figures.psnr for tries in (1, 3))
     assert several >= one
 
 
 def test_several_tries_are_no_larger_than_the_first_at_a_quality(encode_best):
-    one, several = (len(encode_best(tries, psnr=30.0).payload) for tries in (THREE[:1], THREE))
+    one, several = (len(encode_best(tries, psnr=30.0).payload) for tries in (1, 3))
     assert several <= one
 
 
 def test_the_same_seed_gives_the_same_payload(encode_best):
-    assert encode_best(THREE, bpppb=1.0).payload == encode_best(THREE, bpppb=1.0).payload
+    assert encode_best(3, bpppb=1.0).payload == encode_best(3, bpppb=1.0).payload
 
 
 def test_tries_differ(encode_best, monkeypatch):
     seen = []
     worth = Aim.worth
     monkeypatch.setattr(Aim, "worth", lambda aim, sections: seen.append(sections) or worth(aim, sections))
-    encode_best((Try(), Try(seed=1)), bpppb=1.0)
+    encode_best(2, bpppb=1.0)
     assert seen[0] != seen[1]
 
 
@@ -150,7 +147,7 @@ class TestFollowing:
     @pytest.fixture
     def reports(self, encode_best):
         found = []
-        encode_best(THREE, bpppb=1.0, monitor=Monitor(report=found.append))
+        encode_best(3, bpppb=1.0, monitor=Monitor(report=found.append))
         return found
 
     def test_all_tries_are_planned_for(self, reports):
@@ -173,9 +170,9 @@ class TestFollowing:
                 begun.append(None)
                 raise KeyboardInterrupt
 
-        first = encode_best(THREE[:1], bpppb=1.0)
+        first = encode_best(1, bpppb=1.0)
         monkeypatch.setattr(Fitting, "again", noted)
-        found = encode_best(THREE, bpppb=1.0, monitor=Monitor(report=report, keep_best=lambda _: True))
+        found = encode_best(3, bpppb=1.0, monitor=Monitor(report=report, keep_best=lambda _: True))
         assert found.payload == first.payload
         assert len(begun) == 2
 
@@ -192,6 +189,6 @@ class TestFollowing:
                 raise KeyboardInterrupt
 
         monkeypatch.setattr(Fitting, "_round", noted)
-        found = encode_best(THREE, bpppb=1.0, monitor=Monitor(report=report, keep_best=lambda _: True))
+        found = encode_best(3, bpppb=1.0, monitor=Monitor(report=report, keep_best=lambda _: True))
         assert len(found.payload) <= np.prod(SCENE_SHAPE) / 8
         assert len(begun) == 2

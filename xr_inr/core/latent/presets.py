@@ -6,18 +6,6 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
-class Try:
-    """One of several fits, of which the best is kept; the first one tries all widths of networks."""
-
-    seed: int = 0
-    """Added to that of the fit."""
-
-    narrower: bool = False
-    """Whether networks shall be narrower than those of the best try so far, where there are such widths, and not as
-    wide as they."""
-
-
-@dataclass(frozen=True)
 class LatentPreset:
     """How thoroughly to fit."""
 
@@ -46,8 +34,9 @@ class LatentPreset:
     turn_iterations: int
     """Steps of the descent that turns directions once more, by local energies."""
 
-    tries: tuple[Try, ...]
-    """Fits to do, each but the first on what the one before decodes to; the best payload is kept."""
+    tries: int
+    """Fits to do, each but the first on what the one before decodes to, with networks as wide as those of the best so
+    far; the best payload is kept."""
 
     slack: float
     """How far payloads may be from their target, over how far they always may: 3 % of a size, 0.3 dB of a quality."""
@@ -62,7 +51,7 @@ _BALANCED = LatentPreset(
     learning_rate=2e-2,
     toll=0.0,
     turn_iterations=0,
-    tries=(Try(),),
+    tries=1,
     slack=1.0,
 )
 
@@ -88,7 +77,7 @@ LATENT_PRESETS = {
             synthesis_iterations=600,
             toll=1.0,
             turn_iterations=80,
-            tries=(Try(), Try(seed=1, narrower=True), Try(seed=2)),
+            tries=3,
             slack=0.4,
         ),
     )

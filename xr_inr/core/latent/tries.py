@@ -52,7 +52,7 @@ class LatentFit:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.planned = len(task.preset.tries) * task.preset.sweeps + PROBE_SWEEPS
+        self.planned = task.preset.tries * task.preset.sweeps + PROBE_SWEEPS
         """Sweeps that a fit without corrections takes."""
 
         self._haste = Haste()
@@ -137,16 +137,15 @@ class LatentFit:
         """Do one try after another, and return the best; the first one must meet the target."""
         preset = self.task.preset
         kept = self._kept = _Kept((yield from fitting.run()), fitting.widths)
-        for number, one in enumerate(preset.tries[1:], 1):
+        for number in range(1, preset.tries):
             if self.hurried:
                 break
             self._before = number * preset.sweeps
             widths = Widths(
-                _widths(preset.synthesis_widths, kept.widths[0], narrower=one.narrower),
-                _widths(preset.restoration_widths, kept.widths[1], narrower=one.narrower),
+                _as_wide(preset.synthesis_widths, kept.widths[0]), _as_wide(preset.restoration_widths, kept.widths[1])
             )
             try:
-                found = _Kept((yield from fitting.again(one.seed, widths)), fitting.widths)
+                found = _Kept((yield from fitting.again(number, widths)), fitting.widths)
             except BudgetError:
                 # It is one of several: another one has met the target.
                 continue
@@ -155,10 +154,9 @@ class LatentFit:
         return replace(kept.result, interrupted=self.hurried)
 
 
-def _widths(tried: Sequence[int], kept: int, *, narrower: bool) -> tuple[int, ...]:
-    """Return those of some widths that are as wide as the best network so far or narrower, and at least the first."""
-    found = tuple(width for width in tried if (width < kept if narrower else width == kept))
-    return found or tuple(tried[:1])
+def _as_wide(tried: Sequence[int], kept: int) -> tuple[int, ...]:
+    """Return the one of some widths that the best network so far has; the first one where there is none."""
+    return tuple(width for width in tried if width == kept) or tuple(tried[:1])
 
 
 def _first_step(source: ScenePlanes, aim: Aim) -> float:
