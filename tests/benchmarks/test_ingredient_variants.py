@@ -15,7 +15,7 @@ from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
-from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation
+from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation, tries
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -57,8 +57,8 @@ def quick():
         patch.setattr(rotation, "_ITERATIONS", 10)
         patch.setattr(refinement, "ITERATIONS", 10)
         patch.setattr(own_network, "SETTINGS", FitSettings(steps=20, batch=512))
-        for name, value in {"_PROBES": 1, "_RESTARTS": 1, "_PROBE_SWEEPS": 1}.items():
-            patch.setattr(model, name, value)
+        for module, name in ((tries, "_PROBES"), (model, "PROBE_SWEEPS"), (model, "_RESTARTS")):
+            patch.setattr(module, name, 1)
         # The scene is so small that hardly any restoring network pays.
         fitted = restoration_fit._Problem.fitted
 
