@@ -21,6 +21,8 @@ from xr_inr.core.latent.wavelet import Pyramid
 _LEARNING_RATE = 1e-2
 """Radians of a turn between two directions by which the first steps change it, about."""
 
+_PIXELS_AT_ONCE = 2**16
+
 
 @dataclass(frozen=True)
 class LocalTurn:
@@ -105,7 +107,11 @@ def _matrices(angles: Tensor, inside: Tensor) -> Tensor:
 
 def _by_energy(matrix: Tensor, planes: Tensor) -> Tensor:
     """Return a turn with its rows in the order of the energy of what they give."""
-    flat = planes.flatten(1).double()
     turned = matrix.double()
-    energies = ((turned @ (flat @ flat.T)) * turned).sum(1)
+    gram = torch.zeros_like(turned)
+    flat = planes.flatten(1)
+    for start in range(0, flat.shape[1], _PIXELS_AT_ONCE):
+        few = flat[:, start : start + _PIXELS_AT_ONCE].double()
+        gram += few @ few.T
+    energies = ((turned @ gram) * turned).sum(1)
     return matrix[energies.argsort(descending=True, stable=True)]
