@@ -73,7 +73,7 @@ CHANGED = (
         f"After the sweeps, {refinement.ITERATIONS} steps of gradient descent on latents and sinusoidal networks "
         "together, latents rounded softly with noise. Budgets may stay unfilled by 10 %; real sizes are compared.",
         kept=NO,
-        replaces={"model._Fitting._round": refinement.after_sweeps, "aim.FULL": constant(0.9)},
+        replaces={"model.Fitting._round": refinement.after_sweeps, "aim.FULL": constant(0.9)},
     ),
     Variant(
         "own context network",

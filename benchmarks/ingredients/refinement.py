@@ -66,7 +66,7 @@ def after_sweeps(sweeps: Callable[[Any], Steps[None]]) -> Callable[[Any], Steps[
     Parameters
     ----------
     sweeps
-        ``model._Fitting._round``, which takes the fit.
+        ``model.Fitting._round``, which takes the fit.
     """
 
     def rounded(self: Any) -> Steps[None]:

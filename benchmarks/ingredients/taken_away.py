@@ -187,7 +187,7 @@ TAKEN_AWAY = (
         "one sweep",
         "Every payload that is looked at comes from the first rounding by one sweep over all latents.",
         kept=YES,
-        replaces={"batch.sweep_together": _single_sweep, "model._PROBE_SWEEPS": constant(1)},
+        replaces={"batch.sweep_together": _single_sweep, "model.PROBE_SWEEPS": constant(1)},
         preset={"sweeps": 1},
     ),
     Variant(

@@ -15,7 +15,7 @@ from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
-from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation
+from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation, tries
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -57,8 +57,8 @@ def quick():
         patch.setattr(rotation, "_ITERATIONS", 10)
         patch.setattr(refinement, "ITERATIONS", 10)
         patch.setattr(own_network, "SETTINGS", FitSettings(steps=20, batch=512))
-        for name, value in {"_PROBES": 1, "_RESTARTS": 1, "_PROBE_SWEEPS": 1}.items():
-            patch.setattr(model, name, value)
+        for module, name in ((tries, "_PROBES"), (model, "PROBE_SWEEPS"), (model, "_RESTARTS")):
+            patch.setattr(module, name, 1)
         # The scene is so small that hardly any restoring network pays.
         fitted = restoration_fit._Problem.fitted
 
@@ -149,7 +149,7 @@ def test_unchanged_payload_comes_again_after_all_variants():
     ("changes", "message"),
     [
         ({"replaces": {"model.turned": constant(0)}}, "has no 'model.turned' any more: the variant .* must follow"),
-        ({"replaces": {"model._Fitting.turned": constant(0)}}, "has no 'model._Fitting.turned' any more"),
+        ({"replaces": {"model.Fitting.turned": constant(0)}}, "has no 'model.Fitting.turned' any more"),
         ({"replaces": {"turning.rotate": constant(0)}}, "has no 'turning.rotate' any more"),
         ({"preset": {"turns": 3}}, "a latent preset has no 'turns' any more, only name, sweeps"),
     ],

@@ -40,6 +40,20 @@ def test_a_size_is_met_from_below_and_tight_within_three_percent(array, share, m
     assert (verdict.met, verdict.tight) == (met, tight)
 
 
+@pytest.mark.parametrize(("share", "tight"), [(0.98, False), (0.99, True)])
+def test_less_slack_wastes_less_of_a_size(array, share, tight):
+    scene = prepare_scene(array)
+    content = {Section.LATENT_STREAM: bytes(4_000)}
+    size = Aim(scene, 1, None, lambda _: None).size(content)
+    assert Aim(scene, round(size / share), None, lambda _: None, slack=0.4).judge(content).tight == tight
+
+
+@pytest.mark.parametrize(("psnr", "tight"), [(40.2, False), (40.1, True)])
+def test_less_slack_wastes_less_of_a_quality(array, psnr, tight):
+    measure = lambda _: SimpleNamespace(psnr=psnr)  # noqa: E731 - one line says it
+    assert Aim(prepare_scene(array), None, Quality("psnr", 40.0), measure, slack=0.4).judge({}).tight == tight
+
+
 def test_a_payload_is_decoded_once_to_be_judged(array):
     decoded = []
 

@@ -11,7 +11,7 @@ from xr_inr.core import rate
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.latent import batch as latent_batch
-from xr_inr.core.latent import model
+from xr_inr.core.latent import model, tries
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -184,7 +184,7 @@ class TestFailures:
 
     def test_a_quality_that_one_of_two_does_not_reach_is_that_ones_failure(self, monkeypatch):
         monkeypatch.setattr(model, "_CORRECTIONS", 4)
-        monkeypatch.setattr(model, "_FINER_FITS", 0)
+        monkeypatch.setattr(tries, "_FINER_FITS", 0)
         scene = prepare_scene(chunk())
         quality = Quality("psnr", 20.0)
         aims = [Aim(scene, None, quality, lambda _, psnr=psnr: SimpleNamespace(psnr=psnr)) for psnr in (20.1, 3.0)]
@@ -244,13 +244,13 @@ class TestInterrupts:
     @pytest.fixture
     def begun(self, monkeypatch):
         """A list that grows by one with every array whose sweeps begin."""
-        rounds, begun = model._Fitting._round, []
+        rounds, begun = model.Fitting._round, []
 
         def noted(fitting):
             begun.append(fitting)
             yield from rounds(fitting)
 
-        monkeypatch.setattr(model._Fitting, "_round", noted)
+        monkeypatch.setattr(model.Fitting, "_round", noted)
         return begun
 
     @pytest.mark.parametrize("count", [1, 2])

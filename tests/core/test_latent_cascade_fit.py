@@ -41,7 +41,7 @@ def task_of(planes: NDArray[np.floating], beyond: NDArray[np.floating] = NONE) -
 
 
 def fitted(task: CascadeTask) -> tuple[list[SoftSynthesis], NDArray[np.float32]]:
-    return alone(fit_cascade(task, PRESET, seed=0, monitor=Monitor()))
+    return alone(fit_cascade(task, PRESET, PRESET.synthesis_widths, seed=0, monitor=Monitor()))
 
 
 @pytest.fixture

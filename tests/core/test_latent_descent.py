@@ -9,7 +9,8 @@ import torch
 from xr_inr.core.encode import encode_arrays
 from xr_inr.core.latent import batch
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
-from xr_inr.core.latent.descent import Descent, _Together, descend
+from xr_inr.core.latent.descent import Descent, _Together, bits_of_weights, descend
+from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
@@ -40,7 +41,7 @@ def cascade(count, *, seed=0, side=24, preset=PRESET):
     wanted, known = decoded(curved(count, seed=seed, side=side))
     beyond = curved(6, seed=seed + 10, side=side)[2 : 2 + seed % 3]
     task = CascadeTask(wanted, known, beyond, Pyramid.of((side, side)), bands=30)
-    return fit_cascade(task, preset, seed=0, monitor=Monitor())
+    return fit_cascade(task, preset, preset.synthesis_widths, seed=0, monitor=Monitor())
 
 
 def restoration(count, *, seed=0):
@@ -52,7 +53,13 @@ def first_descent(steps) -> Descent:
     return next(steps)
 
 
+CHARGED = replace(PRESET, toll=1.0)
+"""As `PRESET`, and weights are charged their bits."""
+
 COMPANIES = {
+    "other numbers of planes, weights charged": lambda: [
+        cascade(count, seed=count, preset=CHARGED) for count in (3, 6, 4)
+    ],
     "equal shapes": lambda: [cascade(3, seed=seed) for seed in range(4)],
     "other numbers of planes": lambda: [cascade(count, seed=count) for count in (3, 6, 4)],
     "restoring networks": lambda: [restoration(4, seed=seed) for seed in range(3)],
@@ -65,10 +72,32 @@ def loss_of(descent):
         return float(descent.loss.of_all([descent.loss], [descent.wanted - said.T]))
 
 
+@pytest.mark.parametrize("spread", [0.05, 0.1, 0.6])
+def test_bits_of_weights_are_about_what_a_payload_takes_for_them(spread):
+    weights = torch.from_numpy(np.random.default_rng(0).laplace(0.0, spread, (60, 50)))
+    levels = np.rint(weights.numpy().ravel() * 2.0**4).astype(np.int64)
+    estimate = bits_of_weights(weights, torch.zeros(60), weights.numel())
+    assert float(estimate) == pytest.approx(8 * len(write_parameters([levels])), rel=0.25)
+
+
+def test_weights_that_are_charged_take_fewer_bits_for_much_the_same_loss():
+    plain, charged = (first_descent(cascade(5, preset=preset)) for preset in (PRESET, CHARGED))
+    for descent in (plain, charged):
+        descend([descent])
+    with torch.no_grad():
+        taken = [
+            float(sum(bits_of_weights(*layer, layer[0].numel()) for layer in descent.layers))
+            for descent in (plain, charged)
+        ]
+    assert taken[1] < 0.97 * taken[0]
+    assert loss_of(charged) < 1.02 * loss_of(plain)
+
+
 @pytest.mark.parametrize("company", COMPANIES.values(), ids=COMPANIES.keys())
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_program_that_can_be_captured_takes_the_steps_that_others_take(company, count):
-    captured, plain = ([first_descent(steps) for steps in company()[:count]] for _ in range(2))
+@pytest.mark.parametrize("preset", [PRESET, CHARGED], ids=["free weights", "charged weights"])
+def test_a_program_that_can_be_captured_takes_the_steps_that_others_take(company, count, preset):
+    captured, plain = ([replace(first_descent(steps), preset=preset) for steps in company()[:count]] for _ in range(2))
     _Together(captured).descend_captured()
     _Together(plain).descend()
     for one, other in zip(captured, plain, strict=True):

@@ -66,7 +66,7 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
     """
     if request.model == "latent":
         latent = fit_latent(
-            _aim(goal),
+            _aim(goal, request),
             request.latent_preset,
             device=device,
             seed=request.seed,
@@ -111,7 +111,7 @@ def fit_models(
         For each scene the model, or why no payload can be that small or that good.
     """
     if request.model == "latent":
-        aims = [_aim(goal) for goal in goals]
+        aims = [_aim(goal, request) for goal in goals]
         latents = fit_latents(aims, request.latent_preset, device=device, seed=request.seed, monitor=monitor)
         return [
             latent if isinstance(latent, BudgetError) else FittedModel(latent.sections, latent.sweeps)
@@ -171,8 +171,8 @@ def _fitted(siren: SirenFit) -> FittedModel:
     return FittedModel(siren.sections, siren.iterations, [str(result) for result in siren.search])
 
 
-def _aim(goal: Goal) -> Aim:
-    return Aim(goal.scene, goal.budget, goal.quality, goal.measure)
+def _aim(goal: Goal, request: FitRequest) -> Aim:
+    return Aim(goal.scene, goal.budget, goal.quality, goal.measure, request.latent_preset.slack)
 
 
 def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:

@@ -18,11 +18,11 @@ FULL = 0.97
 QUALITY_SLACK = 0.3
 """dB by which a payload may be better than asked for."""
 
-_AIM = 0.987
+_AIM = 0.013
+"""Share of a budget by which a fit aims below it."""
+
 _DB_PER_OCTAVE = 2.8
 """A quality over the logarithm of the rate, to turn what it misses into what a rate would."""
-
-"""Payloads that are compared with one another: the best, the last and the new one."""
 
 Sections = dict[Section, bytes]
 
@@ -60,6 +60,9 @@ class Aim:
     measure: Callable[[Sections], Figures]
     """Returns the figures of the samples that sections decode to."""
 
+    slack: float = 1.0
+    """How far from the target a payload may be and waste little, over what `FULL` and `QUALITY_SLACK` allow."""
+
     def size(self, sections: Sections) -> int:
         """Return the bytes of the payload with these sections of the model."""
         lengths = {tag: len(part) for tag, part in (self.scene.layout.to_sections() | sections).items()}
@@ -70,18 +73,22 @@ class Aim:
         if self.budget is not None:
             size = self.size(sections)
             return Verdict(
-                missed=math.log2(size / (_AIM * self.budget)),
+                missed=math.log2(size / ((1.0 - self.slack * _AIM) * self.budget)),
                 met=size <= self.budget,
-                tight=size >= FULL * self.budget,
+                tight=size >= (1.0 - self.slack * (1.0 - FULL)) * self.budget,
                 reached=math.nan,
             )
         reached, wanted = self._quality.reached(self.measure(sections)), self._quality.wanted
         return Verdict(
-            missed=(reached - wanted - QUALITY_SLACK / 3) / _DB_PER_OCTAVE,
+            missed=(reached - wanted - self.slack * QUALITY_SLACK / 3) / _DB_PER_OCTAVE,
             met=reached >= wanted,
-            tight=reached <= wanted + QUALITY_SLACK,
+            tight=reached <= wanted + self.slack * QUALITY_SLACK,
             reached=reached,
         )
+
+    def worth(self, sections: Sections) -> float:
+        """Return what tells the best of payloads that meet the target: PSNR in a size, else how small they are."""
+        return self.measure(sections).psnr if self.budget is not None else -float(self.size(sections))
 
     def missed(self, sections: Sections) -> float:
         """Return `Verdict.missed` of a payload."""

@@ -14,12 +14,13 @@ import torch
 from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.descent import Descent, descend
+from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.memory import latents_at_once
-from xr_inr.core.latent.model import LatentFit
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
 from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
+from xr_inr.core.latent.tries import LatentFit
 from xr_inr.core.memory import lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
@@ -138,32 +139,40 @@ class _Batch:
                 self._serve(part)
 
     def _serve(self, numbers: Sequence[int]) -> None:
+        """Give fits what they ask for, which is of one kind."""
         asks = [self._asks[number] for number in numbers]
-        descents = [ask for ask in asks if isinstance(ask, Descent)]
-        if descents:
-            if self._done_together(lambda: descend(descents), len(descents), sum(ask.size for ask in descents)):
-                for number in numbers:
-                    self._send(number, None)
-            else:
-                self._serve_halves(numbers)
-            return
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
-        if not sweeps:
-            turns = rotate_together([ask for ask in asks if isinstance(ask, Turn)])
-            for number, turn in zip(numbers, turns, strict=True):
-                self._send(number, turn)
-            return
-        found = self._swept(sweeps)
+        found = self._swept(sweeps) if sweeps else self._answers(asks)
         if found is None:
             self._serve_halves(numbers)
             return
-        for number, swept in zip(numbers, found, strict=True):
-            now = self._fits[number].progress(swept.error)
-            # A fit that begins again does not go back.
-            self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
-        for number, swept in zip(numbers, found, strict=True):
-            self._send(number, swept.latents)
-        self._monitor.report(self._whole_progress())
+        for number, answer in zip(numbers, found, strict=True):
+            if isinstance(answer, Swept):
+                now = self._fits[number].progress(answer.error)
+                # A fit that begins again does not go back.
+                self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
+        for number, answer in zip(numbers, found, strict=True):
+            self._send(number, answer.latents if isinstance(answer, Swept) else answer)
+        if sweeps:
+            self._monitor.report(self._whole_progress())
+
+    def _answers(self, asks: Sequence[Ask | None]) -> Sequence[Any] | None:
+        """Return what is sent to fits that ask for no sweep; None where memory does not suffice for all at once."""
+        found: list[Any] = []
+        descents = [ask for ask in asks if isinstance(ask, Descent)]
+        local_turns = [ask for ask in asks if isinstance(ask, LocalTurn)]
+        if not descents and not local_turns:
+            return rotate_together([ask for ask in asks if isinstance(ask, Turn)])
+
+        def do() -> None:
+            if descents:
+                descend(descents)
+                found.extend([None] * len(descents))
+            else:
+                found.extend(turn_locally(local_turns))
+
+        size = sum(ask.size for ask in descents) + sum(ask.size for ask in local_turns)
+        return found if self._done_together(do, len(asks), size) else None
 
     def _serve_halves(self, numbers: Sequence[int]) -> None:
         for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class CascadeTask:
 
 
 def fit_cascade(
-    task: CascadeTask, preset: LatentPreset, *, seed: int, monitor: Monitor
+    task: CascadeTask, preset: LatentPreset, widths: Sequence[int], *, seed: int, monitor: Monitor
 ) -> Steps[tuple[list[SoftSynthesis], NDArray[np.float32]]]:
     """Fit the networks, each to the planes as they are decoded without any.
 
@@ -57,7 +58,9 @@ def fit_cascade(
     task
         The planes; networks are fitted where they are.
     preset
-        Which widths, the first alone but for the last network, and how many iterations.
+        The width of all networks but the last, its first one, and how many iterations.
+    widths
+        Hidden widths of the last network to try.
     seed
         Of the initial weights.
     monitor
@@ -85,8 +88,8 @@ def fit_cascade(
             task.pyramid,
             task.bands,
         )
-        widths = preset.synthesis_widths if last else preset.synthesis_widths[:1]
-        best = yield from fit_synthesis(stretch, preset, widths, device=task.planes.device, seed=seed, monitor=monitor)
+        tried = widths if last else preset.synthesis_widths[:1]
+        best = yield from fit_synthesis(stretch, preset, tried, device=task.planes.device, seed=seed, monitor=monitor)
         if best is not None:
             networks.append(SoftSynthesis.of(best.network, task.planes.device))
             added = best.added

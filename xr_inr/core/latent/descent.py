@@ -18,6 +18,12 @@ from xr_inr.core.siren.optimiser import Soap
 from xr_inr.core.siren.stack_optimiser import StackOptimiser
 
 _WARM_UP = 20
+_TOLL_FROM = (0.1, 0.5)
+"""Parts of the iterations between which the toll of weights grows to what it is."""
+
+_LEVELS = 4.5 * 2.0**4
+"""Levels of a weight of 1, at a usual step, times what makes the entropy of a level follow from its mean magnitude."""
+
 _HELD = 3
 """Copies of an activation that a step holds: itself, its sine, their gradients in turn."""
 
@@ -53,7 +59,10 @@ class Descent:
     """What is made of what it leaves."""
 
     preset: LatentPreset
-    """How many iterations, and the largest learning rate."""
+    """How many iterations, the largest learning rate, and how much the bits of weights count."""
+
+    toll: float = 0.0
+    """What a bit of the payload is worth in the loss."""
 
     @property
     def kind(self) -> Hashable:
@@ -85,7 +94,13 @@ def _descend_alone(descent: Descent) -> None:
     for iteration in range(descent.preset.synthesis_iterations):
         optimiser.zero_grad()
         said = said_by(layers, descent.seen[iteration % len(descent.seen)]) * descent.scale
-        torch.autograd.backward(loss.of_all([loss], [descent.wanted - said.T]))
+        total = loss.of_all([loss], [descent.wanted - said.T])
+        toll = _toll(descent.preset, iteration)
+        if toll:
+            total = total + toll * descent.toll * sum(
+                bits_of_weights(*layer, layer[0].numel() + len(layer[1])) for layer in layers
+            )
+        torch.autograd.backward(total)
         optimiser.step(_learning_rate(descent.preset, iteration))
 
 
@@ -102,6 +117,12 @@ class _Together:
         self._seen = [torch.stack(parts) for parts in zip(*(descent.seen for descent in descents), strict=True)]
         self._parameters = [parameter for stack in self._stacks for parameter in stack]
         self._optimiser = StackOptimiser(self._parameters, soap=True)
+        self._tolls = self._scales.new_tensor([descent.toll for descent in descents])
+        self._counts = [
+            self._scales.new_tensor([weights.numel() + len(biases) for weights, biases in own])
+            for own in zip(*(descent.layers for descent in descents), strict=True)
+        ]
+        self._share = self._scales.new_zeros(())
 
     def descend(self) -> None:
         """Do all iterations."""
@@ -126,11 +147,13 @@ class _Together:
             seen.copy_(self._seen[iteration % len(self._seen)])
             for rate, value in zip(rates, self._optimiser.rates(_learning_rate(self._preset, iteration)), strict=True):
                 rate.fill_(value)
+            self._share.fill_(_toll(self._preset, iteration))
             program.run(go_on)
             self._optimiser.moved()
         self._keep()
 
     def _step(self, iteration: int) -> None:
+        self._share.fill_(_toll(self._preset, iteration))
         torch.autograd.backward(self._loss(self._seen[iteration % len(self._seen)]))
         self._optimiser.step(self._parameters, [_learning_rate(self._preset, iteration)] * len(self._descents))
 
@@ -138,7 +161,12 @@ class _Together:
         said = _said_by_all(self._stacks, seen) * self._scales
         pairs = zip(self._descents, said, strict=True)
         left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in pairs]
-        return self._descents[0].loss.of_all([descent.loss for descent in self._descents], left)
+        total = self._descents[0].loss.of_all([descent.loss for descent in self._descents], left)
+        if not self._preset.toll:
+            return total
+        layers = zip(self._stacks, self._counts, strict=True)
+        bits = [bits_of_weights(weights[0], biases[0], counts) for (weights, biases), counts in layers]
+        return total + self._share * (self._tolls * torch.stack(bits).sum(0)).sum()
 
     @torch.no_grad()
     def _keep(self) -> None:
@@ -152,6 +180,26 @@ def _learning_rate(preset: LatentPreset, iteration: int) -> float:
     warm = min(1.0, (iteration + 1) / _WARM_UP)
     falling = 0.5 * (1 + math.cos(math.pi * iteration / preset.synthesis_iterations))
     return preset.learning_rate * warm * falling
+
+
+def _toll(preset: LatentPreset, iteration: int) -> float:
+    """Return what the bits of weights count for: nothing while a network finds its way, and ever more then."""
+    start, end = _TOLL_FROM
+    return preset.toll * min(max((iteration / preset.synthesis_iterations - start) / (end - start), 0.0), 1.0)
+
+
+def bits_of_weights(weights: Tensor, biases: Tensor, count: float | Tensor) -> Tensor:
+    """Return about how many bits a layer takes, or each of some layers: the code's scale follows the mean magnitude.
+
+    Parameters
+    ----------
+    weights, biases
+        (..., out, in) and (..., out).
+    count
+        (...) how many weights and biases there are; what stands beside them is 0.
+    """
+    mean = (weights.abs().sum((-2, -1)) + biases.abs().sum(-1)) / count
+    return count * torch.log2(1.0 + _LEVELS * mean)
 
 
 def _stacked(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,19 @@ class LatentPreset:
     learning_rate: float
     """The largest learning rate of the sinusoidal network."""
 
+    toll: float
+    """What the bits of weights count for in fits of sinusoidal networks, over what they cost in a payload."""
+
+    turn_iterations: int
+    """Steps of the descent that turns directions once more, by local energies."""
+
+    tries: int
+    """Fits to do, each but the first on what the one before decodes to, with networks as wide as those of the best so
+    far; the best payload is kept."""
+
+    slack: float
+    """How far payloads may be from their target, over how far they always may: 3 % of a size, 0.3 dB of a quality."""
+
 
 _BALANCED = LatentPreset(
     name="balanced",
@@ -36,6 +49,10 @@ _BALANCED = LatentPreset(
     restoration_widths=(8, 24),
     synthesis_iterations=250,
     learning_rate=2e-2,
+    toll=0.0,
+    turn_iterations=0,
+    tries=1,
+    slack=1.0,
 )
 
 LATENT_PRESETS = {
@@ -58,6 +75,10 @@ LATENT_PRESETS = {
             synthesis_widths=(8, 24, 48),
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
+            toll=1.0,
+            turn_iterations=80,
+            tries=3,
+            slack=0.4,
         ),
     )
 }

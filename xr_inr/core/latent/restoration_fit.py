@@ -136,7 +136,8 @@ class _Problem:
         def left(layers: Layers) -> Tensor:
             return (self.missing - said_by(layers, self.seen) * scale).square().sum()
 
-        yield Descent(layers, [self.seen], self.missing.T.contiguous(), scale, _SquaredLoss(), preset)
+        toll = 1.0 / (self.worth * len(self.missing))
+        yield Descent(layers, [self.seen], self.missing.T.contiguous(), scale, _SquaredLoss(), preset, toll)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
         soft = soft.confined()
         before = float(self.missing.square().sum())

@@ -11,6 +11,7 @@ import torch
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Aim, Sections
 from xr_inr.core.latent.descent import Descent
+from xr_inr.core.latent.local_turn import LocalTurn
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep
 from xr_inr.core.latent.rotation import Turn
@@ -64,7 +65,7 @@ class Task:
     """Who is told what is worth a line."""
 
 
-Ask = Sweep | Turn | Descent
+Ask = Sweep | Turn | LocalTurn | Descent
 """What a fit asks for: it is sent latents, or directions, or nothing, once a network is fitted."""
 
 Found = TypeVar("Found")

@@ -131,7 +131,9 @@ def _fit(
         seed,
         device,
     )
-    yield Descent(layers, problem.variants, problem.target.flatten(1), problem.scale, problem.loss, preset)
+    wanted = problem.target.flatten(1)
+    toll = 1.0 / (problem.share * wanted.shape[1])
+    yield Descent(layers, problem.variants, wanted, problem.scale, problem.loss, preset, toll)
     with torch.no_grad():
         narrow = problem.narrowed(layers, task.bands)
         problem, layers = narrow.problem, narrow.layers

@@ -1,0 +1,166 @@
+"""The fit of one chunk: the step and the rank that its target asks for, and one try after another, the best kept.
+
+A fit is a generator. It asks for what many chunks can be given at once, sweeps, turns of the basis and descents of
+networks, and is sent what came of it; so one tensor program serves all chunks of a batch, each of which goes its own
+way (`batch` drives them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xr_inr.core.latent.aim import Aim
+from xr_inr.core.latent.basis import MOST_COMPONENTS
+from xr_inr.core.latent.model import OCTAVES_OF_STEP, PROBE_SWEEPS, Fitting, Haste, Widths
+from xr_inr.core.latent.plan import ScenePlanes
+from xr_inr.core.latent.rotation import Turn, components_for
+from xr_inr.core.latent.steps import LatentResult, Steps, Task
+from xr_inr.core.latent.tradeoff import WEIGHT
+from xr_inr.core.monitor import Progress
+from xr_inr.exceptions import BudgetError
+
+_HEADER_BYTES = 60
+_PROBES = 8
+_CLOSE = 0.12
+"""Octaves of rate by which a probe may miss."""
+
+_FINER_FITS = 3
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The best of some tries."""
+
+    result: LatentResult
+    """What came of it."""
+
+    widths: tuple[int, int]
+    """As `Fitting.widths`."""
+
+
+class LatentFit:
+    """The fit of one chunk.
+
+    Parameters
+    ----------
+    task
+        What is to be fitted.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.planned = task.preset.tries * task.preset.sweeps + PROBE_SWEEPS
+        """Sweeps that a fit without corrections takes."""
+
+        self._haste = Haste()
+        self._fitting: Fitting | None = None
+        self._kept: _Kept | None = None
+        self._before = 0
+        """Sweeps that are planned for the tries before."""
+
+    def steps(self) -> Steps[LatentResult]:
+        """Fit the model.
+
+        Raises
+        ------
+        BudgetError
+            When no payload can be that small or that good; the message says what was reached.
+        """
+        aim, source = self.task.aim, ScenePlanes(self.task.aim.scene)
+        step = _first_step(source, aim)
+        for _ in range(_PROBES):
+            rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
+            if rank == 0 and (aim.budget is not None or aim.judge(LatentResult.mean_only(aim.scene).sections).met):
+                return LatentResult.mean_only(aim.scene)
+            fitting = yield from self._begun(source, max(rank, 1), step)
+            missed = yield from fitting.probe()
+            if abs(missed) < _CLOSE:
+                break
+            step = max(step * 2.0 ** float(np.clip(OCTAVES_OF_STEP * missed, -1.0, 1.0)), source.finest_step)
+        for _ in range(_FINER_FITS):
+            try:
+                return (yield from self._best(fitting))
+            except BudgetError:
+                if aim.budget is not None or step <= source.finest_step:
+                    raise
+                # What is missing lies in components that seemed not worth their bytes.
+                step = max(step / 2.0, source.finest_step)
+                rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, source.count)
+                fitting = yield from self._begun(source, rank, step)
+        return (yield from self._best(fitting))
+
+    @property
+    def hurried(self) -> bool:
+        """Whether what is left of the sweeps and tries shall be left out."""
+        return self._haste.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        self._haste.hurried = hurried
+
+    @property
+    def rounding(self) -> bool:
+        """Whether there is something worth keeping: a try that is done, or one whose sweeps are under way."""
+        return self._kept is not None or (self._fitting is not None and self._fitting.rounding)
+
+    def cut_short(self) -> Steps[LatentResult]:
+        """Keep the best try of a fit that is `rounding`; the first one goes on to its target from where it is."""
+        if self._fitting is None:
+            raise TypeError("a fit must have begun to be cut short")
+        self.hurried = True
+        if self._kept is None:
+            return (yield from self._fitting.finished())
+        return replace(self._kept.result, interrupted=True)
+
+    def progress(self, error: float) -> Progress:
+        """Return where the fit stands; the PSNR is that of unrounded samples, before the sweep that was done last.
+
+        Parameters
+        ----------
+        error
+            Sum of squared errors of the planes, in squared steps.
+        """
+        done, psnr = (0, -np.inf) if self._fitting is None else self._fitting.reached(error)
+        done = min(done, self.task.preset.sweeps + PROBE_SWEEPS)
+        return Progress("fit", self._before + done, self.planned, psnr)
+
+    def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[Fitting]:
+        count = min(components_for(rank, len(source.mean)), source.count)
+        turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
+        self._fitting = Fitting(self.task, self._haste, source, turn, step)
+        return self._fitting
+
+    def _best(self, fitting: Fitting) -> Steps[LatentResult]:
+        """Do one try after another, and return the best; the first one must meet the target."""
+        preset = self.task.preset
+        kept = self._kept = _Kept((yield from fitting.run()), fitting.widths)
+        for number in range(1, preset.tries):
+            if self.hurried:
+                break
+            self._before = number * preset.sweeps
+            widths = Widths(
+                _as_wide(preset.synthesis_widths, kept.widths[0]), _as_wide(preset.restoration_widths, kept.widths[1])
+            )
+            try:
+                found = _Kept((yield from fitting.again(number, widths)), fitting.widths)
+            except BudgetError:
+                # It is one of several: another one has met the target.
+                continue
+            if self.task.aim.worth(found.result.sections) > self.task.aim.worth(kept.result.sections):
+                kept = self._kept = found
+        return replace(kept.result, interrupted=self.hurried)
+
+
+def _as_wide(tried: Sequence[int], kept: int) -> tuple[int, ...]:
+    """Return the one of some widths that the best network so far has; the first one where there is none."""
+    return tuple(width for width in tried if width == kept) or tuple(tried[:1])
+
+
+def _first_step(source: ScenePlanes, aim: Aim) -> float:
+    if aim.budget is None:
+        return source.step_for_error(aim.error())
+    outside = aim.size({}) + _HEADER_BYTES
+    return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
