@@ -49,8 +49,8 @@ _BALANCED = LatentPreset(
     restoration_widths=(8, 24),
     synthesis_iterations=250,
     learning_rate=2e-2,
-    toll=0.0,
-    turn_iterations=0,
+    toll=1.0,
+    turn_iterations=80,
     tries=1,
     slack=1.0,
 )
@@ -66,6 +66,7 @@ LATENT_PRESETS = {
             restoration_widths=(),
             synthesis_iterations=80,
             learning_rate=3e-2,
+            turn_iterations=40,
         ),
         _BALANCED,
         replace(
@@ -75,8 +76,6 @@ LATENT_PRESETS = {
             synthesis_widths=(8, 24, 48),
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
-            toll=1.0,
-            turn_iterations=80,
             tries=3,
             slack=0.4,
         ),
