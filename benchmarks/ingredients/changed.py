@@ -59,6 +59,12 @@ CHANGED = (
         )
         for count in (250, 800)
     ),
+    Variant(
+        "three tries",
+        "Networks and latents are fitted three times, each time but the first to what the try before decodes to.",
+        kept=_in_presets("tries", 3),
+        preset={"tries": 3},
+    ),
     *(
         Variant(
             f"{count} sweeps",

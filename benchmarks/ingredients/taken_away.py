@@ -97,6 +97,25 @@ TAKEN_AWAY = (
         "The leading KLT directions as they are, not turned so that their subbands take few bits.",
         kept=YES,
         replaces={"batch.rotate_together": constant(_leading)},
+        preset={"turn_iterations": 0},
+    ),
+    Variant(
+        "no first turn",
+        "Directions are turned by local energies alone, among the leading ones, not by covariances of subbands before.",
+        kept=YES,
+        replaces={"batch.rotate_together": constant(_leading)},
+    ),
+    Variant(
+        "no second turn",
+        "Directions are turned by covariances of subbands alone, not by local energies as well.",
+        kept=YES,
+        preset={"turn_iterations": 0},
+    ),
+    Variant(
+        "free weights",
+        "Fits of sinusoidal networks know nothing of the bits that their weights take.",
+        kept=YES,
+        preset={"toll": 0.0},
     ),
     *BASIS,
     Variant(

@@ -9,7 +9,17 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import results, scenes
-from benchmarks.ingredients.studies import RATE, TABLE, coarser, contexts, dependent, lifting, packets, reconstruction
+from benchmarks.ingredients.studies import (
+    RATE,
+    TABLE,
+    coarser,
+    contexts,
+    dependent,
+    lifting,
+    packets,
+    reconstruction,
+    turns,
+)
 from benchmarks.ingredients.studies import run as runs
 from benchmarks.ingredients.studies import tables as study_tables
 from benchmarks.ingredients.studies.planes import StudyPlanes
@@ -43,6 +53,7 @@ def folder(tmp_path, monkeypatch):
 def few_iterations(monkeypatch):
     monkeypatch.setattr(lifting, "_ITERATIONS", 6)
     monkeypatch.setattr(contexts, "_EPOCHS", 1)
+    monkeypatch.setattr(turns, "_ITERATIONS", 6)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -97,6 +108,13 @@ def test_fitted_lifting_loses_nothing_whatever_its_coefficients(size):
 def test_lifting_that_is_fitted_costs_no_more_than_what_it_began_at(monkeypatch):
     monkeypatch.setattr(lifting, "_ITERATIONS", 40)
     assert lifting.lifting(planes_of())["fitted to the scene"] < 0.1
+
+
+def test_a_turn_for_each_level_costs_no_more_than_one_for_all_before_it_is_stored(monkeypatch):
+    monkeypatch.setattr(turns, "_ITERATIONS", 60)
+    found = turns.turns(planes_of())
+    assert found["a turn for each level"] <= found["one turn"] <= 0.01
+    assert found["the same, with what they take"] > found["a turn for each level"]
 
 
 def test_a_component_that_follows_another_is_foretold_by_what_is_around():

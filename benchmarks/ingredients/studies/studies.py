@@ -12,6 +12,7 @@ from benchmarks.ingredients.studies.lifting import lifting
 from benchmarks.ingredients.studies.packets import packets
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.reconstruction import reconstruction
+from benchmarks.ingredients.studies.turns import turns
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ STUDIES = {
             "around a latent, and then what a local regression on components before foretells of it: bits of the other "
             "half's latents, networks for nothing, against the shipped context network.",
             contexts,
+        ),
+        Study(
+            "turns of levels",
+            "Directions turned by local energies, as a fit does, or anew for each level of the wavelet: what all "
+            "subbands cost, bits and error, before and after; an angle that is stored is counted 6 bits.",
+            turns,
         ),
     )
 }
