@@ -19,7 +19,9 @@ from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 
-PRESET = replace(LATENT_PRESETS["balanced"], synthesis_widths=(8,), restoration_widths=(8,), synthesis_iterations=60)
+PRESET = replace(
+    LATENT_PRESETS["balanced"], synthesis_widths=(8,), restoration_widths=(8,), synthesis_iterations=60, toll=0.0
+)
 
 
 def curved(count, *, side=24, seed=0):

@@ -81,8 +81,8 @@ def positions(monkeypatch):
 
         return counting
 
-    for kind in (Evaluator, PlaneWindow):
-        monkeypatch.setattr(kind, "__call__", counted(kind.__call__))
+    for kind, name in ((Evaluator, "__call__"), (PlaneWindow, "samples")):
+        monkeypatch.setattr(kind, name, counted(getattr(kind, name)))
     return evaluated
 
 
