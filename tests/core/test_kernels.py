@@ -17,7 +17,8 @@ from xr_inr.core.decode import decode
 from xr_inr.core.decoded_values import restore, restore_planes
 from xr_inr.core.fixed_point import sine_of_products
 from xr_inr.core.latent.basis import LatentBasis
-from xr_inr.core.latent.columns import KINDS, read_columns
+from xr_inr.core.latent.column_rounding import round_columns
+from xr_inr.core.latent.columns import KINDS, LARGEST_LEVEL, read_columns, write_columns
 from xr_inr.core.latent.compiled import CompiledDecoder
 from xr_inr.core.latent.context import FEATURES, LARGEST_FEATURE, MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, decode_latents, encode_latents
@@ -176,6 +177,40 @@ def test_columns_of_every_kind(data):
     # Whatever laws follow, these bytes give entries of many sizes.
     stream = encoder.getvalue() + data.draw(st.binary(max_size=200))
     assert_same(lambda: columns_of(stream, rows, columns))
+
+
+def bytes_of(levels):
+    encoder = SymbolEncoder()
+    write_columns(encoder, levels)
+    return encoder.getvalue()
+
+
+SPREADS = [1, 40, 10_000, LARGEST_LEVEL]
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (30, 1), (40, 7), (3, 9)], ids=str)
+def test_columns_are_written_alike(spread, shape):
+    random = np.random.default_rng(spread)
+    for smooth in (False, True):
+        levels = random.integers(-spread, spread, shape, endpoint=True)
+        if smooth:
+            levels = np.clip(np.cumsum(levels // 8, axis=0), -LARGEST_LEVEL, LARGEST_LEVEL)
+        compiled, reference = both_ways(lambda levels=levels: bytes_of(levels))
+        assert compiled == reference
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (30, 1), (60, 7), (3, 9)], ids=str)
+def test_columns_are_rounded_alike(spread, shape):
+    rows, columns = shape
+    random = np.random.default_rng(spread + rows)
+    targets = spread * np.cumsum(random.normal(0.0, 0.3, shape), axis=0)
+    planes = random.normal(0.0, 30.0, (columns, 200)) + random.normal(0.0, 30.0, 200)
+    steps = np.ldexp(1.0, -random.integers(0, 3, columns).astype(np.intc))
+    weights = random.uniform(0.05, 0.5, rows)
+    compiled, reference = both_ways(lambda: round_columns(targets, steps, planes @ planes.T, weights))
+    np.testing.assert_array_equal(compiled, reference)
 
 
 # The context network

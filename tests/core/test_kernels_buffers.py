@@ -43,6 +43,28 @@ def told(*, count=40, calls=40):
     return *(np.zeros(count, np.int32) for _ in range(3)), np.zeros(calls, np.int64)
 
 
+def told_columns(*, count=12, fronts=6):
+    """Return where `tell_columns` tells of entries and fronts."""
+    return *(np.zeros(count, np.int32) for _ in range(3)), np.zeros(fronts, np.int64)
+
+
+def rounding(**changed):
+    """Return arguments of `round_columns` that fit, four rows and three columns, but for those given."""
+    given = {
+        "targets": np.zeros((4, 3)),
+        "steps": np.ones(3),
+        "below": np.zeros((3, 3)),
+        "shares": np.ones(3),
+        "worth": np.ones(4),
+        "bits": np.zeros((128, 27), np.float32),
+        "weights": WEIGHTS,
+        "plain": LEVELS,
+        "grown": np.zeros(4, np.int64),
+        "levels": LEVELS.copy(),
+    }
+    return tuple((given | changed).values())
+
+
 def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
     """Return arguments of `spectra` that fit, but for those given: three bands, rank 2, five pixels."""
     directions = np.zeros((3, 2)) if directions is None else directions
@@ -74,6 +96,24 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS.ravel()), "rows and columns"),
         ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS[:0]), "rows and columns"),
         ("read_columns", (STATE, WORDS, None, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
+        ("read_columns", (STATE, WORDS, None, WEIGHTS - 65, LEVELS), "weight of an entry above"),
+        ("tell_columns", (WEIGHTS, LEVELS.ravel(), *told_columns()), "rows and columns"),
+        ("tell_columns", (WEIGHTS[:, :2], LEVELS, *told_columns()), "contiguous|9 elements"),
+        ("tell_columns", (WEIGHTS + 65, LEVELS, *told_columns()), "weight of an entry above"),
+        ("tell_columns", (WEIGHTS, LEVELS - 2**26 - 1, *told_columns()), "an entry must lie within"),
+        ("tell_columns", (WEIGHTS, LEVELS, *told_columns(count=11)), "12 elements"),
+        ("tell_columns", (WEIGHTS, LEVELS, *told_columns(fronts=7)), "6 elements"),
+        ("round_columns", rounding(levels=LEVELS.ravel()), "rows and columns"),
+        ("round_columns", rounding(targets=np.zeros((4, 2))), "12 elements"),
+        ("round_columns", rounding(steps=np.ones(4)), "3 elements"),
+        ("round_columns", rounding(below=np.zeros((3, 2))), "9 elements"),
+        ("round_columns", rounding(shares=np.ones(2)), "3 elements"),
+        ("round_columns", rounding(worth=np.ones(3)), "4 elements"),
+        ("round_columns", rounding(bits=np.zeros((128, 26), np.float32)), "3456 elements"),
+        ("round_columns", rounding(weights=WEIGHTS + 65), "weight of an entry above"),
+        ("round_columns", rounding(plain=LEVELS + 2**26 + 1), "an entry must lie within"),
+        ("round_columns", rounding(grown=np.full(4, 129)), "a growth must lie within"),
+        ("round_columns", rounding(levels=frozen(LEVELS)), "read-only|not writable"),
         ("read_latents", (STATE, WORDS, None, SIDE[0][1:], *SIDE[1:], OFFSETS, 3, 4, LATENTS), "737 elements"),
         ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 3, 5, LATENTS), "70 elements"),
         ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS[:1], 3, 4, LATENTS), "1 elements"),

@@ -9,12 +9,13 @@ import torch
 from xr_inr.core.encode import encode_arrays
 from xr_inr.core.latent import batch
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
-from xr_inr.core.latent.descent import Descent, _Together, bits_of_weights, descend
+from xr_inr.core.latent.descent import Descent, _Slopes, _Together, descend
 from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
 from xr_inr.core.latent.sine_fit import said_by
+from xr_inr.core.latent.sine_stack import bits_of_weights
 from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
@@ -68,10 +69,37 @@ COMPANIES = {
 }
 
 
+def left_by(descent, layers):
+    return descent.wanted - (said_by(layers, descent.seen[0]) * descent.scale).T
+
+
+def value_of(descent, left):
+    """Return the loss of what a network leaves, a pixel."""
+    all_of_it = left.square().sum() if descent.loss.kind == "squares" else descent.loss.bits(left)
+    return all_of_it / left.shape[1]
+
+
 def loss_of(descent):
     with torch.no_grad():
-        said = said_by(descent.layers, descent.seen[0]) * descent.scale
-        return float(descent.loss.of_all([descent.loss], [descent.wanted - said.T]))
+        return float(value_of(descent, left_by(descent, descent.layers)))
+
+
+@pytest.mark.parametrize("company", COMPANIES.values(), ids=COMPANIES.keys())
+@pytest.mark.parametrize("count", [1, 3])
+def test_slopes_are_the_gradients_of_losses_and_of_the_bits_of_weights(company, count):
+    descents = [first_descent(steps) for steps in company()[:count]]
+    last = descents[0].preset.synthesis_iterations - len(descents[0].seen) * 2
+    found = _Slopes(descents).at(last - last % len(descents[0].seen))
+    for number, descent in enumerate(descents):
+        layers = [tuple(part.clone().requires_grad_() for part in layer) for layer in descent.layers]
+        total = value_of(descent, left_by(descent, layers))
+        for weights, biases in layers:
+            bits = bits_of_weights(weights, biases, weights.numel() + len(biases))
+            total = total + descent.preset.toll * descent.toll * bits
+        expected = torch.autograd.grad(total, [part for layer in layers for part in layer])
+        for part, wanted in zip(found, expected, strict=True):
+            own = part[0, number, : len(wanted)]
+            torch.testing.assert_close(own, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()))
 
 
 @pytest.mark.parametrize("spread", [0.05, 0.1, 0.6])

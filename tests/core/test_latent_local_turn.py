@@ -11,7 +11,7 @@ from xr_inr.core.latent import local_turn, patches
 from xr_inr.core.latent.analysis import Analysis
 from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.presets import LATENT_PRESETS
-from xr_inr.core.latent.tradeoff import coding_bits
+from xr_inr.core.latent.tradeoff import coding_bits, coding_slopes
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.request import FitRequest
 
@@ -75,9 +75,11 @@ def test_patches_stand_for_large_planes(monkeypatch):
     monkeypatch.setattr(patches, "MOST_PIXELS", 1_024)
     monkeypatch.setattr(patches, "SIDE", 16)
     seen = []
-    monkeypatch.setattr(local_turn, "coding_bits", lambda parts: seen.append(parts) or coding_bits(parts))
-    assert bits(turned(planes)) < 0.95 * bits(planes)
-    assert sum(part.numel() for part in seen[0]) <= 2 * 1_024
+    monkeypatch.setattr(local_turn, "coding_slopes", lambda part: seen.append(part.numel()) or coding_slopes(part))
+    after = turned(planes)
+    assert bits(after) < 0.95 * bits(planes)
+    subbands = 1 + 3 * Pyramid.of((32, 32)).levels
+    assert sum(seen[:subbands]) <= 2 * 1_024
 
 
 class TestFit:

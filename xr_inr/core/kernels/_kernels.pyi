@@ -22,6 +22,29 @@ def take(state: Buffer, words: Buffer, laws: Laws, scales: Buffer, means: Buffer
 # int64: (3, columns), and (rows, columns).
 def read_columns(state: Buffer, words: Buffer, laws: Laws, weights: Buffer, levels: Buffer, /) -> int: ...
 
+# int64: (3, columns), (rows, columns); int32: what they are in the order of the stream, scale indices and means; int64:
+# (rows + columns - 1,) how many each call of a decoder would take.
+def tell_columns(
+    weights: Buffer, levels: Buffer, values: Buffer, scale_indices: Buffer, means: Buffer, sizes: Buffer, /
+) -> int: ...
+
+# float64 `targets` (rows, columns), `steps` (columns,), `below` (columns, columns), `shares` (columns,) and `worth`
+# (rows,); float32 `bits` (128, 27); int64 `weights` (3, columns), `plain` (rows, columns), `grown` (rows,) and `levels`
+# (rows, columns).
+def round_columns(
+    targets: Buffer,
+    steps: Buffer,
+    below: Buffer,
+    shares: Buffer,
+    worth: Buffer,
+    bits: Buffer,
+    weights: Buffer,
+    plain: Buffer,
+    grown: Buffer,
+    levels: Buffer,
+    /,
+) -> int: ...
+
 # `network` is float32: first, of_pass, of_orientation, of_level, second, third as `scale_indices` has them, joined.
 # `logarithms` is uint8 (512,), `offsets` float32 (components,). The others are int32: `scales` (levels + 1,
 # components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of one, joined.

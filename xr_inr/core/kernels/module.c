@@ -1,7 +1,7 @@
 /* The kernels as a Python module: numbers come and go in buffers, which are checked before a kernel sees them. */
 #include "buffers.h"
 #include "coder_state.h"
-#include "columns.h"
+#include "column_calls.h"
 #include "context_network.h"
 #include "latent_calls.h"
 #include "sample_calls.h"
@@ -50,33 +50,6 @@ static PyObject *py_take(PyObject *self, PyObject *arguments) {
         Py_END_ALLOW_THREADS
         close_coder(&coder, state);
         result = outcome(status);
-    }
-    let_go(&buffers);
-    return result;
-}
-
-static PyObject *py_read_columns(PyObject *self, PyObject *arguments) {
-    (void)self;
-    PyObject *of_state, *of_words, *of_laws, *of_weights, *of_levels, *result = NULL;
-    if (!PyArg_ParseTuple(arguments, "OOOOO", &of_state, &of_words, &of_laws, &of_weights, &of_levels)) return NULL;
-    const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
-    if (!laws) return NULL;
-    Buffers buffers = {.count = 0};
-    Py_buffer *state, *words, *levels, *weights;
-    Coder coder;
-    if ((state = buffer(&buffers, of_state, UINT64, WRITE, 3)) && (words = buffer(&buffers, of_words, UINT32, READ, -1)) &&
-        (levels = buffer(&buffers, of_levels, INT64, WRITE, -1))) {
-        const Py_ssize_t rows = levels->ndim == 2 ? levels->shape[0] : 0, columns = rows ? levels->shape[1] : 0;
-        if (rows < 1 || columns < 1) {
-            PyErr_SetString(PyExc_ValueError, "levels must have rows and columns");
-        } else if ((weights = buffer(&buffers, of_weights, INT64, READ, 3 * columns)) && open_coder(&coder, state, words)) {
-            Status status;
-            Py_BEGIN_ALLOW_THREADS
-            status = read_columns(&coder, laws, weights->buf, (size_t)rows, (size_t)columns, levels->buf);
-            Py_END_ALLOW_THREADS
-            close_coder(&coder, state);
-            result = outcome(status);
-        }
     }
     let_go(&buffers);
     return result;
@@ -162,6 +135,8 @@ static PyMethodDef METHODS[] = {
     {"laws", py_laws, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
     {"read_columns", py_read_columns, METH_VARARGS, NULL},
+    {"tell_columns", py_tell_columns, METH_VARARGS, NULL},
+    {"round_columns", py_round_columns, METH_VARARGS, NULL},
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
     {"tell_latents", py_tell_latents, METH_VARARGS, NULL},
     {"merge", py_merge, METH_VARARGS, NULL},

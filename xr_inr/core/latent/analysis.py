@@ -33,7 +33,7 @@ class Analysis:
         self._levels = []
         height, width = pyramid.size
         for _ in range(pyramid.levels):
-            self._levels.append((_matrix(height, device), _matrix(width, device)))
+            self._levels.append(((height, width), _matrix(height, device), _matrix(width, device)))
             height, width = (height + 1) // 2, (width + 1) // 2
 
     def __call__(self, planes: Tensor) -> list[Tensor]:
@@ -44,13 +44,47 @@ class Analysis:
         """
         details: list[Tensor] = []
         low = planes
-        for down, across in self._levels:
-            rows, columns = ((side + 1) // 2 for side in low.shape[-2:])
+        for _, down, across in self._levels:
             parted = _across(_across(low, across).mT, down).mT
-            own = [parted[:, :rows, columns:], parted[:, rows:, :columns], parted[:, rows:, columns:]]
+            low, *own = _quarters(parted)
             details = [*([torch.cat(own)] if own[0].shape == own[1].shape == own[2].shape else own), *details]
-            low = parted[:, :rows, :columns]
         return [low, *details]
+
+    def transposed(self, subbands: list[Tensor]) -> Tensor:
+        """Return what the transpose of the analysis makes of subbands: of their gradients the gradient of planes.
+
+        Parameters
+        ----------
+        subbands
+            As they come from a call.
+
+        Returns
+        -------
+        Tensor
+            (rank, height, width).
+        """
+        low, *details = subbands
+        for size, down, across in reversed(self._levels):
+            parted = low.new_empty(len(low), *size)
+            first, *own = _quarters(parted)
+            joined = own[0].shape == own[1].shape == own[2].shape
+            parts = torch.tensor_split(details[0], len(own)) if joined else details[: len(own)]
+            details = details[1 if joined else len(own) :]
+            for quarter, part in zip((first, *own), (low, *parts), strict=True):
+                quarter.copy_(part)
+            low = _across_back(_across_back(parted.mT, down).mT, across)
+        return low
+
+
+def _quarters(parted: Tensor) -> list[Tensor]:
+    """Return what is low-pass and what is high-pass along one axis or the other, in the pyramid's order; views."""
+    rows, columns = ((side + 1) // 2 for side in parted.shape[-2:])
+    return [
+        parted[:, :rows, :columns],
+        parted[:, :rows, columns:],
+        parted[:, rows:, :columns],
+        parted[:, rows:, columns:],
+    ]
 
 
 def _matrix(side: int, device: torch.device) -> Tensor | None:
@@ -65,3 +99,12 @@ def _across(planes: Tensor, matrix: Tensor | None) -> Tensor:
         return planes @ matrix
     low, high = split(planes, torch)
     return torch.cat([low * GAIN, high / GAIN], -1)
+
+
+def _across_back(gradient: Tensor, matrix: Tensor | None) -> Tensor:
+    if matrix is not None:
+        return gradient @ matrix.mT
+    planes = torch.zeros_like(gradient, requires_grad=True)
+    with torch.enable_grad():
+        (found,) = torch.autograd.grad(_across(planes, None), planes, gradient)
+    return found

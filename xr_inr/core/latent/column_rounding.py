@@ -11,8 +11,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.columns import LARGEST_LEVEL, ColumnLaws, Entries, choose_kinds, foretold, growth
-from xr_inr.core.latent.parameters import bits_under
+from xr_inr.core import kernels
+from xr_inr.core.latent.columns import (
+    LARGEST_LEVEL,
+    ColumnLaws,
+    Entries,
+    choose_kinds,
+    foretold,
+    growth,
+    weights_of,
+)
+from xr_inr.core.latent.parameters import bits_under, table_bits
 
 _LEAST_ENERGY = 1.0
 """Energy that every combination of planes is taken to have, in squared steps: a Gram matrix of float32 sums may say
@@ -67,6 +76,12 @@ def round_columns(targets: Floats, steps: Floats, gram: Floats, weight: float | 
     plain = _limited(np.rint(targets / steps))
     kinds = choose_kinds(plain)
     grown = growth(plain[:, 0], np.concatenate([[0], plain[:-1, 0]]))
+    if kernels.KERNELS is not None:
+        floats = (np.ascontiguousarray(part, np.float64) for part in (targets, steps, below, shares, worth))
+        levels = np.empty(targets.shape, np.int64)
+        entries = (np.ascontiguousarray(part, np.int64) for part in (weights_of(kinds), plain, grown))
+        kernels.KERNELS.round_columns(*floats, table_bits(), *entries, levels)
+        return levels
     errors = np.zeros(targets.shape)
     laws = ColumnLaws(len(targets), kinds)
     for row, column in laws.fronts():

@@ -8,12 +8,14 @@ have the same sum are coded at once.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.symbols import SymbolDecoder, SymbolEncoder
 from xr_inr.exceptions import PayloadError
@@ -96,7 +98,7 @@ class ColumnLaws:
 
     def __init__(self, rows: int, kinds: Entries) -> None:
         self._rows = rows
-        self._weights = _weights_of(kinds)
+        self._weights = weights_of(kinds)
         self._known = np.zeros((rows + len(kinds) + 1, len(kinds)), np.int64)
         self._along = np.full(len(kinds), _FIRST_MISS)
         self._across = np.full(rows, _FIRST_MISS)
@@ -180,11 +182,11 @@ def foretold(last: Entries, before: Entries, kinds: Entries, grown: Entries) -> 
     grown
         The first column's `growth` in their rows.
     """
-    return _foretold(last, before, _weights_of(kinds), grown)
+    return _foretold(last, before, weights_of(kinds), grown)
 
 
-def _weights_of(kinds: Entries) -> Entries:
-    """Return the weights of both entries above, and 1 where the first column is followed, else 0: (3, ...)."""
+def weights_of(kinds: Entries) -> Entries:
+    """Return what kinds are: weights of both entries above, and 1 where the first column is followed; (3, ...)."""
     return _WEIGHTS[:, kinds - _LEAST_KIND]
 
 
@@ -229,11 +231,25 @@ def write_columns(encoder: SymbolEncoder, levels: Entries) -> None:
         raise ValueError(_TOO_LARGE)
     kinds = choose_kinds(levels)
     encoder.put(kinds[1:].astype(np.int32), *_laws_of_kinds(len(kinds)))
+    if kernels.KERNELS is not None:
+        encoder.put_calls(*_told(kernels.KERNELS, levels, kinds))
+        return
     laws = ColumnLaws(len(levels), kinds)
     for row, column in laws.fronts():
         values = levels[row, column]
         encoder.put(values.astype(np.int32), *laws.of(row, column))
         laws.learn(row, column, values)
+
+
+def _told(
+    compiled: types.ModuleType, levels: Entries, kinds: Entries
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], Entries]:
+    """Return entries in the order of the stream, their scale indices and means, and how many each front has."""
+    values, scales, means = (np.empty(levels.size, np.int32) for _ in range(3))
+    sizes = np.empty(sum(levels.shape) - 1, np.int64)
+    given = (np.ascontiguousarray(part, np.int64) for part in (weights_of(kinds), levels))
+    compiled.tell_columns(*given, values, scales, means, sizes)
+    return values, scales, means, sizes
 
 
 def read_columns(decoder: SymbolDecoder, rows: int, columns: int) -> Entries:
@@ -250,7 +266,7 @@ def read_columns(decoder: SymbolDecoder, rows: int, columns: int) -> Entries:
 
 def _read_levels(decoder: SymbolDecoder, rows: int, kinds: Entries) -> Entries:
     if decoder.compiled is not None:
-        return decoder.compiled.take_columns(_weights_of(kinds), rows)
+        return decoder.compiled.take_columns(weights_of(kinds), rows)
     laws = ColumnLaws(rows, kinds)
     for row, column in laws.fronts():
         laws.learn(row, column, decoder.take(*laws.of(row, column)).astype(np.int64))

@@ -13,16 +13,14 @@ from torch import Tensor
 from xr_inr.core.captured import Captured
 from xr_inr.core.latent.memory import BYTES_OF_A_LATENT
 from xr_inr.core.latent.presets import LatentPreset
-from xr_inr.core.latent.sine_fit import Layers, said_by
+from xr_inr.core.latent.sine_fit import Layers
+from xr_inr.core.latent.sine_stack import SineStack, padded
 from xr_inr.core.siren.optimiser import Soap
 from xr_inr.core.siren.stack_optimiser import StackOptimiser
 
 _WARM_UP = 20
 _TOLL_FROM = (0.1, 0.5)
 """Parts of the iterations between which the toll of weights grows to what it is."""
-
-_LEVELS = 4.5 * 2.0**4
-"""Levels of a weight of 1, at a usual step, times what makes the entropy of a level follow from its mean magnitude."""
 
 _HELD = 3
 """Copies of an activation that a step holds: itself, its sine, their gradients in turn."""
@@ -35,8 +33,8 @@ class Loss(Protocol):
     def kind(self) -> Hashable:
         """What losses that can be computed together have in common."""
 
-    def of_all(self, losses: Sequence[Any], left: Sequence[Tensor]) -> Tensor:
-        """Return the sum of losses of one kind, given what each network leaves, (outputs, pixels)."""
+    def slopes(self, losses: Sequence[Any], left: Sequence[Tensor]) -> list[Tensor]:
+        """Return how losses of one kind change with what each network leaves, (outputs, pixels)."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Descent:
         return -(-numbers * self.wanted.element_size() // BYTES_OF_A_LATENT)
 
 
-@torch.enable_grad()
+@torch.no_grad()
 def descend(descents: Sequence[Descent]) -> None:
     """Fit networks whose descents are of one kind; each takes the steps that it would take alone, floats aside."""
     if descents[0].wanted.is_cuda:
@@ -89,19 +87,53 @@ def descend(descents: Sequence[Descent]) -> None:
 
 
 def _descend_alone(descent: Descent) -> None:
-    layers, loss = descent.layers, descent.loss
-    optimiser = Soap([parameter.requires_grad_() for layer in layers for parameter in layer])
+    """Do all iterations of one network; its optimiser takes fewer operations than that of several."""
+    slopes = _Slopes([descent])
+    parameters = [parameter for layer in descent.layers for parameter in layer]
+    optimiser = Soap(parameters)
     for iteration in range(descent.preset.synthesis_iterations):
-        optimiser.zero_grad()
-        said = said_by(layers, descent.seen[iteration % len(descent.seen)]) * descent.scale
-        total = loss.of_all([loss], [descent.wanted - said.T])
-        toll = _toll(descent.preset, iteration)
-        if toll:
-            total = total + toll * descent.toll * sum(
-                bits_of_weights(*layer, layer[0].numel() + len(layer[1])) for layer in layers
-            )
-        torch.autograd.backward(total)
+        for parameter, slope in zip(parameters, slopes.at(iteration), strict=True):
+            parameter.grad = slope[0, 0]
         optimiser.step(_learning_rate(descent.preset, iteration))
+    optimiser.zero_grad()
+
+
+class _Slopes:
+    """Where the losses of some networks lead them."""
+
+    def __init__(self, descents: Sequence[Descent]) -> None:
+        first = descents[0]
+        self._losses = [descent.loss for descent in descents]
+        self._wanted = [descent.wanted for descent in descents]
+        self._preset = first.preset
+        most = max(len(wanted) for wanted in self._wanted)
+        self._scales = torch.stack([padded(descent.scale, most) for descent in descents])[:, :, None]
+        self.seen = [torch.stack([part.T for part in parts]) for parts in zip(*(d.seen for d in descents), strict=True)]
+        """(networks, coordinates, pixels), which iterations take turns with."""
+
+        self.stack = SineStack([descent.layers for descent in descents])
+        self._tolls = first.wanted.new_tensor([descent.toll for descent in descents])
+        self._share = first.wanted.new_zeros(())
+
+    def at(self, iteration: int) -> list[Tensor]:
+        """Return the gradients of all parameters at an iteration."""
+        self.charge(iteration)
+        return self.of(self.seen[iteration % len(self.seen)])
+
+    def charge(self, iteration: int) -> None:
+        """Let weights be charged as they are at an iteration."""
+        self._share.fill_(_toll(self._preset, iteration))
+
+    def of(self, seen: Tensor) -> list[Tensor]:
+        """Return the gradients of all parameters, given coordinates."""
+        said = self.stack.say(seen).mul_(self._scales)
+        left = [wanted - own[: len(wanted)] for wanted, own in zip(self._wanted, said, strict=True)]
+        of_left = self._losses[0].slopes(self._losses, left)
+        of_said = torch.stack([padded(slope, said.shape[1]) for slope in of_left]).mul_(-self._scales)
+        found = self.stack.slopes(of_said)
+        if self._preset.toll:
+            self.stack.add_tolls(found, self._share * self._tolls)
+        return found
 
 
 class _Together:
@@ -109,20 +141,10 @@ class _Together:
 
     def __init__(self, descents: Sequence[Descent]) -> None:
         self._descents = descents
-        most = max(len(descent.wanted) for descent in descents)
         self._preset = descents[0].preset
-        layers = range(len(descents[0].layers))
-        self._stacks = [_stacked([descent.layers[index] for descent in descents]) for index in layers]
-        self._scales = torch.stack([_padded(descent.scale, most) for descent in descents])[:, None]
-        self._seen = [torch.stack(parts) for parts in zip(*(descent.seen for descent in descents), strict=True)]
-        self._parameters = [parameter for stack in self._stacks for parameter in stack]
+        self._slopes = _Slopes(descents)
+        self._parameters = self._slopes.stack.parameters
         self._optimiser = StackOptimiser(self._parameters, soap=True)
-        self._tolls = self._scales.new_tensor([descent.toll for descent in descents])
-        self._counts = [
-            self._scales.new_tensor([weights.numel() + len(biases) for weights, biases in own])
-            for own in zip(*(descent.layers for descent in descents), strict=True)
-        ]
-        self._share = self._scales.new_zeros(())
 
     def descend(self) -> None:
         """Do all iterations."""
@@ -133,47 +155,30 @@ class _Together:
     def descend_captured(self) -> None:
         """Do all iterations, those after the first by a program that reads and writes the same tensors."""
         self._step(0)
-        seen = self._seen[0].clone()
-        gradients = [torch.zeros_like(parameter) for parameter in self._parameters]
+        all_seen = self._slopes.seen
+        seen = all_seen[0].clone()
         rates = torch.zeros(2, device=seen.device)
 
         def go_on() -> None:
-            for kept, gradient in zip(gradients, torch.autograd.grad(self._loss(seen), self._parameters), strict=True):
-                kept.copy_(gradient)
-            self._optimiser.move(self._parameters, gradients, rates)
+            self._optimiser.move(self._parameters, self._slopes.of(seen), rates)
 
         program = Captured(seen.device)
         for iteration in range(1, self._preset.synthesis_iterations):
-            seen.copy_(self._seen[iteration % len(self._seen)])
+            seen.copy_(all_seen[iteration % len(all_seen)])
             for rate, value in zip(rates, self._optimiser.rates(_learning_rate(self._preset, iteration)), strict=True):
                 rate.fill_(value)
-            self._share.fill_(_toll(self._preset, iteration))
+            self._slopes.charge(iteration)
             program.run(go_on)
             self._optimiser.moved()
         self._keep()
 
     def _step(self, iteration: int) -> None:
-        self._share.fill_(_toll(self._preset, iteration))
-        torch.autograd.backward(self._loss(self._seen[iteration % len(self._seen)]))
+        for parameter, slope in zip(self._parameters, self._slopes.at(iteration), strict=True):
+            parameter.grad = slope
         self._optimiser.step(self._parameters, [_learning_rate(self._preset, iteration)] * len(self._descents))
 
-    def _loss(self, seen: Tensor) -> Tensor:
-        said = _said_by_all(self._stacks, seen) * self._scales
-        pairs = zip(self._descents, said, strict=True)
-        left = [descent.wanted - own[:, : len(descent.wanted)].T for descent, own in pairs]
-        total = self._descents[0].loss.of_all([descent.loss for descent in self._descents], left)
-        if not self._preset.toll:
-            return total
-        layers = zip(self._stacks, self._counts, strict=True)
-        bits = [bits_of_weights(weights[0], biases[0], counts) for (weights, biases), counts in layers]
-        return total + self._share * (self._tolls * torch.stack(bits).sum(0)).sum()
-
-    @torch.no_grad()
     def _keep(self) -> None:
-        for number, descent in enumerate(self._descents):
-            for (weights, biases), (all_weights, all_biases) in zip(descent.layers, self._stacks, strict=True):
-                weights.copy_(all_weights[0, number, : len(weights)])
-                biases.copy_(all_biases[0, number, : len(biases)])
+        self._slopes.stack.keep([descent.layers for descent in self._descents])
 
 
 def _learning_rate(preset: LatentPreset, iteration: int) -> float:
@@ -186,42 +191,3 @@ def _toll(preset: LatentPreset, iteration: int) -> float:
     """Return what the bits of weights count for: nothing while a network finds its way, and ever more then."""
     start, end = _TOLL_FROM
     return preset.toll * min(max((iteration / preset.synthesis_iterations - start) / (end - start), 0.0), 1.0)
-
-
-def bits_of_weights(weights: Tensor, biases: Tensor, count: float | Tensor) -> Tensor:
-    """Return about how many bits a layer takes, or each of some layers: the code's scale follows the mean magnitude.
-
-    Parameters
-    ----------
-    weights, biases
-        (..., out, in) and (..., out).
-    count
-        (...) how many weights and biases there are; what stands beside them is 0.
-    """
-    mean = (weights.abs().sum((-2, -1)) + biases.abs().sum(-1)) / count
-    return count * torch.log2(1.0 + _LEVELS * mean)
-
-
-def _stacked(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Return a layer of several networks, (1, networks, out, in) and (1, networks, out), as leaves.
-
-    Networks with fewer outputs have empty ones, which nothing looks at.
-    """
-    most = max(len(biases) for _, biases in layers)
-    weights, biases = (
-        torch.stack([_padded(part.detach(), most) for part in parts])[None] for parts in zip(*layers, strict=True)
-    )
-    return weights.requires_grad_(), biases.requires_grad_()
-
-
-def _padded(part: Tensor, most: int) -> Tensor:
-    return torch.cat([part, part.new_zeros(most - len(part), *part.shape[1:])])
-
-
-def _said_by_all(stacks: Sequence[tuple[Tensor, Tensor]], seen: Tensor) -> Tensor:
-    """Return what networks make of coordinates, (networks, pixels, outputs) of (networks, pixels, coordinates)."""
-    values = seen
-    for weights, biases in stacks[:-1]:
-        values = torch.sin(torch.baddbmm(biases[0, :, None], values, weights[0].mT))
-    weights, biases = stacks[-1]
-    return torch.baddbmm(biases[0, :, None], values, weights[0].mT)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from xr_inr.core.latent.analysis import Analysis
 from xr_inr.core.latent.patches import Patches
-from xr_inr.core.latent.tradeoff import coding_bits
+from xr_inr.core.latent.tradeoff import coding_slopes
 from xr_inr.core.latent.wavelet import Pyramid
 
 _LEARNING_RATE = 1e-2
@@ -68,9 +68,7 @@ def turn_locally(turns: Sequence[LocalTurn]) -> list[Tensor]:
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * (1.0 - iteration / turns[0].iterations)
         turned = _matrices(angles, inside)
-        cost = coding_bits([(turned @ part.flatten(2)).reshape(-1, *part.shape[2:]) for part in subbands])
-        optimiser.zero_grad()
-        torch.autograd.backward(cost)
+        (angles.grad,) = torch.autograd.grad(turned, angles, _slopes(turned.detach(), subbands))
         optimiser.step()
     with torch.no_grad():
         return [
@@ -97,6 +95,16 @@ def _stacked(turns: Sequence[LocalTurn]) -> tuple[list[Tensor], Tensor]:
     flat = whole.flatten(0, 1)
     parts = [one for part in analysis(flat) for one in part.reshape(-1, len(flat), *part.shape[1:])]
     return [part.reshape(len(turns), most, *part.shape[1:]) for part in parts], inside
+
+
+def _slopes(turned: Tensor, subbands: Sequence[Tensor]) -> Tensor:
+    """Return how the bits of subbands, (turns, rank, height, width), change with their turns, (turns, rank, rank)."""
+    found = torch.zeros_like(turned)
+    for part in subbands:
+        flat = part.flatten(2)
+        slopes = coding_slopes((turned @ flat).reshape(-1, *part.shape[2:]))
+        found += slopes.reshape(flat.shape) @ flat.mT
+    return found
 
 
 def _matrices(angles: Tensor, inside: Tensor) -> Tensor:

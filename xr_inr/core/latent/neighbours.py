@@ -34,7 +34,7 @@ def fit_mean_weights(latents: Latents, pyramid: Pyramid, parts: Sequence[slice] 
     ndarray
         (`MEAN_CLASSES`, `MEAN_WEIGHTS`), and chunks along a third axis if there are several.
     """
-    padded = [np.pad(part, ((0, 0), (1, 1), (1, 1))).astype(np.float64) for part in latents]
+    padded = [_bordered(part) for part in latents]
     shape = (context.MEAN_CLASSES, len(context.PASSES), len(latents[0]))
     normal, right, counts = np.zeros((*shape, 3, 3)), np.zeros((*shape, 3)), np.zeros(shape)
     for place in context.places(pyramid):
@@ -58,16 +58,20 @@ def fit_mean_weights(latents: Latents, pyramid: Pyramid, parts: Sequence[slice] 
     return found[0] if len(found) == 1 else np.stack(found, -1)
 
 
+def _bordered(part: NDArray[np.int32]) -> Floats:
+    """Return a subband with zeros around it."""
+    components, height, width = part.shape
+    found = np.zeros((components, height + 2, width + 2))
+    found[:, 1:-1, 1:-1] = part
+    return found
+
+
 def _solved(normal: Floats, right: Floats, counts: Floats) -> NDArray[np.int32]:
     """Return the weights of one chunk from its normal equations, by class and pass."""
-    found = np.zeros((context.MEAN_CLASSES, context.MEAN_WEIGHTS), np.int32)
-    for row, number in np.ndindex(counts.shape):
-        size = len(context.KNOWN[number])
-        if size and counts[row, number] >= _FEWEST:
-            matrix = normal[row, number, :size, :size]
-            ridge = 1e-3 * np.trace(matrix) / size + 1e-9
-            solved = np.linalg.solve(matrix + ridge * np.eye(size), right[row, number, :size])
-            first = sum(len(pairs) for pairs in context.KNOWN[:number])
-            rounded = np.clip(np.rint(context.MEAN_UNIT * solved), -_LARGEST_WEIGHT, _LARGEST_WEIGHT)
-            found[row, first : first + size] = rounded.astype(np.int32)
-    return found
+    size = normal.shape[-1]
+    energies = np.trace(normal, axis1=2, axis2=3)
+    ridges = 1e-3 * energies / np.array([max(len(pairs), 1) for pairs in context.KNOWN]) + 1e-9
+    solved = np.linalg.solve(normal + ridges[..., None, None] * np.eye(size), right[..., None])[..., 0]
+    solved[counts < _FEWEST] = 0.0
+    found = np.clip(np.rint(context.MEAN_UNIT * solved), -_LARGEST_WEIGHT, _LARGEST_WEIGHT).astype(np.int32)
+    return np.concatenate([found[:, number, : len(pairs)] for number, pairs in enumerate(context.KNOWN)], axis=1)

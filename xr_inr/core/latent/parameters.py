@@ -105,7 +105,7 @@ def bits_under(
     excess = np.maximum(np.abs(leading) - REACH, 0)
     beyond = np.where(leading > 0, 2 * REACH + 1, 2 * REACH + 2)
     column = np.where(excess > 0, beyond, leading + REACH)
-    bits = _table_bits()[(scales - PER_OCTAVE * shifts) * FRACTIONS + fractions, column] + shifts
+    bits = table_bits()[(scales - PER_OCTAVE * shifts) * FRACTIONS + fractions, column] + shifts
     if excess.any():
         # An Exp-Golomb code of order 2.
         bits = bits + np.where(excess > 0, 2 * np.frexp(excess + 3.0)[1] - 3, 0)
@@ -114,7 +114,7 @@ def bits_under(
 
 
 @functools.cache
-def _table_bits() -> NDArray[np.float32]:
-    """Bits of each symbol under each tabled law."""
+def table_bits() -> NDArray[np.float32]:
+    """Return the bits of each symbol under each tabled law, `laws.probabilities` by shape."""
     bits: NDArray[np.float32] = -np.log2(probabilities())
     return bits

@@ -86,9 +86,9 @@ class _SquaredLoss:
 
     kind: str = "squares"
 
-    def of_all(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> Tensor:
-        """Return the squared errors a pixel of several sets of planes in all, each (planes, pixels)."""
-        return torch.stack([planes.square().sum() for planes in left]).sum() / left[0].shape[1]
+    def slopes(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> list[Tensor]:
+        """Return how the squared errors a pixel of each of several sets of planes, (planes, pixels), change."""
+        return [planes * (2.0 / planes.shape[1]) for planes in left]
 
 
 @dataclass(frozen=True)

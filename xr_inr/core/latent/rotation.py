@@ -90,21 +90,23 @@ def rotate_together(turns: Sequence[Turn]) -> list[NDArray[np.float64]]:
         own[:, :count, :count] = torch.from_numpy(turn.covariances)
         start[:count, : turn.rank] = _first(count, turn.rank)
         start[count : count + most - turn.rank, turn.rank :] = torch.eye(most - turn.rank)
-    counts = torch.tensor(turns[0].counts, dtype=torch.float64)[:, None]
-    weights = torch.tensor([turn.weight for turn in turns], dtype=torch.float64)[:, None, None]
-    total = (covariances * counts[:, :, None]).sum(1)
+    counts = torch.tensor(turns[0].counts, dtype=torch.float64)[:, None, None]
+    weights = torch.tensor([turn.weight for turn in turns], dtype=torch.float64)[:, None, None, None]
+    total = (covariances * counts).sum(1)
     turned.requires_grad_()
     optimiser = torch.optim.Adam([turned])
     for iteration in range(_ITERATIONS):
         for group in optimiser.param_groups:
             group["lr"] = _LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * iteration / _ITERATIONS)) + 1e-4
         vectors = torch.linalg.qr(turned)[0]
-        variances = ((covariances @ vectors[:, None]) * vectors[:, None]).sum(2)
-        bits = (weights * counts * 0.5 * torch.log2(1.0 + RATE_SCALE * variances)).sum()
-        kept = ((total @ vectors) * vectors).sum()
-        error = (counts * variances / (1.0 + NOISE * variances)).sum()
-        optimiser.zero_grad()
-        torch.autograd.backward((error + bits - kept) / counts.sum())
+        known = vectors.detach()[:, None]
+        products = covariances @ known
+        variances = (products * known).sum(2, keepdim=True)
+        # By hand: of error plus bits minus what is kept, the sum of all variances.
+        slopes = (1.0 + NOISE * variances).square().reciprocal() - 1.0
+        slopes += (0.5 * RATE_SCALE / math.log(2.0)) * weights / (1.0 + RATE_SCALE * variances)
+        of_vectors = (products * (slopes * counts)).sum(1) * (2.0 / counts.sum())
+        (turned.grad,) = torch.autograd.grad(vectors, turned, of_vectors)
         optimiser.step()
     found = []
     with torch.no_grad():

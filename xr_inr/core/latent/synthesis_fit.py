@@ -22,7 +22,7 @@ from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_la
 from xr_inr.core.latent.soft_scene import SoftSynthesis, coordinates
 from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
-from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits
+from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits, coding_slopes
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.monitor import Monitor
 
@@ -170,18 +170,22 @@ class _CodingLoss:
         """What those that can be computed together have in common: the size of the planes."""
         return "coding", self.analysis.size
 
-    def of_all(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> Tensor:
-        """Return the bits a pixel that several sets of planes cost in all, each (planes, pixels)."""
-        return self.bits(losses, left) / left[0].shape[1]
-
-    def bits(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> Tensor:
-        """Return the bits of all pixels; arguments as for `of_all`."""
+    def slopes(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> list[Tensor]:
+        """Return how the bits a pixel of each of several sets of planes, (planes, pixels), change with them."""
         pairs = list(zip(losses, left, strict=True))
-        coded = torch.cat([planes[: loss.coded] for loss, planes in pairs])
-        uncoded = torch.stack([planes[loss.coded :].square().sum() for loss, planes in pairs]).sum() / WEIGHT
-        if not len(coded):
-            return uncoded
-        return coding_bits(self.analysis(coded.reshape(-1, *self.analysis.size))) + uncoded
+        coded = torch.cat([planes[: loss.coded] for loss, planes in pairs]).reshape(-1, *self.analysis.size)
+        of_coded = self.analysis.transposed([coding_slopes(part) for part in self.analysis(coded)]).flatten(1)
+        found, start = [], 0
+        for loss, planes in pairs:
+            own = of_coded[start : start + loss.coded]
+            found.append(torch.cat([own, planes[loss.coded :] * (2.0 / WEIGHT)]).div_(planes.shape[1]))
+            start += loss.coded
+        return found
+
+    def bits(self, left: Tensor) -> Tensor:
+        """Return the bits of planes, (planes, pixels)."""
+        coded, uncoded = left[: self.coded], left[self.coded :]
+        return coding_bits(self.analysis(coded.reshape(-1, *self.analysis.size))) + uncoded.square().sum() / WEIGHT
 
 
 @dataclass(frozen=True)
@@ -250,7 +254,7 @@ class _Problem:
     def cost(self, layers: Layers | None) -> Tensor:
         """Return what the planes cost, in bits, once a network, if any, has said its part."""
         left = self.target.flatten(1)
-        return self.loss.bits([self.loss], [left if layers is None else left - self.foretold(layers)])
+        return self.loss.bits(left if layers is None else left - self.foretold(layers))
 
     def narrowed(self, layers: Layers, bands: int) -> _Narrowed:
         """Return the problem of the worthwhile directions, and the layers turned to them."""

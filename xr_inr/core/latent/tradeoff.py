@@ -8,7 +8,6 @@ Gaussian whose variance the context tells, times what was measured over it.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,28 +39,20 @@ def coding_bits(subbands: list[Tensor]) -> Tensor:
     """
     total = subbands[0].new_zeros(())
     for part in subbands:
-        total = total + _CodingBits.apply(part)  # type: ignore[no-untyped-call]
+        energy = _around(part.square())
+        error = energy / (WEIGHT * (1.0 + NOISE * energy))
+        total = total + (error + _RATE_SHARE * torch.log2(1.0 + RATE_SCALE * energy)).sum()
     return total
 
 
-class _CodingBits(torch.autograd.Function):
-    """The cost of a subband, with its gradient by hand: a fit asks for it thousands of times."""
-
-    @staticmethod
-    def forward(ctx: Any, part: Tensor) -> Tensor:
-        energy = _around(part.square())
-        known, wider = 1.0 / (1.0 + NOISE * energy), 1.0 + RATE_SCALE * energy
-        if ctx.needs_input_grad[0]:
-            slopes = (known.square() / WEIGHT).add_(wider.reciprocal(), alpha=_RATE_SHARE * RATE_SCALE / math.log(2.0))
-            ctx.save_for_backward(part, slopes)
-        return (energy.mul_(known).div_(WEIGHT) + wider.log2_().mul_(_RATE_SHARE)).sum()
-
-    @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
-        part, slopes = ctx.saved_tensors
-        # Means over neighbours are their own transpose, edges included.
-        found: Tensor = _around(slopes) * part * (2.0 * slope)
-        return found
+def coding_slopes(subband: Tensor) -> Tensor:
+    """Return the gradient of the `coding_bits` of a subband, by hand: a fit asks for it thousands of times."""
+    energy = _around(subband.square())
+    of_error = (energy * NOISE).add_(1.0).square_().mul_(WEIGHT).reciprocal_()
+    of_rate = energy.mul_(RATE_SCALE).add_(1.0).reciprocal_()
+    slopes = of_error.add_(of_rate, alpha=_RATE_SHARE * RATE_SCALE / math.log(2.0))
+    # Means over neighbours are their own transpose, edges included.
+    return _around(slopes).mul_(subband).mul_(2.0)
 
 
 def _around(values: Tensor) -> Tensor:
