@@ -17,7 +17,7 @@ from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.codecs.config import CodecConfig
 from xr_inr.core.encode import Encoded, encode_arrays
 from xr_inr.core.monitor import Monitor
-from xr_inr.exceptions import BatchError, DependencyError, RequestError, XrInrError
+from xr_inr.exceptions import BatchError, BudgetError, DependencyError, RequestError, XrInrError
 from xr_inr.spool import spooled
 
 
@@ -31,11 +31,14 @@ class ChunkFailure:
     may_pass: bool
     """Whether another attempt may end otherwise: a file that could not be read, but no target that cannot be met."""
 
+    out_of_reach: bool = False
+    """Whether it is that no payload can be that small or that good."""
+
     @classmethod
     def of(cls, error: BaseException) -> ChunkFailure:
         """Return what an error says."""
         if isinstance(error, XrInrError):
-            return cls(str(error), may_pass=False)
+            return cls(str(error), may_pass=False, out_of_reach=isinstance(error, BudgetError))
         return cls(f"{type(error).__name__}: {error}", may_pass=True)
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import xarray as xr
 
+from xr_inr.chunk_record import ChunkIndex
 from xr_inr.core import device as devices
-from xr_inr.exceptions import RequestError
+from xr_inr.core.encode import Encoded
+from xr_inr.exceptions import BudgetError, ChunksError, RequestError
 from xr_inr.lazy import as_variable, wrapped
+from xr_inr.local_fits import fit_here
 from xr_inr.planned import Plan, PlannedArray
 from xr_inr.progress import FitDisplay, ProgressOption
 from xr_inr.store import ZarrFormat, array_encoding, check_format
-from xr_inr.variable_fit import FitOptions, VariableFit
+from xr_inr.variable_fit import Budgets, FitOptions, VariableFit
 
 
 def fit_scenes(
@@ -21,10 +25,14 @@ def fit_scenes(
 ) -> dict[Hashable, xr.Variable]:
     """Fit scenes, all looked through before the first fit; return variables that decode, by the same names."""
     jobs = _planned(scenes, options)
+    spread_over = devices.spread(options.request.device)
     with FitDisplay(progress, sum(len(job.batches) for job in jobs.values())) as display:
-        checked = {name: job.check(keep=True) for name, job in jobs.items()}
-        for name, job in jobs.items():
-            job.run(checked[name].budgets, display)
+        budgets = {name: job.check(keep=True).budgets for name, job in jobs.items()}
+        if len(spread_over) > 1:
+            _run_side_by_side(jobs, budgets, spread_over, display)
+        else:
+            for name, job in jobs.items():
+                job.run(budgets[name], display)
     return {name: as_variable(job.fitted, scenes[name].variable) for name, job in jobs.items()}
 
 
@@ -56,6 +64,38 @@ def scene_encodings(
             )
         job.check(each_alone=True)
     return {name: array_encoding(job.fitted, zarr_format) for name, job in jobs.items()}
+
+
+def _run_side_by_side(
+    jobs: Mapping[Hashable, VariableFit],
+    budgets: Mapping[Hashable, Budgets | None],
+    spread_over: Sequence[str],
+    display: FitDisplay,
+) -> None:
+    """Fit the batches of all variables, as many at once as there are devices; raises what `VariableFit.run` raises.
+
+    What keeps a chunk from being fitted but breaks no rule, such as a device that fails, is raised as a `ChunksError`.
+    """
+    names = list(jobs)
+    batches = [(place, number) for place, name in enumerate(names) for number in range(len(jobs[name].batches))]
+    found: dict[tuple[int, int], Mapping[ChunkIndex, Encoded]] = {}
+    tasks = (
+        ((str(place), number), jobs[names[place]].task(jobs[names[place]].batches[number], budgets[names[place]]))
+        for place, number in batches
+    )
+    with closing(fit_here(tasks, spread_over, display, len(batches))) as results:
+        for (told, number), result in results:
+            name = names[int(told)]
+            for index, failure in result.failures.items():
+                if failure.may_pass:
+                    raise ChunksError({(str(name), index): failure.reason}, "Nothing is kept.")
+                kind = BudgetError if failure.out_of_reach else RequestError
+                raise kind(f"variable {name!r}, chunk {index}: {failure.reason}")
+            for index in result.encoded:
+                jobs[name].kept.pop(index, None)
+            found[int(told), number] = result.encoded
+    for place, number in batches:
+        jobs[names[place]].fitted.encoded.update(found[place, number])
 
 
 def _planned(scenes: Mapping[Hashable, xr.DataArray], options: FitOptions) -> dict[Hashable, VariableFit]:

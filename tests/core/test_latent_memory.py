@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from xr_inr.core import memory
+from xr_inr.core import device as devices
+from xr_inr.core import encode, memory
 from xr_inr.core.encode import encode_arrays
-from xr_inr.core.latent import batch
+from xr_inr.core.latent import batch, model
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.request import FitRequest
 
@@ -122,6 +123,61 @@ def test_a_single_chunk_that_memory_does_not_suffice_for_ends_the_fit(monkeypatc
     monkeypatch.setattr(batch, "sweep_together", refuse)
     with pytest.raises(MemoryError, match="injected"):
         encode_arrays(chunks(1), FitRequest(preset="fast", device="cpu", bpppb=2.0))
+
+
+BESIDE = torch.device("cpu", 0)
+"""Stands for a device that is not the CPU."""
+
+
+@pytest.fixture
+def beside(monkeypatch, tiny_presets):  # noqa: ARG001 - in force while a test encodes
+    """Fits begin on a device beside the CPU."""
+    monkeypatch.setattr(encode.devices, "resolve", lambda _: BESIDE)
+
+
+def lacking(do, device_of):
+    """Return what does the same, but for a lack of memory beside the CPU."""
+
+    def refuse(*arguments):
+        if device_of(*arguments) == BESIDE:
+            raise torch.OutOfMemoryError("injected")
+        return do(*arguments)
+
+    return refuse
+
+
+LACKS = {
+    "in a sweep": (batch, "sweep_together", lambda sweeps: sweeps[0].rounder.soft.device),
+    "between sweeps": (model, "Rounder", lambda *arguments: arguments[3]),
+}
+
+
+@pytest.mark.usefixtures("beside")
+@pytest.mark.parametrize("place", LACKS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_chunks_too_large_for_a_device_are_fitted_on_the_cpu_with_a_warning(monkeypatch, place, count):
+    request = FitRequest(preset="fast", bpppb=2.0)
+    expected = encode_arrays(chunks(count), request)
+    module, name, device_of = LACKS[place]
+    monkeypatch.setattr(module, name, lacking(getattr(module, name), device_of))
+    with pytest.warns(RuntimeWarning, match="cpu:0 lacks memory for a chunk of 1,536 samples, .* on the CPU") as told:
+        found = encode_arrays(chunks(count), request)
+    assert len(told) == count
+    for one, other in zip(found, expected, strict=True):
+        assert len(one.payload) == pytest.approx(len(other.payload), rel=0.03)
+        assert one.figures.psnr == pytest.approx(other.figures.psnr, abs=0.05)
+    assert not devices.lock(CPU).locked()
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_chunk_too_large_for_the_cpu_as_well_ends_the_fit(monkeypatch):
+    monkeypatch.setattr(batch, "sweep_together", lacking(batch.sweep_together, lambda _: BESIDE))
+    with (
+        pytest.warns(RuntimeWarning, match="on the CPU"),
+        pytest.raises(torch.OutOfMemoryError, match="injected"),
+    ):
+        encode_arrays(chunks(1), FitRequest(preset="fast", bpppb=2.0))
+    assert not devices.lock(CPU).locked()
 
 
 @pytest.mark.usefixtures("tiny_presets")

@@ -5,11 +5,12 @@ import time
 
 import pytest
 import torch
+import xarray as xr
 
 from xr_inr import batch_fit, stream, variable_fit
 from xr_inr.core import device as devices
 from xr_inr.core.monitor import Progress
-from xr_inr.exceptions import ChunksError
+from xr_inr.exceptions import BatchError, BudgetError, ChunksError
 from xr_inr.local_fits import fit_here
 from xr_inr.planned import plan_of
 from xr_inr.progress import FitDisplay
@@ -143,6 +144,45 @@ def test_each_device_fits_a_batch_while_the_other_one_does(monkeypatch):
     results = fitted(["cpu", "auto"])
     assert sorted(used) == ["auto", "auto", "cpu", "cpu"]
     assert not any(result.failures for result in results.values())
+
+
+def compressed(**changed):
+    asked = {"psnr": 30.0, "preset": "fast", "chunks": {"y": 4, "x": 4}} | changed
+    return make_scene().inr.compress(**asked)
+
+
+@pytest.mark.usefixtures("two_devices")
+def test_a_scene_in_memory_is_compressed_alike_whatever_devices_fit_it(monkeypatch):
+    used = set()
+    encode = batch_fit.BatchTask.encode
+
+    def encoded(task, *arguments):
+        used.add(task.config.request.device)
+        time.sleep(0.05)
+        return encode(task, *arguments)
+
+    monkeypatch.setattr(batch_fit.BatchTask, "encode", encoded)
+    found = compressed()
+    assert used == {"cpu", "auto"}
+    monkeypatch.setattr(devices, "spread", lambda _: ["cpu"])
+    xr.testing.assert_identical(found, compressed())
+
+
+@pytest.mark.usefixtures("two_devices")
+def test_a_chunk_that_cannot_be_that_good_is_named_whatever_device_fits_it(monkeypatch):
+    def refuse(*_):
+        raise BatchError({0: BudgetError("psnr=30 was not reached")}, {})
+
+    monkeypatch.setattr(batch_fit.BatchTask, "encode", refuse)
+    with pytest.raises(BudgetError, match=r"variable 'reflectance', chunk \(0, \d, \d\): psnr=30 was not reached"):
+        compressed()
+
+
+@pytest.mark.usefixtures("two_devices")
+def test_a_device_that_fails_in_the_middle_of_a_compression_is_told_of(monkeypatch):
+    lack_memory(monkeypatch, (0, 0, 0))
+    with pytest.raises(ChunksError, match=r"1 chunks could not be fitted\. Nothing is kept\. .*out of memory"):
+        compressed()
 
 
 @pytest.mark.usefixtures("two_devices")

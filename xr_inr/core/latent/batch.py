@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +27,7 @@ from xr_inr.core.memory import lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
 
+_CPU = torch.device("cpu")
 _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
 """Latents in one sweep, at most; a larger chunk is swept alone."""
 
@@ -103,8 +106,9 @@ class _Batch:
     """Fits under way, and what each asks for."""
 
     def __init__(self, fits: Sequence[LatentFit], monitor: Monitor, latents_at_once: int) -> None:
-        self._fits = fits
+        self._fits = list(fits)
         self._device = fits[0].task.device
+        self._locks = ExitStack()
         self._monitor = monitor
         self._latents_at_once = latents_at_once
         self._steps: dict[int, Steps[LatentResult]] = {number: fit.steps() for number, fit in enumerate(fits)}
@@ -114,13 +118,14 @@ class _Batch:
 
     def run(self) -> list[LatentResult | BudgetError]:
         """Fit to the end."""
-        while self._asks:
-            try:
-                self._go_on()
-            except KeyboardInterrupt:
-                if not (self._can_be_cut_short() and self._monitor.keep_best(self._whole_progress())):
-                    raise
-                self._cut_short()
+        with self._locks:
+            while self._asks:
+                try:
+                    self._go_on()
+                except KeyboardInterrupt:
+                    if not (self._can_be_cut_short() and self._monitor.keep_best(self._whole_progress())):
+                        raise
+                    self._cut_short()
         return [self._found[number] for number in sorted(self._found)]
 
     def _go_on(self) -> None:
@@ -133,7 +138,7 @@ class _Batch:
         waiting = any(not isinstance(ask, Descent) for _, ask in open_asks)
         for number, ask in open_asks:
             if not (waiting and isinstance(ask, Descent)):
-                kinds[_kind(ask)].append(number)
+                kinds[self._fits[number].task.device, _kind(ask)].append(number)
         for numbers in kinds.values():
             for part in self._parts(numbers):
                 self._serve(part)
@@ -142,9 +147,11 @@ class _Batch:
         """Give fits what they ask for, which is of one kind."""
         asks = [self._asks[number] for number in numbers]
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
-        found = self._swept(sweeps) if sweeps else self._answers(asks)
+        last = len(numbers) == 1 and self._fits[numbers[0]].task.device == _CPU
+        found = self._swept(sweeps, last=last) if sweeps else self._answers(asks, last=last)
         if found is None:
-            self._serve_halves(numbers)
+            del asks, sweeps
+            self._serve_less(numbers)
             return
         for number, answer in zip(numbers, found, strict=True):
             if isinstance(answer, Swept):
@@ -156,7 +163,7 @@ class _Batch:
         if sweeps:
             self._monitor.report(self._whole_progress())
 
-    def _answers(self, asks: Sequence[Ask | None]) -> Sequence[Any] | None:
+    def _answers(self, asks: Sequence[Ask | None], *, last: bool) -> Sequence[Any] | None:
         """Return what is sent to fits that ask for no sweep; None where memory does not suffice for all at once."""
         found: list[Any] = []
         descents = [ask for ask in asks if isinstance(ask, Descent)]
@@ -172,46 +179,77 @@ class _Batch:
                 found.extend(turn_locally(local_turns))
 
         size = sum(ask.size for ask in descents) + sum(ask.size for ask in local_turns)
-        return found if self._done_together(do, len(asks), size) else None
+        return found if self._done_together(do, size, last=last) else None
 
-    def _serve_halves(self, numbers: Sequence[int]) -> None:
+    def _serve_less(self, numbers: Sequence[int]) -> None:
+        """Give fits what they ask for, for all of which together memory does not suffice."""
+        if len(numbers) == 1:
+            self._begin_on_cpu(numbers[0])
+            return
         for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
             self._serve(half)
 
-    def _swept(self, sweeps: Sequence[Sweep]) -> list[Swept] | None:
+    def _swept(self, sweeps: Sequence[Sweep], *, last: bool) -> list[Swept] | None:
         """Return what came of sweeps of several chunks; None where memory does not suffice for all at once."""
         states = [sweep.rounder.state for sweep in sweeps]
         found: list[Swept] = []
         if self._done_together(
-            lambda: found.extend(sweep_together(sweeps)), len(sweeps), sum(sweep.size for sweep in sweeps)
+            lambda: found.extend(sweep_together(sweeps)), sum(sweep.size for sweep in sweeps), last=last
         ):
             return found
         for sweep, state in zip(sweeps, states, strict=True):
             sweep.rounder.state = state
         return None
 
-    def _done_together(self, do: Callable[[], None], count: int, size: int) -> bool:
+    def _done_together(self, do: Callable[[], None], size: int, *, last: bool) -> bool:
         """Do something for several fits at once; return whether memory sufficed. Where not, later parts are smaller."""
+        if self._sufficed(do, last=last):
+            return True
+        self._latents_at_once = max(1, size // 2)
+        return False
+
+    def _sufficed(self, do: Callable[[], None], *, last: bool) -> bool:
+        """Do something; return whether memory sufficed, or raise what it lacked where there is nothing else to try."""
         try:
             do()
         except (MemoryError, RuntimeError) as error:
-            if count == 1 or not lacks_memory(error):
+            if last or not lacks_memory(error):
                 raise
         else:
             return True
-        self._latents_at_once = max(1, size // 2)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         return False
 
+    def _begin_on_cpu(self, number: int) -> None:
+        """Begin a fit anew on the CPU: what it needs at once is more than its device has."""
+        task = self._fits[number].task
+        self._steps[number].close()
+        samples = math.prod(task.aim.scene.layout.shape)
+        warnings.warn(
+            f"{task.device} lacks memory for a chunk of {samples:,} samples, which is fitted on the CPU; "
+            "smaller chunks are not",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        if not any(fit.task.device == _CPU for fit in self._fits):
+            self._locks.enter_context(devices.lock(_CPU))
+        fit = self._fits[number] = LatentFit(replace(task, device=_CPU))
+        self._steps[number], self._asks[number] = fit.steps(), None
+
     def _send(self, number: int, found: Any) -> None:
         """Let a fit go on with what it asked for, and keep what it asks for next, or what came of it."""
-        try:
-            self._asks[number] = self._steps[number].send(found)
-        except StopIteration as end:
-            self._end(number, end.value)
-        except BudgetError as error:
-            self._end(number, error)
+
+        def go_on() -> None:
+            try:
+                self._asks[number] = self._steps[number].send(found)
+            except StopIteration as end:
+                self._end(number, end.value)
+            except BudgetError as error:
+                self._end(number, error)
+
+        if not self._sufficed(go_on, last=self._fits[number].task.device == _CPU):
+            self._begin_on_cpu(number)
 
     def _end(self, number: int, found: LatentResult | BudgetError) -> None:
         self._found[number] = found
