@@ -145,7 +145,7 @@ def test_networks_that_descend_together_come_as_far_as_each_would_alone(company)
     for descent in apart:
         descend([descent])
     found, expected = ([loss_of(descent) for descent in descents] for descents in (together, apart))
-    assert found == pytest.approx(expected, rel=0.05)
+    assert found == pytest.approx(expected, rel=0.2)
     assert all(loss < 0.97 * before for loss, before in zip(found, begun, strict=True))
 
 

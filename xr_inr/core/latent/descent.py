@@ -33,8 +33,8 @@ class Loss(Protocol):
     def kind(self) -> Hashable:
         """What losses that can be computed together have in common."""
 
-    def slopes(self, losses: Sequence[Any], left: Sequence[Tensor]) -> list[Tensor]:
-        """Return how losses of one kind change with what each network leaves, (outputs, pixels)."""
+    def turn_to_slopes(self, losses: Sequence[Any], left: Sequence[Tensor]) -> None:
+        """Put in place of what each network leaves, (outputs, pixels), how losses of one kind change with it."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,13 @@ class _Slopes:
     def __init__(self, descents: Sequence[Descent]) -> None:
         first = descents[0]
         self._losses = [descent.loss for descent in descents]
-        self._wanted = [descent.wanted for descent in descents]
+        self._outputs = [len(descent.wanted) for descent in descents]
         self._preset = first.preset
-        most = max(len(wanted) for wanted in self._wanted)
-        self._scales = torch.stack([padded(descent.scale, most) for descent in descents])[:, :, None]
+        most = max(self._outputs)
+        self._wanted = torch.stack([padded(descent.wanted, most) for descent in descents])
+        self._scales = -torch.stack([padded(descent.scale, most) for descent in descents])[:, :, None]
+        # One buffer, written over and over: memory that is asked for anew takes as long to come as what is done with it.
+        self._room = torch.empty_like(self._wanted)
         self.seen = [torch.stack([part.T for part in parts]) for parts in zip(*(d.seen for d in descents), strict=True)]
         """(networks, coordinates, pixels), which iterations take turns with."""
 
@@ -126,11 +129,11 @@ class _Slopes:
 
     def of(self, seen: Tensor) -> list[Tensor]:
         """Return the gradients of all parameters, given coordinates."""
-        said = self.stack.say(seen).mul_(self._scales)
-        left = [wanted - own[: len(wanted)] for wanted, own in zip(self._wanted, said, strict=True)]
-        of_left = self._losses[0].slopes(self._losses, left)
-        of_said = torch.stack([padded(slope, said.shape[1]) for slope in of_left]).mul_(-self._scales)
-        found = self.stack.slopes(of_said)
+        left = self.stack.say(seen, out=self._room).mul_(self._scales).add_(self._wanted)
+        # Outputs that a network lacks leave nothing, and stay so.
+        own = [part[:count] for part, count in zip(left, self._outputs, strict=True)]
+        self._losses[0].turn_to_slopes(self._losses, own)
+        found = self.stack.slopes(left.mul_(self._scales))
         if self._preset.toll:
             self.stack.add_tolls(found, self._share * self._tolls)
         return found

@@ -86,9 +86,10 @@ class _SquaredLoss:
 
     kind: str = "squares"
 
-    def slopes(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> list[Tensor]:
-        """Return how the squared errors a pixel of each of several sets of planes, (planes, pixels), change."""
-        return [planes * (2.0 / planes.shape[1]) for planes in left]
+    def turn_to_slopes(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> None:
+        """Put in place of several sets of planes, (planes, pixels), how the squared errors a pixel of each change."""
+        for planes in left:
+            planes *= 2.0 / planes.shape[1]
 
 
 @dataclass(frozen=True)

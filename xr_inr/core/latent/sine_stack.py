@@ -39,10 +39,15 @@ class SineStack:
         self._values: list[Tensor] = []
         self._turns: list[Tensor] = []
 
-    def say(self, seen: Tensor) -> Tensor:
-        """Return what the networks make of coordinates, (networks, outputs, pixels) of (networks, coordinates, pixels).
+    def say(self, seen: Tensor, *, out: Tensor) -> Tensor:
+        """Return what the networks make of coordinates; what `slopes` needs is kept until the next call.
 
-        What `slopes` needs is kept until the next call.
+        Parameters
+        ----------
+        seen
+            (networks, coordinates, pixels).
+        out
+            (networks, outputs, pixels), where it is put.
         """
         self._values, self._turns = [seen], []
         *hidden, last = zip(self.parameters[::2], self.parameters[1::2], strict=True)
@@ -51,7 +56,7 @@ class SineStack:
             self._values.append(angles.sin())
             self._turns.append(angles.cos_())
         weights, biases = last
-        return torch.baddbmm(biases[0, :, :, None], weights[0], self._values[-1])
+        return torch.baddbmm(biases[0, :, :, None], weights[0], self._values[-1], out=out)
 
     def slopes(self, of_said: Tensor) -> list[Tensor]:
         """Return the gradients of the parameters, shaped as these.

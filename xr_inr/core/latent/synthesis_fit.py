@@ -170,17 +170,17 @@ class _CodingLoss:
         """What those that can be computed together have in common: the size of the planes."""
         return "coding", self.analysis.size
 
-    def slopes(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> list[Tensor]:
-        """Return how the bits a pixel of each of several sets of planes, (planes, pixels), change with them."""
-        pairs = list(zip(losses, left, strict=True))
-        coded = torch.cat([planes[: loss.coded] for loss, planes in pairs]).reshape(-1, *self.analysis.size)
-        of_coded = self.analysis.transposed([coding_slopes(part) for part in self.analysis(coded)]).flatten(1)
-        found, start = [], 0
-        for loss, planes in pairs:
-            own = of_coded[start : start + loss.coded]
-            found.append(torch.cat([own, planes[loss.coded :] * (2.0 / WEIGHT)]).div_(planes.shape[1]))
+    def turn_to_slopes(self, losses: Sequence[_CodingLoss], left: Sequence[Tensor]) -> None:
+        """Put in place of several sets of planes, (planes, pixels), how the bits a pixel of each change with them."""
+        coded = torch.cat([planes[: loss.coded] for loss, planes in zip(losses, left, strict=True)])
+        parts = self.analysis(coded.reshape(-1, *self.analysis.size))
+        of_coded = self.analysis.transposed([coding_slopes(part) for part in parts]).flatten(1)
+        of_coded.div_(coded.shape[1])
+        start = 0
+        for loss, planes in zip(losses, left, strict=True):
+            planes[: loss.coded] = of_coded[start : start + loss.coded]
+            planes[loss.coded :] *= 2.0 / (WEIGHT * planes.shape[1])
             start += loss.coded
-        return found
 
     def bits(self, left: Tensor) -> Tensor:
         """Return the bits of planes, (planes, pixels)."""
