@@ -164,7 +164,8 @@ class Fitting:
 
     def finished(self) -> Steps[LatentResult]:
         """Meet the target with the latents as they are."""
-        self.rounding = False
+        # Who interrupts what was cut short already wants it to end.
+        self.rounding = not self._haste.hurried
         return replace((yield from self._settle()), interrupted=self._haste.hurried)
 
     def reached(self, error: float) -> tuple[int, float]:

@@ -128,6 +128,8 @@ class LatentFit:
         return Progress("fit", self._before + done, self.planned, psnr)
 
     def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[Fitting]:
+        # Nothing of the fit before is worth keeping.
+        self._fitting = None
         count = min(components_for(rank, len(source.mean)), source.count)
         turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
         self._fitting = Fitting(self.task, self._haste, source, turn, step)
