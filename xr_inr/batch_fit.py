@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask
 import xarray as xr
 from dask.base import is_dask_collection, optimize
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from xr_inr.codecs.config import CodecConfig
 from xr_inr.core.encode import Encoded, encode_arrays
 from xr_inr.core.monitor import Monitor
 from xr_inr.exceptions import BatchError, BudgetError, DependencyError, RequestError, XrInrError
-from xr_inr.spool import spooled
+from xr_inr.spool import computed, spooled
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,7 @@ class BatchTask:
         scheduler
             Of dask, for samples that dask computes; what dask is set to if None.
         """
-        with dask.config.set({} if scheduler is None else {"scheduler": scheduler}):
-            return self.axes.to_scene(spooled(self.parts[index], self.axes).to_numpy())
+        return self.axes.to_scene(computed(spooled(self.parts[index], self.axes, scheduler), scheduler))
 
     def encode(self, scenes: Mapping[ChunkIndex, NDArray[Any]], monitor: Monitor) -> list[Encoded]:
         """Fit chunks at once; raises what `encode_arrays` raises."""

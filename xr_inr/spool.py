@@ -11,10 +11,11 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.core.source import TILE_SAMPLES, WHOLE_SAMPLES
@@ -22,7 +23,7 @@ from xr_inr.exceptions import RequestError
 from xr_inr.original import unwrapped
 
 
-def spooled(part: xr.Variable, axes: ChunkAxes) -> xr.Variable:
+def spooled(part: xr.Variable, axes: ChunkAxes, scheduler: str | None = None) -> xr.Variable:
     """Return a chunk of which all samples can be looked at without holding them.
 
     Parameters
@@ -31,6 +32,8 @@ def spooled(part: xr.Variable, axes: ChunkAxes) -> xr.Variable:
         The samples of a chunk, numpy- or dask-backed or in a file.
     axes
         Which of its axes are bands, y and x.
+    scheduler
+        As for `computed`.
 
     Returns
     -------
@@ -51,8 +54,15 @@ def spooled(part: xr.Variable, axes: ChunkAxes) -> xr.Variable:
         _reserve(file, part.size * part.dtype.itemsize)
         samples = axes.from_scene(np.memmap(file, part.dtype, "r+", shape=shape))
     for block in blocks(part):
-        samples[block] = part[block].to_numpy()
+        samples[block] = computed(part[block], scheduler)
     return xr.Variable(part.dims, samples)
+
+
+def computed(part: xr.Variable, scheduler: str | None) -> NDArray[Any]:
+    """Return samples as an array, those that dask makes by one of its schedulers; by what it is set to if None."""
+    # Not by a setting of dask: those are the whole process's, and threads would undo each other's.
+    found: NDArray[Any] = part.compute(scheduler=scheduler).to_numpy()
+    return found
 
 
 def blocks(part: xr.Variable) -> Iterator[tuple[slice, ...]]:

@@ -125,9 +125,8 @@ def _fitting(plans: Plans, options: StreamOptions) -> Fitting:
     requests = [plan.config.request for plan in plans.values()]
     asked_devices = {request.device for request in requests}
     if options.client is None:
-        for name in asked_devices:
-            devices.resolve(name)
-        spread_over = devices.spread(*asked_devices) if len(asked_devices) == 1 else []
+        spread = [devices.spread(name) for name in asked_devices]
+        spread_over = spread[0] if len(spread) == 1 else []
         return lambda tasks, display, count: fit_here(tasks, spread_over, display, count)
     cluster = Cluster.of(options.client, options.resources, options.retries, options.worker_timeout, asked_devices)
 

@@ -181,6 +181,11 @@ class TestRounding:
         torch.testing.assert_close(laws.indices, indices.detach())
         torch.testing.assert_close(laws.gradient, features.grad, atol=1e-4, rtol=1e-3)
 
+    def test_latents_far_beyond_their_laws_have_no_slope(self) -> None:
+        values = torch.tensor([6.0, 14.0, 400.0, -400.0])
+        nothing = torch.zeros_like(values)
+        assert torch.equal(soft.code_slopes(values, nothing, nothing), nothing)
+
     def test_a_sweep_in_parts_decides_as_one_of_all_latents(self, monkeypatch: pytest.MonkeyPatch) -> None:
         whole_sweep = self.start()
         expected = [whole_sweep[0].sweep(whole_sweep[2], whole_sweep[1], 0.14, 0.6) for _ in range(3)][-1]

@@ -1,6 +1,7 @@
 """Sweeps within the memory that is free, and what happens when it does not suffice."""
 
 import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import torch
 from xr_inr.core import device as devices
 from xr_inr.core import encode, memory
 from xr_inr.core.encode import encode_arrays
-from xr_inr.core.latent import batch, model
+from xr_inr.core.latent import batch, model, tries
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.request import FitRequest
+from xr_inr.exceptions import BatchError
 
 CPU = torch.device("cpu")
 GIBIBYTE = 2**30
@@ -192,6 +194,30 @@ def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(monkeypatch):
     with pytest.raises(RuntimeError, match="shapes differ"):
         encode_arrays(chunks(2), FitRequest(preset="fast", device="cpu", bpppb=2.0))
     assert tried == [2]
+
+
+@pytest.mark.usefixtures("tiny_presets")
+def test_an_error_that_is_kept_holds_nothing_of_the_fit_that_came_to_it(monkeypatch):
+    fittings = []
+
+    class Watched(model.Fitting):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            fittings.append(weakref.ref(self))
+
+    monkeypatch.setattr(tries, "Fitting", Watched)
+    floats = [one * np.float32(1.1) for one in chunks(2)]
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(BatchError, match="was not reached") as raised:
+            encode_arrays(floats, FitRequest(preset="fast", device="cpu", psnr=200))
+        kept = raised.value.with_traceback(None)
+        del raised
+        assert fittings
+        assert not any(fitting() for fitting in fittings), kept
+    finally:
+        gc.enable()
 
 
 @pytest.mark.usefixtures("tiny_presets")

@@ -192,3 +192,47 @@ class TestFollowing:
         found = encode_best(3, bpppb=1.0, monitor=Monitor(report=report, keep_best=lambda _: True))
         assert len(found.payload) <= np.prod(SCENE_SHAPE) / 8
         assert len(begun) == 2
+
+    @pytest.mark.parametrize("where", ["beside the fit", "in the midst of it"])
+    def test_an_interrupt_while_the_first_try_comes_to_its_target_offers_it(self, encode_best, monkeypatch, where):
+        settle, sections, asked, settling = Fitting._settle, Fitting._sections, [], []
+
+        def noted(fitting):
+            settling.append(None)
+            return (yield from settle(fitting))
+
+        def interrupt(*place):
+            if place == (where,) and len(settling) == 1:
+                settling.append(None)
+                raise KeyboardInterrupt
+
+        def report(_):
+            interrupt("beside the fit")
+
+        def put_together(fitting, latents):
+            interrupt("in the midst of it")
+            return sections(fitting, latents)
+
+        monkeypatch.setattr(Fitting, "_settle", noted)
+        monkeypatch.setattr(Fitting, "_sections", put_together)
+        monitor = Monitor(report=report, keep_best=lambda progress: asked.append(progress) or True)
+        found = encode_best(3, psnr=38.0, monitor=monitor)
+        assert len(asked) == 1
+        assert found.figures.psnr >= 38.0
+
+    def test_who_interrupts_a_fit_that_was_cut_short_is_not_asked_again(self, encode_best, monkeypatch):
+        settle, asked, settling = Fitting._settle, [], []
+
+        def noted(fitting):
+            settling.append(None)
+            return (yield from settle(fitting))
+
+        def report(_):
+            if settling:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(Fitting, "_settle", noted)
+        monitor = Monitor(report=report, keep_best=lambda progress: asked.append(progress) or True)
+        with pytest.raises(KeyboardInterrupt):
+            encode_best(3, psnr=38.0, monitor=monitor)
+        assert len(asked) == 1

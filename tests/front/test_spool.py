@@ -3,6 +3,8 @@
 import errno
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dask.array
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import xarray as xr
 
 from xr_inr import spool, variable_fit
+from xr_inr.batch_fit import BatchTask
 from xr_inr.codecs.chunks import ChunkAxes
 from xr_inr.core import source
 from xr_inr.exceptions import RequestError
@@ -126,6 +129,35 @@ def test_a_folder_without_room_is_an_error_before_any_sample_is_read(monkeypatch
     with pytest.raises(RequestError, match=r"room .* 1,080 bytes \(No space left on device\)\. TMPDIR"):
         computed(make_scene((5, 12, 9)), (5, 3, 9), counts).inr.compress(psnr=35.0, device="cpu")
     assert not counts
+
+
+@pytest.mark.parametrize("size", [4, 12], ids=["small", "large"])
+@pytest.mark.usefixtures("large")
+def test_threads_compute_samples_themselves_and_leave_the_settings_of_dask_alone(size):
+    # Each is in the midst of its chunk while the other one begins, and they end in the order they began.
+    begun, ended, places = threading.Barrier(2, timeout=30), threading.Event(), {}
+
+    def block(samples, name):
+        if name not in places:
+            places[name] = threading.current_thread().name
+            begun.wait()
+        if name == "second":
+            ended.wait(30)
+        return samples
+
+    def load(name):
+        zeros = dask.array.zeros((3, size, size), chunks=-1)
+        made = variable(zeros.map_blocks(block, name, dtype=float, meta=np.zeros((0, 0, 0))))
+        task = BatchTask({(0, 0, 0): made}, None, ChunkAxes(0, 3), None)
+        found = task.loaded("synchronous")
+        if name == "first":
+            ended.set()
+        return found.failures, threading.current_thread().name
+
+    with ThreadPoolExecutor(2) as threads:
+        told = dict(zip(("first", "second"), threads.map(load, ("first", "second")), strict=True))
+    assert told == {name: ({}, place) for name, place in places.items()}
+    assert dask.config.get("scheduler", None) is None
 
 
 _LIMITED = """

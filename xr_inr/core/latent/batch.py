@@ -246,13 +246,15 @@ class _Batch:
             except StopIteration as end:
                 self._end(number, end.value)
             except BudgetError as error:
-                self._end(number, error)
+                # Its traceback would hold the fit for as long as somebody holds the error.
+                self._end(number, error.with_traceback(None))
 
         if not self._sufficed(go_on, last=self._fits[number].task.device == _CPU):
             self._begin_on_cpu(number)
 
     def _end(self, number: int, found: LatentResult | BudgetError) -> None:
         self._found[number] = found
+        self._fits[number].let_go()
         self._progress[number] = replace(self._progress[number], iteration=self._fits[number].planned)
         del self._asks[number]
 

@@ -109,7 +109,7 @@ class _Slopes:
         most = max(self._outputs)
         self._wanted = torch.stack([padded(descent.wanted, most) for descent in descents])
         self._scales = -torch.stack([padded(descent.scale, most) for descent in descents])[:, :, None]
-        # One buffer, written over and over: memory that is asked for anew takes as long to come as what is done with it.
+        # One buffer, written over and over: memory that is asked for anew comes as slowly as what is done with it.
         self._room = torch.empty_like(self._wanted)
         self.seen = [torch.stack([part.T for part in parts]) for parts in zip(*(d.seen for d in descents), strict=True)]
         """(networks, coordinates, pixels), which iterations take turns with."""

@@ -86,11 +86,15 @@ def _stacked(turns: Sequence[LocalTurn]) -> tuple[list[Tensor], Tensor]:
     most = max(len(turn.planes) for turn in turns)
     patches = Patches.of((first.shape[1], first.shape[2]))
     analysis = Analysis(Pyramid.of(patches.size), first.device)
+    rows, columns = None, None
+    if patches.share > 1.0:
+        rows = torch.as_tensor(patches.rows[:, None], device=first.device)
+        columns = torch.as_tensor(patches.columns, device=first.device)
     whole = first.new_zeros(len(turns), most, *patches.size)
     inside = first.new_zeros(len(turns), most, most)
     for turn, planes, entries in zip(turns, whole, inside, strict=True):
         rank = len(turn.planes)
-        planes[:rank] = torch.as_tensor(patches.cut(turn.planes.cpu().numpy()))
+        planes[:rank] = turn.planes if rows is None else turn.planes[:, rows, columns]
         entries[:rank, :rank] = 1.0
     flat = whole.flatten(0, 1)
     parts = [one for part in analysis(flat) for one in part.reshape(-1, len(flat), *part.shape[1:])]

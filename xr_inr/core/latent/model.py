@@ -119,8 +119,7 @@ class Fitting:
 
     def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
-        for _ in range(PROBE_SWEEPS):
-            yield from self._sweep(self._weight, _SHARES[0])
+        yield from self._round_roughly()
         return self._judge(self._sections(self._latents)).missed
 
     def run(self) -> Steps[LatentResult]:
@@ -165,12 +164,17 @@ class Fitting:
 
     def finished(self) -> Steps[LatentResult]:
         """Meet the target with the latents as they are."""
-        self.rounding = False
+        # Who interrupts what was cut short already wants it to end.
+        self.rounding = not self._haste.hurried
         return replace((yield from self._settle()), interrupted=self._haste.hurried)
 
     def reached(self, error: float) -> tuple[int, float]:
         """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
         return self._done, self._aim.psnr_of((error * self._step**2 + self._left_out) / self._source.size)
+
+    def _round_roughly(self) -> Steps[None]:
+        for _ in range(PROBE_SWEEPS):
+            yield from self._sweep(self._weight, _SHARES[0])
 
     def _round(self) -> Steps[None]:
         sweeps = self._preset.sweeps
@@ -208,8 +212,7 @@ class Fitting:
             self._scene.planes = planes
             self._latents = first_latents(analyse(planes, self._source.pyramid, torch))
         self._turn = self._turn @ turn.T.cpu().double().numpy()
-        for _ in range(PROBE_SWEEPS):
-            yield from self._sweep(self._weight, _SHARES[0])
+        yield from self._round_roughly()
 
     def _fit_cascade(self, decoded: Tensor) -> Steps[None]:
         """Fit the sinusoidal networks, and take in the components that are foretold beyond those with latents."""

@@ -89,7 +89,7 @@ class _SquaredLoss:
     def turn_to_slopes(self, _losses: Sequence[_SquaredLoss], left: Sequence[Tensor]) -> None:
         """Put in place of several sets of planes, (planes, pixels), how the squared errors a pixel of each change."""
         for planes in left:
-            planes *= 2.0 / planes.shape[1]
+            planes.mul_(2.0 / planes.shape[1])
 
 
 @dataclass(frozen=True)

@@ -285,7 +285,9 @@ def code_slopes(values: Tensor, means: Tensor, indices: Tensor) -> Tensor:
             likelihood.add_(tail, alpha=signed)
             # An edge e moves by -e ln(2) / 3 with an index, and the logistic function by f (1 - f) with an edge.
             slope.add_(edge.mul_(tail).mul_(tail.neg_().add_(1.0)), alpha=signed)
-    return slope.div_(likelihood).div_(PER_OCTAVE).mul_(likelihood > _SMALLEST)
+    likely = likelihood > _SMALLEST
+    # A likelihood can be 0 as a float, and what is divided by it no number.
+    return slope.div_(likelihood.clamp_min_(_SMALLEST)).div_(PER_OCTAVE).mul_(likely)
 
 
 def bordered(planes: list[Tensor]) -> list[Tensor]:

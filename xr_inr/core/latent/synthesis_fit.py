@@ -111,8 +111,9 @@ def fit_synthesis(
     best: Foretelling | None = None
     if not len(task.coded) + len(task.beyond):
         return best
+    problem = _Problem.of(task, device)
     for width in widths:
-        found = yield from _fit(task, width, preset, device, seed)
+        found = yield from _fit(task, problem, width, preset, seed)
         saved = found.saved if found else 0.0
         monitor.note(f"sinusoidal network of width {width}: {saved / 8:,.0f} bytes saved")
         if saved > (best.saved if best else 0.0):
@@ -121,9 +122,9 @@ def fit_synthesis(
 
 
 def _fit(
-    task: SynthesisTask, width: int, preset: LatentPreset, device: torch.device, seed: int
+    task: SynthesisTask, problem: _Problem, width: int, preset: LatentPreset, seed: int
 ) -> Steps[Foretelling | None]:
-    problem = _Problem.of(task, device)
+    device = problem.target.device
     layers = uniform_layers(
         [(len(task.known), 1.0), (len(task.known) * len(BESIDE), _SLOPES_SHARE)],
         width,

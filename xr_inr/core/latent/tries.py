@@ -115,6 +115,10 @@ class LatentFit:
             return (yield from self._fitting.finished())
         return replace(self._kept.result, interrupted=True)
 
+    def let_go(self) -> None:
+        """Forget the tensors of a fit that has come to its end."""
+        self._fitting = None
+
     def progress(self, error: float) -> Progress:
         """Return where the fit stands; the PSNR is that of unrounded samples, before the sweep that was done last.
 
@@ -128,6 +132,8 @@ class LatentFit:
         return Progress("fit", self._before + done, self.planned, psnr)
 
     def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[Fitting]:
+        # Nothing of the fit before is worth keeping.
+        self._fitting = None
         count = min(components_for(rank, len(source.mean)), source.count)
         turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
         self._fitting = Fitting(self.task, self._haste, source, turn, step)
