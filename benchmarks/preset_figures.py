@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_scene, deltas, measured, title
+from benchmarks.scenes import MAIN
 from xr_inr.core.request import PRESETS_OF
 from xr_inr.preset_figures import FIGURES, FILE
 
@@ -39,9 +40,9 @@ def expected() -> str:
 
 
 def _figures(scenes: Scenes, preset: str) -> dict[str, Any]:
-    """Return `FIGURES` of one preset, None for what was not measured."""
+    """Return `FIGURES` of one preset, None for what was not measured; differences in rate over the main scenes."""
     one = next((one for one in at(scenes.get(SCENE, ()), RATE) if one.codec == preset and one.stored), None)
-    compared = [deltas(found, ANCHOR).get(preset) for found in scenes.values()]
+    compared = [deltas(scenes[name], ANCHOR).get(preset) for name in MAIN if name in scenes]
     rates = [delta.rate_percent for delta in compared if delta is not None and delta.rate_percent is not None]
     known: dict[str, Any] = {}
     if one is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.local import SUFFIXES, read_cube
+from benchmarks.repair import repaired
 
 FOLDER = "XR_INR_SCENES"
 
@@ -37,7 +38,7 @@ class Source:
     """(bands, height, width) of the file."""
 
     select: Callable[[NDArray[Any]], NDArray[Any]] = lambda cube: cube
-    """Which of its bands make the scene."""
+    """What makes the scene of the file's cube: some of its bands, or all of them, repaired."""
 
 
 def _without_water(cube: NDArray[Any]) -> NDArray[Any]:
@@ -51,6 +52,7 @@ SCENES = {
     "indian_pines_200": Source("Indian Pines, 200 bands", "indian_pines_200", (200, 145, 145)),
     "pavia_centre_crop": Source("Pavia Centre crop, 102 bands", "pavia_centre_crop", (102, 105, 120)),
     "jasper_ridge_224": Source("Jasper Ridge, 224 bands", "jasper_ridge_224", (224, 100, 100)),
+    "indian_pines_repaired": Source("Indian Pines, 200 bands, repaired", "indian_pines_200", (200, 145, 145), repaired),
     "abu_airport_1": Source("Los Angeles airport, 205 bands", "abu_airport_1", (205, 100, 100)),
     "abu_beach_1": Source("ABU beach, 188 bands", "abu_beach_1", (188, 150, 150)),
     "pavia_university": Source("Pavia University, 103 bands", "pavia_university", (103, 610, 340)),
@@ -78,7 +80,7 @@ def load(name: str) -> NDArray[Any]:
     file = next((candidate for candidate in candidates if candidate.is_file()), None)
     if file is not None:
         cube = read_cube(file, source.shape)
-    elif name == "indian_pines_200":
+    elif source.stem == "indian_pines_200":
         cube = _indian_pines()
     else:
         names = ", ".join(f"{source.stem}{suffix}" for suffix in SUFFIXES)

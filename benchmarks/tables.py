@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import bounds, claims, gdal, results
+from benchmarks import bounds, claims, damage, gdal, results
 from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
@@ -208,6 +208,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
         effort,
         bd_rate,
         lossless,
+        damage.damage,
         storage,
         claims.paper_claim,
         claims.paper_verdict,

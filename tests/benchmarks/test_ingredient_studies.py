@@ -15,6 +15,7 @@ from benchmarks.ingredients.studies import (
     coarser,
     contexts,
     dependent,
+    directions,
     lifting,
     packets,
     reconstruction,
@@ -26,6 +27,7 @@ from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.studies import STUDIES, Study
 from benchmarks.runner import JobError
 from xr_inr.core.latent.context import Place
+from xr_inr.core.latent.tradeoff import coding_bits
 from xr_inr.core.latent.wavelet import Pyramid
 
 JASPER, PAVIA = "jasper_ridge_198", "pavia_centre_crop"
@@ -108,6 +110,50 @@ def test_fitted_lifting_loses_nothing_whatever_its_coefficients(size):
 def test_lifting_that_is_fitted_costs_no_more_than_what_it_began_at(monkeypatch):
     monkeypatch.setattr(lifting, "_ITERATIONS", 40)
     assert lifting.lifting(planes_of())["fitted to the scene"] < 0.1
+
+
+def slanted_map(size, seed=0):
+    """Return maps of slants at random, a sample each."""
+    height, width = size
+    random = torch.Generator().manual_seed(seed)
+    rows = torch.randint(len(directions.SLANTS), (height, width), generator=random)
+    columns = torch.randint(len(directions.SLANTS), (height - height // 2, width), generator=random)
+    return directions.Maps(rows, columns, 0.0)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (17, 23)], ids=str)
+def test_slanted_lifting_loses_nothing_whatever_its_map(size):
+    planes, maps = noise(2, *size), [slanted_map(size)]
+    again = directions.synthesised(directions.analysed(planes, maps, 2), maps, 2)
+    torch.testing.assert_close(again, planes, rtol=0.0, atol=1e-4)
+
+
+def test_lifting_that_looks_straight_is_the_wavelet_of_the_codec():
+    planes = planes_of()
+    expected = sorted(float(part.square().sum()) for part in planes.subbands)
+    found = directions.analysed(planes.planes, [], planes.pyramid.levels)
+    assert sorted(float(part.square().sum()) for part in found) == pytest.approx(expected, rel=1e-3)
+
+
+def test_slant_of_stripes_is_found_and_pays():
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    stripes = 20.0 * torch.tanh(4.0 * torch.sin((columns - rows) / 4.0))[None] + noise(1, 48, 48, spread=0.2)
+    maps = directions.chosen(stripes, 16, 2)
+    found = directions.directions(StudyPlanes(stripes, Pyramid.of((48, 48))))
+    assert (maps.rows == directions.SLANTS.index(1.0)).float().mean() > 0.5
+    assert found["blocks of 16 x 16, with their maps"] < -10.0
+
+
+def test_cost_of_each_latent_adds_up_to_that_of_its_subband():
+    part = noise(3, 9, 11, spread=2.0)
+    assert float(directions.local_bits(part).sum()) == pytest.approx(float(coding_bits([part])), rel=1e-5)
+
+
+def test_map_of_one_slant_takes_few_bits_and_one_of_many_takes_more():
+    same = torch.zeros(6, 6, dtype=torch.long)
+    mixed = torch.arange(36).reshape(6, 6) % len(directions.SLANTS)
+    assert directions.map_bits(same) < 12
+    assert directions.map_bits(mixed) > 72
 
 
 def test_a_turn_for_each_level_costs_no_more_than_one_for_all_before_it_is_stored(monkeypatch):

@@ -66,6 +66,18 @@ def test_bd_rate_is_the_mean_of_the_scenes_that_have_one(figures):
     assert found["bd_rate_scenes"] == 2
 
 
+def test_bd_rate_leaves_out_scenes_beside_the_main_ones(figures):
+    rows = [
+        *curve(HERE, KLT, 43.0),
+        *curve(HERE, "latent, fast", 43.0),
+        *curve("indian_pines_repaired", KLT, 43.0),
+        *curve("indian_pines_repaired", "latent, fast", 42.0),
+    ]
+    found = figures(rows)
+    assert found["bd_rate_percent"] == 0
+    assert found["bd_rate_scenes"] == 1
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.ingredients.studies.coarser import from_coarser
 from benchmarks.ingredients.studies.contexts import contexts
 from benchmarks.ingredients.studies.dependent import dependent
+from benchmarks.ingredients.studies.directions import directions
 from benchmarks.ingredients.studies.lifting import lifting
 from benchmarks.ingredients.studies.packets import packets
 from benchmarks.ingredients.studies.planes import StudyPlanes
@@ -60,6 +61,13 @@ STUDIES = {
             "The wavelet's four lifting steps with two pairs of neighbours each, all eight coefficients fitted to the "
             "scene by gradient: what all subbands cost, bits and error.",
             lifting,
+        ),
+        Study(
+            "directions of lifting",
+            "Lifting steps of the two finest levels look up to 2 samples aside, by a map of blocks that all components "
+            "share; a block looks straight where no slant makes details cost less: what all subbands cost, bits and "
+            "error.",
+            directions,
         ),
         Study(
             "richer contexts",
