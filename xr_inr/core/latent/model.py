@@ -103,6 +103,7 @@ class Fitting:
         self._weight = WEIGHT
         self._done = 0
         self._judged: tuple[Sections, Verdict] | None = None
+        self._assembled: Sections | None = None
         self.rounding = False
         """Whether the sweeps are under way, so that their latents are worth keeping."""
 
@@ -120,7 +121,7 @@ class Fitting:
     def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
         yield from self._round_roughly()
-        return self._judge(self._sections(self._latents)).missed
+        return self._judge(self._sections()).missed
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
@@ -240,6 +241,7 @@ class Fitting:
         with torch.no_grad():
             decoded = self._scene.decoded(self._latents)
         task = RestorationTask(self._scene.planes, decoded, self._scene.heard, self._coded, self._weight)
+        self._assembled = None
         found = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
         self._scene.restoring = yield from found
 
@@ -252,9 +254,11 @@ class Fitting:
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1
+        self._assembled = None
         self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
     def _rescale(self, factor: float) -> None:
+        self._assembled = None
         factor = max(factor, self._source.finest_step / self._step)
         self._step *= factor
         self._scene.rescale(factor)
@@ -262,7 +266,7 @@ class Fitting:
 
     def _reweigh(self, pace: float) -> None:
         """Change lambda so that the next sweep comes nearer to the target."""
-        missed = self._judge(self._sections(self._latents)).missed
+        missed = self._judge(self._sections()).missed
         turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
         self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
 
@@ -271,7 +275,7 @@ class Fitting:
         kept: tuple[Sections, Verdict] | None = None
         pace = 1.0
         for attempt in range(_CORRECTIONS):
-            sections = self._sections(self._latents)
+            sections = self._sections()
             verdict = self._judge(sections)
             missed = verdict.missed
             if attempt >= _CORRECTIONS // 2:
@@ -312,13 +316,16 @@ class Fitting:
             self._judged = sections, self._aim.judge(sections)
         return self._judged[1]
 
-    def _sections(self, latents: list[Tensor]) -> Sections:
-        return assemble(
-            latents,
-            self._scene.cascade,
-            self._scene.restoring,
-            source=self._source,
-            network=self._network,
-            offsets=self._rounder.offsets,
-            step=self._step,
-        )
+    def _sections(self) -> Sections:
+        """Return the sections that the latents make; made once until they change."""
+        if self._assembled is None:
+            self._assembled = assemble(
+                self._latents,
+                self._scene.cascade,
+                self._scene.restoring,
+                source=self._source,
+                network=self._network,
+                offsets=self._rounder.offsets,
+                step=self._step,
+            )
+        return self._assembled

@@ -80,8 +80,8 @@ def best_scale(values: NDArray[np.int64]) -> int:
     """Return the index of the scale under which `values` take fewest bits, estimated by their mean magnitude."""
     mean = float(np.abs(values).mean()) if len(values) else 0.0
     index = min(round(float(index_of_scale(np.array(max(mean / _LOGISTIC_MEAN, 0.08))))), SCALES - 1)
-    near = range(max(index - 2, 0), min(index + 3, SCALES))
-    return min(near, key=lambda found: float(bits_under(values, np.array(found), np.array(0)).sum()))
+    near = np.arange(max(index - 2, 0), min(index + 3, SCALES))
+    return int(near[bits_under(values[None], near[:, None], np.array(0)).sum(axis=1).argmin()])
 
 
 def bits_under(
