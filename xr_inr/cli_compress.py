@@ -21,7 +21,7 @@ from xr_inr.partial import holds_work
 from xr_inr.report import Report
 from xr_inr.store import Mode, check_target, local_path
 from xr_inr.stream import StreamingOptions, check_stream_target
-from xr_inr.variables import Chunks, SceneAxes, find_axes
+from xr_inr.variables import Chunks, find_axes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -145,7 +145,9 @@ def fit_arguments(scene: xr.DataArray, options: Mapping[str, Any]) -> dict[str, 
     """Return the arguments of `xr_inr.compress` that options of a command stand for."""
     arguments = dict(options)
     bad_bands = () if arguments.pop("all_bands") else None
-    return arguments | {"chunks": _parse_chunks(options["chunks"], find_axes(scene)), "bad_bands": bad_bands}
+    sizes, axes = chunk_sizes(options["chunks"]), find_axes(scene)
+    chunks: Chunks = "scene" if sizes is None else dict(zip((axes.y, axes.x), sizes, strict=True))
+    return arguments | {"chunks": chunks, "bad_bands": bad_bands}
 
 
 def interrupted(target: str) -> str:
@@ -162,10 +164,11 @@ def written_report(target: str, scene: xr.DataArray) -> Report:
     return next(iter(api.report(stored).values()))
 
 
-def _parse_chunks(text: str, axes: SceneAxes) -> Chunks:
+def chunk_sizes(text: str) -> tuple[int, int] | None:
+    """Return the height and width that ``--chunks`` names, None for the whole scene; raises `RequestError`."""
     if text == "scene":
-        return text
-    sizes = re.fullmatch(r"(\d+)x(\d+)", text, re.ASCII)
+        return None
+    sizes = re.fullmatch(r"0*([1-9]\d*)x0*([1-9]\d*)", text, re.ASCII)
     if sizes is None:
         raise RequestError(f"--chunks must be 'scene' or HEIGHTxWIDTH, such as 256x256. Got {text!r}.")
-    return {axes.y: int(sizes[1]), axes.x: int(sizes[2])}
+    return int(sizes[1]), int(sizes[2])

@@ -12,7 +12,7 @@ import click
 import xarray as xr
 
 from xr_inr import api
-from xr_inr.cli_compress import fit_arguments, fit_options, written_report
+from xr_inr.cli_compress import chunk_sizes, fit_arguments, fit_options, written_report
 from xr_inr.codecs.found import config_of, format_of
 from xr_inr.core import device as devices
 from xr_inr.core.request import FitRequest
@@ -95,6 +95,7 @@ def compress_many(
     the same command again does what is left. A scene that fails is named at the end, and does not stop the others.
     """
     check_format(zarr_format)
+    chunk_sizes(options["chunks"])
     devices.resolve(FitRequest(**{name: options[name] for name in _REQUEST}).device)
     targets = _targets(_expanded(sources), folder)
     jobs = [_Job(source, target, variable, options, zarr_format) for source, target in targets.items()]

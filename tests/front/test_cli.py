@@ -351,7 +351,7 @@ BAD_CALLS = {
     "chunks": ("compress scene.tif out.zarr --bpppb 1 --chunks 16", r"Error: --chunks must be .*256x256. Got '16'"),
     "chunks of nothing": (
         "compress scene.tif out.zarr --bpppb 1 --chunks 0x16",
-        r"Error: a chunk's size must be .* Got 0",
+        r"Error: --chunks must be .* Got '0x16'",
     ),
     "chunks with a sign": (
         "compress scene.tif out.zarr --bpppb 1 --chunks -1x16",

@@ -157,6 +157,7 @@ def test_store_of_a_scene_of_another_shape_is_refused(archive):
         (("in/a.tif", "in/b.tif"), "the folder of the stores must exist"),
         (("in/a.tif", "out", "--zarr-format", 4), "zarr_format must be 2 or 3"),
         (("in/a.tif", "out", "--model", "jpeg"), "model must be one of"),
+        (("in/*.tif", "out", "--chunks", "10"), "Error: --chunks must be 'scene' or HEIGHTxWIDTH"),
     ],
 )
 def test_bad_requests_are_refused_before_the_first_fit(archive, fits, arguments, message):
