@@ -191,7 +191,7 @@ TAKEN_AWAY = (
             "soft.TAIL_SHARE": constant(0.0),
             "symbols.probabilities": _own_tables,
             "parameters.probabilities": _own_tables,
-            "parameters._table_bits": _own_tables,
+            "parameters.table_bits": _own_tables,
         },
         overstated=True,
     ),

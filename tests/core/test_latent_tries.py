@@ -209,9 +209,9 @@ class TestFollowing:
         def report(_):
             interrupt("beside the fit")
 
-        def put_together(fitting):
+        def put_together(fitting, latents):
             interrupt("in the midst of it")
-            return sections(fitting)
+            return sections(fitting, latents)
 
         monkeypatch.setattr(Fitting, "_settle", noted)
         monkeypatch.setattr(Fitting, "_sections", put_together)

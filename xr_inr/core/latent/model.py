@@ -103,7 +103,7 @@ class Fitting:
         self._weight = WEIGHT
         self._done = 0
         self._judged: tuple[Sections, Verdict] | None = None
-        self._assembled: Sections | None = None
+        self._assembled: tuple[list[Tensor], Sections] | None = None
         self.rounding = False
         """Whether the sweeps are under way, so that their latents are worth keeping."""
 
@@ -121,7 +121,7 @@ class Fitting:
     def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
         yield from self._round_roughly()
-        return self._judge(self._sections()).missed
+        return self._judge(self._sections(self._latents)).missed
 
     def run(self) -> Steps[LatentResult]:
         """Fit to the end."""
@@ -266,7 +266,7 @@ class Fitting:
 
     def _reweigh(self, pace: float) -> None:
         """Change lambda so that the next sweep comes nearer to the target."""
-        missed = self._judge(self._sections()).missed
+        missed = self._judge(self._sections(self._latents)).missed
         turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
         self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
 
@@ -275,7 +275,7 @@ class Fitting:
         kept: tuple[Sections, Verdict] | None = None
         pace = 1.0
         for attempt in range(_CORRECTIONS):
-            sections = self._sections()
+            sections = self._sections(self._latents)
             verdict = self._judge(sections)
             missed = verdict.missed
             if attempt >= _CORRECTIONS // 2:
@@ -316,11 +316,11 @@ class Fitting:
             self._judged = sections, self._aim.judge(sections)
         return self._judged[1]
 
-    def _sections(self) -> Sections:
-        """Return the sections that the latents make; made once until they change."""
-        if self._assembled is None:
-            self._assembled = assemble(
-                self._latents,
+    def _sections(self, latents: list[Tensor]) -> Sections:
+        """Return the sections that latents make; those of the same ones are put together once."""
+        if self._assembled is None or self._assembled[0] is not latents:
+            sections = assemble(
+                latents,
                 self._scene.cascade,
                 self._scene.restoring,
                 source=self._source,
@@ -328,4 +328,5 @@ class Fitting:
                 offsets=self._rounder.offsets,
                 step=self._step,
             )
-        return self._assembled
+            self._assembled = latents, sections
+        return self._assembled[1]
