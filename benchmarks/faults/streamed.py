@@ -58,7 +58,7 @@ def stream(target: Path, generation: str, **on_cluster: Any) -> str:
 def stream_on_cluster(target: Path, generation: str, killed: int) -> str:
     """Stream the scene by two workers of dask.distributed, some of which are killed amid and not started again."""
     distributed = importlib.import_module("distributed")
-    options = {"n_workers": 0, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 0, "processes": True, "dashboard_address": ":0"}
     with warnings.catch_warnings(), ExitStack() as ending:
         warnings.simplefilter("ignore")
         cluster = ending.enter_context(distributed.LocalCluster(**options))

@@ -50,7 +50,7 @@ class SmallModels(distributed.WorkerPlugin):
 @pytest.fixture(scope="module")
 def client(small_models):  # noqa: ARG001 - which the workers get
     """A client of two processes, each with one thread, started again where one is killed."""
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as local, distributed.Client(local) as connected:
         connected.register_plugin(SmallModels())
         yield connected
