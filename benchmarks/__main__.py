@@ -8,6 +8,7 @@ python -m benchmarks roundtrip    what of a raster's metadata comes back from a 
 python -m benchmarks gdal         what gdalinfo and gdal_translate say of a compressed EnMAP scene
 python -m benchmarks bounds       the smallest file whose samples all keep a bound, from 0 to 1 % of the range
 python -m benchmarks storage      the form of the weights at equal bytes
+python -m benchmarks folds        how far Indian Pines is damaged
 python -m benchmarks networks     the context network that the package ships, fitted anew to known scenes
 python -m benchmarks ingredients  the latent model without, or with other, ingredients
 python -m benchmarks studies      what was tried outside the latent model and not built
@@ -94,6 +95,12 @@ def _bounds(_: Options) -> None:
     from benchmarks import bounds  # noqa: PLC0415
 
     bounds.run()
+
+
+def _folds(_: Options) -> None:
+    from benchmarks import folds  # noqa: PLC0415
+
+    folds.run()
 
 
 def _storage(_: Options) -> None:
@@ -193,6 +200,7 @@ _COMMANDS: dict[str, Callable[[Options], None]] = {
     "gdal": _gdal,
     "bounds": _bounds,
     "storage": _storage,
+    "folds": _folds,
     "networks": _networks,
     "ingredients": _ingredients,
     "studies": _studies,

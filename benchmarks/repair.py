@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LOST, _FOUND = 0x0D, 0x0A
+_LOST, FOUND = 0x0D, 0x0A
 """The byte that is nowhere, a carriage return, and the one in its place, a line feed."""
 
-FOLD = (_LOST - _FOUND) << 8
+FOLD = (_LOST - FOUND) << 8
 """What a folded sample lacks."""
 
 _RANKS = (3, 6, 10)
@@ -50,7 +50,7 @@ def damaged(samples: NDArray[Any]) -> bool:
     if samples.dtype.kind not in "iu" or samples.dtype.itemsize != 2:
         raise ValueError(f"samples must be integers of 16 bits. Got {samples.dtype}.")
     low, high = samples & 0xFF, (samples >> 8) & 0xFF
-    return not np.any((low == _LOST) | (high == _LOST)) and bool(np.any(high == _FOUND))
+    return not np.any((low == _LOST) | (high == _LOST)) and bool(np.any(high == FOUND))
 
 
 def repaired(samples: NDArray[Any]) -> NDArray[Any]:
@@ -78,7 +78,7 @@ def repaired(samples: NDArray[Any]) -> NDArray[Any]:
             f"a cube to repair must lack byte 13 and have high bytes 10. Got {count:,} samples with byte 13."
         )
     values = samples.reshape(len(samples), -1).astype(np.float64)
-    doubtful = (samples >> 8 == _FOUND).reshape(values.shape)
+    doubtful = (samples >> 8 == FOUND).reshape(values.shape)
     folded = _at_first(values, doubtful)
     for _ in range(_ROUNDS):
         again = doubtful & (_by_other_bands(values + FOLD * folded) - values > FOLD / 2)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import bounds, claims, damage, gdal, results
+from benchmarks import bounds, claims, damage, folds, gdal, results
 from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
@@ -228,6 +228,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
     "downstream": lambda _: downstream_tables.tables().get("downstream", UNMEASURED),
     "fuzz": lambda _: fuzz_tables.fuzz(),
     "faults": lambda _: fault_tables.faults(),
+    "folds": lambda _: folds.folds(),
     "gdal": lambda _: gdal.shown(),
     "bounds": lambda _: bounds.table(),
     "roundtrip": lambda _: roundtrip_tables.roundtrip(),

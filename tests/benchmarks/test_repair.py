@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic_rows import curve, store
 
-from benchmarks import scenes, tables
+from benchmarks import folds, results, scenes, tables
 from benchmarks.curves import ANCHOR
 from benchmarks.damage import DISTRIBUTED, REPAIRED
 from benchmarks.repair import damaged, repaired
@@ -72,6 +72,18 @@ def test_indian_pines_is_damaged_and_its_repair_leaves_no_hole(monkeypatch):
     assert int(np.sum(before != after)) == pytest.approx(116_646, abs=20)
     assert counts[9] * 0.8 < counts[10] < counts[11]
     assert counts[12] > counts[13] > counts[14] * 0.95
+
+
+def test_folds_are_told_from_what_was_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    cube = sound_cube()
+    found = folds.measured(folded(cube), cube)
+    results.write("folds", [found], folds.COLUMNS)
+
+    count = np.sum(cube >> 8 == 13)
+    assert int(found["folded"]) == count
+    assert float(found["rmse_repaired"]) < 6 < float(found["rmse_distributed"])
+    assert f"{count:,} are folded, {100 * count / cube.size:.1f} % of all samples" in tables.table("folds")
 
 
 def test_repaired_scene_is_not_among_those_that_every_codec_is_measured_on():
