@@ -150,6 +150,7 @@ class _Batch:
         last = len(numbers) == 1 and self._fits[numbers[0]].task.device == _CPU
         found = self._swept(sweeps, last=last) if sweeps else self._answers(asks, last=last)
         if found is None:
+            # Whoever begins anew shall not be held by this call.
             del asks, sweeps
             self._serve_less(numbers)
             return

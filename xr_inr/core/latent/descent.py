@@ -108,6 +108,7 @@ class _Slopes:
         self._preset = first.preset
         most = max(self._outputs)
         self._wanted = torch.stack([padded(descent.wanted, most) for descent in descents])
+        # Negative: what is left is what is wanted minus what is said.
         self._scales = -torch.stack([padded(descent.scale, most) for descent in descents])[:, :, None]
         # One buffer, written over and over: memory that is asked for anew comes as slowly as what is done with it.
         self._room = torch.empty_like(self._wanted)
