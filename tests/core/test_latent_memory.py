@@ -140,10 +140,10 @@ def beside(monkeypatch, tiny_presets):  # noqa: ARG001 - in force while a test e
 def lacking(do, device_of):
     """Return what does the same, but for a lack of memory beside the CPU."""
 
-    def refuse(*arguments):
+    def refuse(*arguments, **named):
         if device_of(*arguments) == BESIDE:
             raise torch.OutOfMemoryError("injected")
-        return do(*arguments)
+        return do(*arguments, **named)
 
     return refuse
 

@@ -4,10 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import xr_inr
-from xr_inr.core import bounded, decode, measuring, source, spectral
-from xr_inr.core.latent import batch, foretold, patches, plan, quantise, rotation, soft, soft_scene, symbols, synthesis
+from xr_inr.core import bounded, decode, encode, measuring, source, spectral
+from xr_inr.core.latent import (
+    batch,
+    by_components,
+    foretold,
+    model,
+    patches,
+    plan,
+    quantise,
+    rotation,
+    soft,
+    soft_scene,
+    symbols,
+    synthesis,
+)
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.residual import fit as residual_fit
 from xr_inr.core.residual import remainder
@@ -20,7 +34,8 @@ LIMITS = [
     (foretold, {"_PIXELS_AT_ONCE": 70}),
     (rotation, {"_PIXELS_AT_ONCE": 70}),
     (batch, {"_LATENTS_AT_ONCE": {"cpu": 500}}),
-    (soft, {"_FEATURES_AT_ONCE": {"cpu": 3000}, "_ACTIVATIONS_AT_ONCE": {"cpu": 700}}),
+    (soft, {"_FEATURES_AT_ONCE": {"cpu": 3000}, "_ACTIVATIONS_AT_ONCE": {"cpu": 700}, "_SENT_AT_ONCE": 900}),
+    (by_components, {"_SAMPLES_AT_ONCE": 800}),
     (soft_scene, {"_POINTS_AT_ONCE": {"cpu": 130}}),
     (quantise, {"_DECIDED_AT_ONCE": {"cpu": 700}}),
     (synthesis, {"_PIXELS_AT_ONCE": 37}),
@@ -92,6 +107,15 @@ def test_a_target_is_met(make, preset, target, value):
     payload = xr_inr.encode(scene, preset=preset, nodata=0, device="cpu", **{target: value})
     found = reached(scene, payload)[target]
     assert found >= value if target == "psnr" else found <= value
+
+
+@pytest.mark.parametrize("make", SCENES.values(), ids=SCENES.keys())
+def test_a_target_is_met_where_parts_are_sent_to_a_device(make, monkeypatch):
+    monkeypatch.setattr(encode.devices, "resolve", lambda _: torch.device("cpu", 0))
+    monkeypatch.setattr(model, "home_of", lambda _device, _latents: torch.device("cpu"))
+    scene = make()
+    payload = xr_inr.encode(scene, preset="balanced", nodata=0, bpppb=4.0)
+    assert reached(scene, payload)["bpppb"] <= 4.0
 
 
 def test_windows_are_those_of_the_whole():

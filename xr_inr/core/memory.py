@@ -24,11 +24,12 @@ def lacks_memory(error: BaseException) -> bool:
 def free_memory(device: torch.device) -> int | None:
     """Return the bytes of memory that are free for a device; None where the system does not tell.
 
-    Of a CUDA device its own, else what Linux calls available, or what the control group of this process leaves of its
-    limit where that is less.
+    Of a CUDA device its own, with what torch holds of it for later; else what Linux calls available, or what the
+    control group of this process leaves of its limit where that is less.
     """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + held
     told = [free for free in (_available(), _left_by_group()) if free is not None]
     return min(told, default=None)
 

@@ -17,7 +17,7 @@ from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.descent import Descent, descend
 from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
-from xr_inr.core.latent.memory import latents_at_once
+from xr_inr.core.latent.memory import CPU, latents_at_once
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
 from xr_inr.core.latent.rotation import Turn, rotate_together
@@ -27,7 +27,6 @@ from xr_inr.core.memory import lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
 
-_CPU = torch.device("cpu")
 _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
 """Latents in one sweep, at most; a larger chunk is swept alone."""
 
@@ -147,7 +146,7 @@ class _Batch:
         """Give fits what they ask for, which is of one kind."""
         asks = [self._asks[number] for number in numbers]
         sweeps = [ask for ask in asks if isinstance(ask, Sweep)]
-        last = len(numbers) == 1 and self._fits[numbers[0]].task.device == _CPU
+        last = len(numbers) == 1 and self._fits[numbers[0]].task.device == CPU
         found = self._swept(sweeps, last=last) if sweeps else self._answers(asks, last=last)
         if found is None:
             # Whoever begins anew shall not be held by this call.
@@ -185,7 +184,7 @@ class _Batch:
     def _serve_less(self, numbers: Sequence[int]) -> None:
         """Give fits what they ask for, for all of which together memory does not suffice."""
         if len(numbers) == 1:
-            self._begin_on_cpu(numbers[0])
+            self._begin_smaller(numbers[0])
             return
         for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
             self._serve(half)
@@ -222,20 +221,28 @@ class _Batch:
             torch.cuda.empty_cache()
         return False
 
-    def _begin_on_cpu(self, number: int) -> None:
-        """Begin a fit anew on the CPU: what it needs at once is more than its device has."""
-        task = self._fits[number].task
+    def _begin_smaller(self, number: int) -> None:
+        """Begin a fit anew that needs more memory than its device has: its latents are streamed, or it leaves."""
+        task, streamed = self._fits[number].task, self._fits[number].streamed
         self._steps[number].close()
         samples = math.prod(task.aim.scene.layout.shape)
+        if not streamed:
+            self._monitor.note(f"{task.device} lacks memory for a chunk of {samples:,} samples: parts are sent to it")
+            self._begin(number, replace(task, streamed=True))
+            return
         warnings.warn(
             f"{task.device} lacks memory for a chunk of {samples:,} samples, which is fitted on the CPU; "
             "smaller chunks are not",
             RuntimeWarning,
             stacklevel=2,
         )
-        if not any(fit.task.device == _CPU for fit in self._fits):
-            self._locks.enter_context(devices.lock(_CPU))
-        fit = self._fits[number] = LatentFit(replace(task, device=_CPU))
+        if not any(fit.task.device == CPU for fit in self._fits):
+            self._locks.enter_context(devices.lock(CPU))
+        self._begin(number, replace(task, device=CPU, streamed=False))
+
+    def _begin(self, number: int, task: Task) -> None:
+        """Begin a fit, in place of the one that has its number."""
+        fit = self._fits[number] = LatentFit(task)
         self._steps[number], self._asks[number] = fit.steps(), None
 
     def _send(self, number: int, found: Any) -> None:
@@ -250,8 +257,8 @@ class _Batch:
                 # Its traceback would hold the fit for as long as somebody holds the error.
                 self._end(number, error.with_traceback(None))
 
-        if not self._sufficed(go_on, last=self._fits[number].task.device == _CPU):
-            self._begin_on_cpu(number)
+        if not self._sufficed(go_on, last=self._fits[number].task.device == CPU):
+            self._begin_smaller(number)
 
     def _end(self, number: int, found: LatentResult | BudgetError) -> None:
         self._found[number] = found
@@ -302,5 +309,5 @@ class _Batch:
 def _kind(ask: Ask) -> tuple[type[Ask], Any]:
     """Return what tells asks that can be served together from others."""
     if isinstance(ask, Sweep):
-        return Sweep, ask.scene.pyramid
+        return Sweep, (ask.scene.pyramid, ask.rounder.soft.home)
     return type(ask), ask.counts if isinstance(ask, Turn) else ask.kind

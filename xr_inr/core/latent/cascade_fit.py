@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.by_components import analysed, synthesised
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import first_latents
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis_fit import SynthesisTask, fit_synthesis
-from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
+from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.monitor import Monitor
 
 FORETOLD_FROM = (1, 2, 3, 5, 9)
@@ -47,6 +48,9 @@ class CascadeTask:
     bands: int
     """Entries that a component adds to the basis."""
 
+    device: torch.device | None = None
+    """Where networks are fitted; where planes lie if None."""
+
 
 def fit_cascade(
     task: CascadeTask, preset: LatentPreset, widths: Sequence[int], *, seed: int, monitor: Monitor
@@ -56,7 +60,7 @@ def fit_cascade(
     Parameters
     ----------
     task
-        The planes; networks are fitted where they are.
+        The planes.
     preset
         The width of all networks but the last, its first one, and how many iterations.
     widths
@@ -73,11 +77,13 @@ def fit_cascade(
     added
         (components, height, width) the planes without latents that the last one foretells.
     """
+    device = task.planes.device if task.device is None else task.device
     wanted = task.planes.cpu().numpy()
     networks: list[SoftSynthesis] = []
     added = wanted[:0]
     starts = [count for count in FORETOLD_FROM if count < _FORETOLD_SHARE * len(wanted)] or [1]
-    known, likewise = task.decoded[: starts[-1]].cpu().numpy(), _likewise(task.planes[: starts[-1]], task.pyramid)
+    known = task.decoded[: starts[-1]].cpu().numpy()
+    likewise = _likewise(task.planes[: starts[-1]], task.pyramid, device)
     for start, end in zip(starts, [*starts[1:], len(wanted)], strict=True):
         last = start == starts[-1]
         stretch = SynthesisTask(
@@ -89,19 +95,19 @@ def fit_cascade(
             task.bands,
         )
         tried = widths if last else preset.synthesis_widths[:1]
-        best = yield from fit_synthesis(stretch, preset, tried, device=task.planes.device, seed=seed, monitor=monitor)
+        best = yield from fit_synthesis(stretch, preset, tried, device=device, seed=seed, monitor=monitor)
         if best is not None:
-            networks.append(SoftSynthesis.of(best.network, task.planes.device))
+            networks.append(SoftSynthesis.of(best.network, device))
             added = best.added
     return networks, added
 
 
 @torch.no_grad()
-def _likewise(planes: Tensor, pyramid: Pyramid) -> NDArray[np.float32]:
+def _likewise(planes: Tensor, pyramid: Pyramid, device: torch.device) -> NDArray[np.float32]:
     """Return planes as other steps would leave them, (steps, components, height, width)."""
-    subbands = analyse(planes, pyramid, torch)
+    subbands = analysed(planes, pyramid, device)
     found = []
     for factor in STEPS_LIKEWISE:
         rounded = first_latents([part / factor for part in subbands])
-        found.append(synthesise_unrounded([part * factor for part in rounded], pyramid, torch).cpu().numpy())
+        found.append(synthesised([part * factor for part in rounded], pyramid, device).cpu().numpy())
     return np.stack(found)

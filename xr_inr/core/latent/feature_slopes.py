@@ -34,7 +34,8 @@ class FeatureSlopes:
     passes
         Those of each subband.
     magnitudes
-        One tensor a subband, (rank, height + 2, width + 2), with a border of zeros.
+        One tensor a subband, (rank, height + 2, width + 2), with a border of zeros. Slopes with respect to them are
+        kept where they lie.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class FeatureSlopes:
     ) -> None:
         self._pyramid, self._groups, self._passes = pyramid, groups, passes
         self._slopes = [torch.zeros_like(plane) for plane in magnitudes]
+        self._home = magnitudes[0].device
         self._rings: dict[int, Tensor] = {}
         self._sums: dict[int, Tensor] = {}
 
@@ -85,7 +87,8 @@ class FeatureSlopes:
 
     def _to_groups(self, visit: Visit, of_sum: Tensor, of_last: Tensor) -> None:
         groups, active = self._groups, visit.active
-        of_last = of_last / groups.sizes[active]
+        of_sum, of_last = of_sum.to(self._home), (of_last / groups.sizes[active]).to(self._home)
+        active = active.to(self._home)
         if visit.subband not in self._sums:
             # Of the sum of all components before one, by its number.
             self._sums[visit.subband] = of_sum.new_zeros(len(groups.starts) + 1, *visit.size)
@@ -104,14 +107,14 @@ class FeatureSlopes:
         sums = [around * share for share in passes.around]
         for own, kind, share in zip(sums, every[:_KINDS], passes.means, strict=True):
             own[visit.first - low : visit.stop - low].addcmul_(kind, share)
-        _add_beside(slopes[low:high], sums)
+        _add_beside(slopes[low:high], [part.to(self._home) for part in sums])
 
     def _to_parent(self, visit: Visit, slopes: Tensor) -> None:
         above = parent_of(visit, self._pyramid)
         if above is None:
             return
         number, scale = above
-        parent, ring = _narrowed(slopes, scale)
+        parent, ring = _narrowed(slopes, scale).to(self._home)
         own, (rows, columns) = slice(visit.first, visit.stop), parent.shape[1:]
         plane = self._slopes[number]
         plane[own, 1 : 1 + rows, 1 : 1 + columns].add_(parent)
@@ -123,6 +126,9 @@ class FeatureSlopes:
     def _to_siblings(self, visit: Visit, slopes: Tensor) -> None:
         height, width = visit.size
         siblings = siblings_of(visit, self._pyramid)
+        if not siblings:
+            return
+        slopes = slopes.to(self._home)
         for sibling in siblings:
             plane = self._slopes[sibling][visit.first : visit.stop, 1 : 1 + height, 1 : 1 + width]
             plane.add_(slopes, alpha=1 / len(siblings))

@@ -34,10 +34,18 @@ class LocalTurn:
     iterations: int
     """Steps of the descent."""
 
+    device: torch.device | None = None
+    """Where to descend; where planes lie if None."""
+
+    @property
+    def place(self) -> torch.device:
+        """Where to descend."""
+        return self.planes.device if self.device is None else self.device
+
     @property
     def kind(self) -> Hashable:
         """What turns that can be done together have in common."""
-        return tuple(self.planes.shape[1:]), self.iterations
+        return tuple(self.planes.shape[1:]), self.iterations, self.planes.device
 
     @property
     def size(self) -> int:
@@ -59,7 +67,8 @@ def turn_locally(turns: Sequence[LocalTurn]) -> list[Tensor]:
     Returns
     -------
     list
-        For each (rank, rank), orthonormal rows by falling energy: what the new planes are of the old ones.
+        For each (rank, rank), orthonormal rows by falling energy: what the new planes are of the old ones. It lies
+        where planes do.
     """
     subbands, inside = _stacked(turns)
     angles = torch.zeros_like(inside, requires_grad=True)
@@ -72,7 +81,7 @@ def turn_locally(turns: Sequence[LocalTurn]) -> list[Tensor]:
         optimiser.step()
     with torch.no_grad():
         return [
-            _by_energy(matrix[: len(turn.planes), : len(turn.planes)], turn.planes)
+            _by_energy(matrix[: len(turn.planes), : len(turn.planes)], turn.planes).to(turn.planes.device)
             for matrix, turn in zip(_matrices(angles, inside), turns, strict=True)
         ]
 
@@ -82,19 +91,19 @@ def _stacked(turns: Sequence[LocalTurn]) -> tuple[list[Tensor], Tensor]:
 
     Smaller ranks have further planes, which are empty, and which nothing is turned to.
     """
-    first = turns[0].planes
+    first, place = turns[0].planes, turns[0].place
     most = max(len(turn.planes) for turn in turns)
     patches = Patches.of((first.shape[1], first.shape[2]))
-    analysis = Analysis(Pyramid.of(patches.size), first.device)
+    analysis = Analysis(Pyramid.of(patches.size), place)
     rows, columns = None, None
     if patches.share > 1.0:
         rows = torch.as_tensor(patches.rows[:, None], device=first.device)
         columns = torch.as_tensor(patches.columns, device=first.device)
-    whole = first.new_zeros(len(turns), most, *patches.size)
-    inside = first.new_zeros(len(turns), most, most)
+    whole = torch.zeros(len(turns), most, *patches.size, device=place)
+    inside = torch.zeros(len(turns), most, most, device=place)
     for turn, planes, entries in zip(turns, whole, inside, strict=True):
         rank = len(turn.planes)
-        planes[:rank] = turn.planes if rows is None else turn.planes[:, rows, columns]
+        planes[:rank] = (turn.planes if rows is None else turn.planes[:, rows, columns]).to(place)
         entries[:rank, :rank] = 1.0
     flat = whole.flatten(0, 1)
     parts = [one for part in analysis(flat) for one in part.reshape(-1, len(flat), *part.shape[1:])]
@@ -123,7 +132,7 @@ def _by_energy(matrix: Tensor, planes: Tensor) -> Tensor:
     gram = torch.zeros_like(turned)
     flat = planes.flatten(1)
     for start in range(0, flat.shape[1], _PIXELS_AT_ONCE):
-        few = flat[:, start : start + _PIXELS_AT_ONCE].double()
+        few = flat[:, start : start + _PIXELS_AT_ONCE].to(matrix.device).double()
         gram += few @ few.T
     energies = ((turned @ gram) * turned).sum(1)
     return matrix[energies.argsort(descending=True, stable=True)]

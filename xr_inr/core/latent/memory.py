@@ -1,10 +1,12 @@
-"""How many latents can be swept at once in the memory that is free."""
+"""What fits of latents need of the memory that is free: how many are swept at once, and where they lie."""
 
 from __future__ import annotations
 
 import torch
 
 from xr_inr.core.memory import free_memory
+
+CPU = torch.device("cpu")
 
 BYTES_OF_A_LATENT = 256
 """What a sweep holds for each latent: planes, gradients, targets; activations are held for few at a time."""
@@ -13,6 +15,11 @@ _SHARE = 0.5
 """Part of the free memory that sweeps may take; the scenes and planes of the fits need the rest."""
 
 _FEWEST = 2**14
+
+_LEAST_BYTES_OF_A_LATENT = 128
+"""What a fit of one chunk holds at once for each latent, measured: what is a little more than that is tried."""
+
+_SHARE_OF_ONE = 0.8
 
 
 def latents_at_once(device: torch.device, most: int) -> int:
@@ -27,3 +34,19 @@ def latents_at_once(device: torch.device, most: int) -> int:
     """
     free = free_memory(device)
     return most if free is None else min(most, max(_FEWEST, int(_SHARE * free) // BYTES_OF_A_LATENT))
+
+
+def home_of(device: torch.device, latents: int) -> torch.device:
+    """Return where the latents of a fit shall lie: on its device, or, where that lacks memory, in that of the CPU.
+
+    Parameters
+    ----------
+    device
+        Where the fit is computed.
+    latents
+        How many there are.
+    """
+    if device == CPU:
+        return CPU
+    free = free_memory(device)
+    return device if free is None or latents * _LEAST_BYTES_OF_A_LATENT <= _SHARE_OF_ONE * free else CPU

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,9 +13,11 @@ from torch import Tensor
 
 from xr_inr.core.latent.aim import Sections, Verdict
 from xr_inr.core.latent.assembly import assemble
+from xr_inr.core.latent.by_components import analysed, synthesised
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.local_turn import LocalTurn
+from xr_inr.core.latent.memory import CPU, home_of
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
@@ -23,7 +26,6 @@ from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
 from xr_inr.core.latent.tradeoff import WEIGHT
-from xr_inr.core.latent.wavelet import analyse, synthesise_unrounded
 from xr_inr.exceptions import BudgetError
 
 _RESTARTS = 3
@@ -97,7 +99,6 @@ class Fitting:
         self._device, self._first_seed, self._monitor = task.device, task.seed, task.monitor
         self._seed = task.seed
         self._widths = Widths(task.preset.synthesis_widths, task.preset.restoration_widths)
-        device = task.device
         self._network = shipped()
         self._step = step
         self._weight = WEIGHT
@@ -109,14 +110,16 @@ class Fitting:
 
         count, rank = turn.shape
         self._turn, self._coded = turn, rank
+        latents = rank * math.prod(source.pyramid.size)
+        self._home = CPU if task.streamed else home_of(task.device, latents)
         planes = turned_planes(source.leading(count), turn / step)
         heard = None
         if source.void is not None:
-            heard = torch.tensor(~source.void, dtype=torch.float32, device=device)
-        tensor = torch.tensor(planes, dtype=torch.float32, device=device)
-        self._scene = SoftScene(tensor, heard, source.pyramid)
+            heard = torch.tensor(~source.void, dtype=torch.float32, device=self._home)
+        tensor = torch.tensor(planes, dtype=torch.float32, device=self._home)
+        self._scene = SoftScene(tensor, heard, source.pyramid, device=task.device)
         self._begin_rounding()
-        self._latents = first_latents(analyse(tensor, source.pyramid, torch))
+        self._latents = first_latents(self._analysed(tensor))
 
     def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
@@ -146,7 +149,7 @@ class Fitting:
         with torch.no_grad():
             self._scene.restoring = None
             decoded = self._scene.decoded(self._latents)[: self._coded]
-        self._scene = SoftScene(self._scene.planes[: self._coded], self._scene.heard, self._source.pyramid)
+        self._scene = replace(self._scene, planes=self._scene.planes[: self._coded], cascade=[])
         self._begin_rounding()
         return (yield from self._fitted(decoded))
 
@@ -190,15 +193,15 @@ class Fitting:
 
     def _restart(self) -> None:
         """Round what the networks leave of the planes, from nothing."""
-        pyramid, planes = self._source.pyramid, self._scene.planes
+        planes = self._scene.planes
         with torch.no_grad():
             left = planes.clone()
             for network in self._scene.cascade:
                 inputs, end = network.inputs, network.inputs + network.outputs
-                first = first_latents(analyse(left[:inputs], pyramid, torch))
-                known = synthesise_unrounded(first, pyramid, torch) + planes[:inputs] - left[:inputs]
+                first = first_latents(self._analysed(left[:inputs]))
+                known = synthesised(first, self._source.pyramid, self._device) + planes[:inputs] - left[:inputs]
                 left[inputs:end] -= network(known)
-            self._latents = first_latents(analyse(left, pyramid, torch))
+            self._latents = first_latents(self._analysed(left))
             for part in self._latents:
                 # What is all zero stays so, and is not coded.
                 part[self._coded :] = 0.0
@@ -207,11 +210,11 @@ class Fitting:
         """Turn the directions once more, and round roughly what they give then."""
         if not self._preset.turn_iterations:
             return
-        turn = yield LocalTurn(self._scene.planes, self._preset.turn_iterations)
+        turn = yield LocalTurn(self._scene.planes, self._preset.turn_iterations, self._device)
         with torch.no_grad():
             planes = (turn @ self._scene.planes.flatten(1)).reshape(self._scene.planes.shape)
             self._scene.planes = planes
-            self._latents = first_latents(analyse(planes, self._source.pyramid, torch))
+            self._latents = first_latents(self._analysed(planes))
         self._turn = self._turn @ turn.T.cpu().double().numpy()
         yield from self._round_roughly()
 
@@ -219,18 +222,23 @@ class Fitting:
         """Fit the sinusoidal networks, and take in the components that are foretold beyond those with latents."""
         candidates = beyond(self._source.leading(len(self._turn)), self._turn)
         candidates /= np.float32(self._step)
-        task = CascadeTask(self._scene.planes, decoded, candidates, self._source.pyramid, len(self._source.mean))
+        bands = len(self._source.mean)
+        task = CascadeTask(self._scene.planes, decoded, candidates, self._source.pyramid, bands, self._device)
         found = fit_cascade(task, self._preset, self._widths.synthesis, seed=self._seed, monitor=self._monitor)
         self._scene.cascade, added = yield from found
         if not len(added):
             return
-        self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._device)])
+        self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._home)])
         self._begin_rounding()
+
+    def _analysed(self, planes: Tensor) -> list[Tensor]:
+        return analysed(planes, self._source.pyramid, self._device)
 
     def _begin_rounding(self) -> None:
         """Begin anew to round latents of the planes that there are."""
         rank = len(self._scene.planes)
-        self._rounder = Rounder(self._source.pyramid, rank, self._network, self._device, self._seed)
+        pyramid = self._source.pyramid
+        self._rounder = Rounder(pyramid, rank, self._network, self._device, self._seed, home=self._home)
         self._left_out = self._energy_left_out()
 
     def _restore(self) -> Steps[None]:
@@ -240,7 +248,8 @@ class Fitting:
             return
         with torch.no_grad():
             decoded = self._scene.decoded(self._latents)
-        task = RestorationTask(self._scene.planes, decoded, self._scene.heard, self._coded, self._weight)
+        scene = self._scene
+        task = RestorationTask(scene.planes, decoded, scene.heard, self._coded, self._weight, self._device)
         self._assembled = None
         found = fit_restoration(task, self._preset, widths, seed=self._seed, monitor=self._monitor)
         self._scene.restoring = yield from found
@@ -302,6 +311,11 @@ class Fitting:
             raise BudgetError(self._aim.shortfall(sections, verdict))
         widths = tuple(len(network.layers[0][1]) for network in self._scene.networks)
         return LatentResult(kept[0], len(self._scene.planes), widths, self._done)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether latents lie elsewhere than where they are decided on."""
+        return self._home != self._device
 
     @property
     def widths(self) -> tuple[int, int]:

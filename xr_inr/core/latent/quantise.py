@@ -78,10 +78,21 @@ class Rounder:
         Where to work.
     seed
         Of the parts that sweeps decide on.
+    home
+        Where latents lie; where to work if None.
     """
 
-    def __init__(self, pyramid: Pyramid, rank: int, network: ContextNetwork, device: torch.device, seed: int) -> None:
-        self.soft = SoftCoder(pyramid, rank, network, device)
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        rank: int,
+        network: ContextNetwork,
+        device: torch.device,
+        seed: int,
+        *,
+        home: torch.device | None = None,
+    ) -> None:
+        self.soft = SoftCoder(pyramid, rank, network, device, home)
         self.norms = [torch.tensor(norm, device=device) for norm in squared_norms(pyramid)]
         self.offsets = np.zeros(rank, np.int32)
         self._random = torch.Generator().manual_seed(seed)
@@ -151,7 +162,7 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[Swept]:
     Parameters
     ----------
     sweeps
-        One a chunk, all of equal size and on the same device.
+        One a chunk, all of equal size, on the same device, and with latents in the same place.
 
     Returns
     -------
@@ -162,7 +173,7 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[Swept]:
     if len(sweeps) == 1:
         return _swept(sweeps, first, sweeps[0].scene)
     ranks = [len(sweep.rounder.offsets) for sweep in sweeps]
-    soft = SoftCoder(first.pyramid, ranks, first.network, first.device)
+    soft = SoftCoder(first.pyramid, ranks, first.network, first.device, first.home)
     return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
 
 
@@ -174,6 +185,10 @@ class _Part:
     now: Tensor
     means: Tensor
     indices: Tensor
+
+    def to(self, device: torch.device) -> _Part:
+        """Return the same on a device."""
+        return _Part(self.visits, self.now.to(device), self.means.to(device), self.indices.to(device))
 
 
 @torch.no_grad()
@@ -218,11 +233,12 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
         now, means = soft.gather(latents, some), soft.means(padded, side, some)
         laws = soft.laws(features, soft.biases(some), of_latents, now, means)
         found.add(features, laws.gradient, some)
-        parts.append(_Part(some, now, means, laws.indices))
+        parts.append(_Part(some, now, means, laws.indices).to(soft.home))
     bits = found.of_magnitudes()
     norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
     decided, of_offsets = [], torch.zeros(3, layout.rank, dtype=torch.float64, device=soft.device)
-    for part in parts:
+    for held in parts:
+        part = held.to(soft.device)
         components = soft.components(part.visits)
         chunks = soft.chunks(components)
         # An upper bound of the squared error, not the error itself: what is decided together adds up.
@@ -232,7 +248,7 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
         weights = _of_chunks([sweep.weight for sweep in sweeps], chunks)
         drawn = _drawn(sweeps, chunks).to(soft.device)
         slopes = soft.gather(bits, part.visits)
-        decided.append(_decided(part, targets, charged, slopes=slopes, weight=weights, drawn=drawn))
+        decided.append(_decided(part, targets, charged, slopes=slopes, weight=weights, drawn=drawn).to(soft.home))
         _add_bits_of_offsets(of_offsets, part, components)
     swept = soft.scatter(torch.cat(decided), latents, visits)
     more = _better_offsets(offsets, of_offsets)

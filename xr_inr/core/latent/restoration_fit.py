@@ -49,6 +49,9 @@ class RestorationTask:
     weight: float
     """Squared steps that a bit is worth."""
 
+    device: torch.device | None = None
+    """Where networks are fitted; where planes lie if None."""
+
 
 def fit_restoration(
     task: RestorationTask, preset: LatentPreset, widths: Sequence[int], *, seed: int, monitor: Monitor
@@ -111,7 +114,7 @@ class _Problem:
 
     @classmethod
     def of(cls, task: RestorationTask) -> _Problem:
-        device = task.planes.device
+        device = task.planes.device if task.device is None else task.device
         part = (
             Patches.of((task.planes.shape[1], task.planes.shape[2]))
             if task.heard is None

@@ -71,7 +71,8 @@ class SoftScenes(SoftScene):
     """
 
     def __init__(self, scenes: Sequence[SoftScene], layout: Layout) -> None:
-        super().__init__(layout.joined([scene.planes for scene in scenes]), None, scenes[0].pyramid)
+        first = scenes[0]
+        super().__init__(layout.joined([scene.planes for scene in scenes]), None, first.pyramid, device=first.device)
         self._scenes, self._layout = scenes, layout
         if any(scene.heard is not None for scene in scenes):
             heard = [

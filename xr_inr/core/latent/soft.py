@@ -26,6 +26,9 @@ _SMALLEST = 2.0**-15
 _FEATURES_AT_ONCE = {"cpu": 2**17, "cuda": 2**22}
 """Latents whose features are held at a time; a component of a subband that has more is taken alone."""
 
+_SENT_AT_ONCE = 2**20
+"""The same where latents lie elsewhere: then a device has little memory to spare."""
+
 _ACTIVATIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**20}
 """Latents whose activations are held at a time: on a CPU they stay in its cache."""
 
@@ -60,15 +63,24 @@ class SoftCoder:
     network
         The context network.
     device
-        Where tensors live.
+        Where features and laws are computed, a part of the latents at a time.
+    home
+        Where latents lie, and what has a number for each of them; where they are computed if None.
     """
 
     def __init__(
-        self, pyramid: Pyramid, ranks: int | Sequence[int], network: ContextNetwork, device: torch.device
+        self,
+        pyramid: Pyramid,
+        ranks: int | Sequence[int],
+        network: ContextNetwork,
+        device: torch.device,
+        home: torch.device | None = None,
     ) -> None:
         self.pyramid = pyramid
         self.network = network
         self.device = device
+        self.home = device if home is None else home
+        self._at_once = _FEATURES_AT_ONCE[device.type] if self.home == device else _SENT_AT_ONCE
         self.layout = Layout((ranks,) if isinstance(ranks, int) else tuple(ranks))
         self._parameters = {
             name: torch.tensor(getattr(network, name), dtype=torch.float32, device=device) for name in SHAPES
@@ -84,7 +96,8 @@ class SoftCoder:
             firsts[part] = part.start
             self._numbers[part] = context.component_numbers(part.stop - part.start)
         sizes = np.maximum(starts - previous, 1).astype(np.float32)[:, None, None]
-        self._groups = Groups(*(torch.tensor(part, device=device) for part in (firsts, previous, starts, sizes)))
+        lie = ((firsts, self.home), (previous, self.home), (starts, self.home), (sizes, device))
+        self._groups = Groups(*(torch.tensor(part, device=place) for part, place in lie))
         self._chunks = torch.tensor(self.layout.chunks, device=device)
         self._passes = [Passes(subband.shape, device) for subband in pyramid.subbands]
 
@@ -100,7 +113,7 @@ class SoftCoder:
         for number, subband in enumerate(self.pyramid.subbands):
             positions = math.prod(subband.shape)
             chosen = np.flatnonzero(active[scale_row(number)]) if positions else np.zeros(0, np.int64)
-            step = max(1, _FEATURES_AT_ONCE[self.device.type] // max(positions, 1))
+            step = max(1, self._at_once // max(positions, 1))
             for start in range(0, len(chosen), step):
                 part = chosen[start : start + step]
                 index = torch.tensor(part, device=self.device)
@@ -231,10 +244,9 @@ class SoftCoder:
 
     def parts(self, visits: list[Visit]) -> Iterator[list[Visit]]:
         """Part visits, in their order, so that the features of a part are few enough to be held at once."""
-        most = _FEATURES_AT_ONCE[self.device.type]
         part: list[Visit] = []
         for visit in visits:
-            if part and sum(other.count for other in part) + visit.count > most:
+            if part and sum(other.count for other in part) + visit.count > self._at_once:
                 yield part
                 part = []
             part.append(visit)
@@ -242,16 +254,16 @@ class SoftCoder:
             yield part
 
     def gather(self, planes: list[Tensor], visits: list[Visit]) -> Tensor:
-        """Return what has a value for each latent, of the latents of visits, (latents,)."""
+        """Return what has a value for each latent, of the latents of visits, (latents,), where laws are computed."""
         return torch.cat([visit.of(planes[visit.subband]).flatten() for visit in visits])
 
     def scatter(self, values: Tensor, planes: list[Tensor], visits: list[Visit]) -> list[Tensor]:
-        """Return planes with values, in the order of `gather`, put where they belong."""
+        """Return planes with values, in the order of `gather` but where planes lie, put where they belong."""
         found = [plane.clone() for plane in planes]
         start = 0
         for visit in visits:
             part = values[start : start + visit.count]
-            found[visit.subband][visit.active] = part.reshape(len(visit.active), *visit.size)
+            found[visit.subband][visit.active.to(self.home)] = part.reshape(len(visit.active), *visit.size)
             start += visit.count
         return found
 

@@ -28,7 +28,7 @@ class Visit:
     """(height, width) of the subband."""
 
     active: Tensor
-    """(components,) int64, ascending."""
+    """(components,) int64, ascending; where it lies is where the visit's latents are looked at."""
 
     first: int
     """The first of them."""
@@ -47,13 +47,17 @@ class Visit:
         return len(self.active) == self.stop - self.first
 
     def of(self, planes: Tensor) -> Tensor:
-        """Return the planes of these components, (components, height, width), of planes of all."""
-        return planes[self.first : self.stop] if self.adjoining else planes[self.active]
+        """Return the planes of these components, (components, height, width), of planes of all, wherever those lie."""
+        every = planes[self.first : self.stop].to(self.active.device)
+        return every if self.adjoining else every[self.active - self.first]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Where the groups of components lie that each component hears of, each tensor (rank,)."""
+    """Where the groups of components lie that each component hears of, each tensor (rank,).
+
+    All but sizes are where magnitudes are, of which they index sums; sizes are where features are made.
+    """
 
     firsts: Tensor
     """The first component of its chunk."""
@@ -134,9 +138,11 @@ class SoftFeatures:
     passes
         Those of each subband.
     padded
-        One tensor a subband, (rank, height + 2, width + 2), magnitudes with a border of zeros.
+        One tensor a subband, (rank, height + 2, width + 2), magnitudes with a border of zeros. They may lie elsewhere
+        than what is made of them.
     stored
-        (subbands, `context.STORED_FEATURES`, rank) what the side information tells of the components in each.
+        (subbands, `context.STORED_FEATURES`, rank) what the side information tells of the components in each, where
+        features are made.
     """
 
     def __init__(
@@ -144,6 +150,7 @@ class SoftFeatures:
     ) -> None:
         self._pyramid, self._groups, self._passes = pyramid, groups, passes
         self._padded, self._stored = padded, stored
+        self._device = stored.device
         self._ring: tuple[int, Tensor] | None = None
         self._sums: tuple[int, Tensor] | None = None
         self._several = bool(groups.firsts.any())
@@ -157,7 +164,7 @@ class SoftFeatures:
         padded, passes = self._padded[visit.subband], self._passes[visit.subband]
         # Those before and after have a say, too.
         low, high = max(visit.first - 1, 0), min(visit.stop + 1, len(padded))
-        sums = beside(padded[low:high])
+        sums = beside(padded[low:high].to(self._device))
         across, down, diagonal = (part * share for part, share in zip(sums, passes.around, strict=True))
         around = across + down + diagonal
         inner = slice(visit.first - low, visit.stop - low)
@@ -179,15 +186,15 @@ class SoftFeatures:
         own = slice(visit.first, visit.stop)
         rows, columns = (-(-side // scale) for side in visit.size)
         parent = self._padded[number][own, 1 : 1 + rows, 1 : 1 + columns]
-        ring = self._ring_of(number)[own, :rows, :columns] / 8
-        return [_widened(part, scale, visit.size) for part in (parent, ring)]
+        ring = self._ring_of(number)[own, :rows, :columns]
+        return [_widened(part.to(self._device), scale, visit.size) for part in (parent, ring)]
 
     def _ring_of(self, subband: int) -> Tensor:
-        """Sum of the eight around each position and around those just beyond the far edges."""
+        """Mean of the eight around each position and around those just beyond the far edges."""
         if self._ring is None or self._ring[0] != subband:
             wider = torch.nn.functional.pad(self._padded[subband], (0, 1, 0, 1))
             across, down, diagonal = beside(wider)
-            self._ring = subband, across + down + diagonal
+            self._ring = subband, (across + down + diagonal) / 8
         return self._ring[1]
 
     def _of_siblings(self, visit: Visit, nothing: Tensor) -> Tensor:
@@ -196,7 +203,8 @@ class SoftFeatures:
             return nothing
         height, width = visit.size
         own = slice(visit.first, visit.stop)
-        parts = [self._padded[sibling][own, 1 : 1 + height, 1 : 1 + width] for sibling in siblings]
+        inside = own, slice(1, 1 + height), slice(1, 1 + width)
+        parts = [self._padded[sibling][inside].to(self._device) for sibling in siblings]
         return parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]) / len(parts)
 
     def _of_groups(self, subband: int, own: slice) -> list[Tensor]:
@@ -208,6 +216,7 @@ class SoftFeatures:
         last = before - sums[groups.previous[own]]
         if self._several:
             before = before - sums[groups.firsts[own]]
+        before, last = before.to(self._device), last.to(self._device)
         logarithm = (context.OCTAVE * torch.log2(1.0 + before / context.OCTAVE)).clamp(max=context.LARGEST_FEATURE)
         return [logarithm, last / groups.sizes[own]]
 

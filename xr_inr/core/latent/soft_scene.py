@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from xr_inr.core.fixed_point import MAX_ROW_SUM
+from xr_inr.core.latent.by_components import Synthesis, synthesised
 from xr_inr.core.latent.sine_fit import said_by
 from xr_inr.core.latent.synthesis import BESIDE, LARGEST_INPUT, SineSynthesis
-from xr_inr.core.latent.wavelet import Pyramid, synthesise_unrounded
+from xr_inr.core.latent.wavelet import Pyramid
 
 _COARSEST_ROUNDING = 0.25
 """What a weight that is stored with at least one bit after the point may be rounded by."""
 
-_POINTS_AT_ONCE = {"cpu": 2**17, "cuda": 2**24}
+_POINTS_AT_ONCE = {"cpu": 2**17, "cuda": 2**20}
 """Pixels whose activations are held at a time where no gradient needs them."""
 
 
@@ -104,22 +105,22 @@ class SoftSynthesis:
         return SineSynthesis(np.float32(self.unit), planes, slopes, outputs, step_bits, layers, self.curved)
 
     def __call__(self, planes: Tensor) -> Tensor:
-        """Return what is said of planes, (outputs, height, width), from the first, in steps."""
+        """Return what is said of planes, (outputs, height, width), from the first, in steps, and where planes lie."""
         height, width = planes.shape[1:]
-        rows = height if torch.is_grad_enabled() else max(_POINTS_AT_ONCE[planes.device.type] // width, 1)
+        device = self.output_octaves.device
+        rows = height if torch.is_grad_enabled() else max(_POINTS_AT_ONCE[device.type] // width, 1)
         parts = [self._foretold(planes, slice(start, min(start + rows, height))) for start in range(0, height, rows)]
         return (parts[0] if len(parts) == 1 else torch.cat(parts, 1)).reshape(-1, height, width)
 
     def _foretold(self, planes: Tensor, part: slice) -> Tensor:
         """Return what is foretold of some rows, (outputs, points)."""
         above, below = max(part.start - 1, 0), min(part.stop + 1, planes.shape[1])
-        seen = coordinates(
-            planes[:, above:below] / self.unit, self.input_octaves, self.slope_octaves, curved=self.curved
-        )
+        own = planes[:, above:below].to(self.output_octaves.device) / self.unit
+        seen = coordinates(own, self.input_octaves, self.slope_octaves, curved=self.curved)
         width = planes.shape[2]
         values = seen[(part.start - above) * width : (part.stop - above) * width]
         foretold = said_by(self.layers, values) * (self.unit * torch.exp2(self.output_octaves))
-        return foretold.T
+        return foretold.T.to(planes.device)
 
 
 def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor, *, curved: bool = False) -> Tensor:
@@ -181,6 +182,9 @@ class SoftScene:
     restoring: SoftSynthesis | None = None
     """The one that corrects all planes in the end."""
 
+    device: torch.device | None = None
+    """Where planes of latents are computed; where planes lie if None. Networks are where they are."""
+
     @property
     def networks(self) -> list[SoftSynthesis]:
         """All sinusoidal networks."""
@@ -202,7 +206,7 @@ class SoftScene:
         foretelling
             Whether gradients reach the first planes through what the networks make of them.
         """
-        planes: Tensor = synthesise_unrounded(latents, self.pyramid, torch)
+        planes = synthesised(latents, self.pyramid, self._device)
         return self.with_foretold(planes, foretelling=foretelling)
 
     def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
@@ -230,12 +234,13 @@ class SoftScene:
         What networks add to planes is taken as given. So the curvature is that of the wavelet alone, and about 2
         everywhere.
         """
-        leaves = [part.detach().clone().requires_grad_() for part in latents]
-        with torch.enable_grad():
-            planes: Tensor = synthesise_unrounded(leaves, self.pyramid, torch)
+        synthesis = Synthesis(latents, self.pyramid, self._device)
         with torch.no_grad():
-            errors = self.with_foretold(planes.detach(), foretelling=False) - self.planes
+            errors = self.with_foretold(synthesis.planes, foretelling=False) - self.planes
             counted = errors if self.heard is None else errors * self.heard
             squares = (counted * errors).sum((1, 2))
-        torch.autograd.backward(planes, 2.0 * counted)
-        return Missed(squares, [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves])
+        return Missed(squares, synthesis.slopes(2.0 * counted))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.planes.device if self.device is None else self.device

@@ -64,6 +64,11 @@ class Task:
     monitor: Monitor
     """Who is told what is worth a line."""
 
+    streamed: bool = False
+    """Whether planes and latents shall lie in the memory of the CPU, and parts of them be sent to the device; they do
+    in any case where the device lacks memory for them.
+    """
+
 
 Ask = Sweep | Turn | LocalTurn | Descent
 """What a fit asks for: it is sent latents, or directions, or nothing, once a network is fitted."""

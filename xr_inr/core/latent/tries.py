@@ -102,6 +102,11 @@ class LatentFit:
         self._haste.hurried = hurried
 
     @property
+    def streamed(self) -> bool:
+        """Whether latents lie elsewhere than where they are decided on, or shall."""
+        return self.task.streamed or (self._fitting is not None and self._fitting.streamed)
+
+    @property
     def rounding(self) -> bool:
         """Whether there is something worth keeping: a try that is done, or one whose sweeps are under way."""
         return self._kept is not None or (self._fitting is not None and self._fitting.rounding)
