@@ -2,12 +2,15 @@
 
 import dataclasses
 import signal
+import sys
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
+from tests.far_device import FAR, far_device
+from xr_inr.core import device as devices
 from xr_inr.core.encode import encode_array
 from xr_inr.core.latent import rotation
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -65,6 +68,21 @@ def tiny_presets():
             patch.setitem(LATENT_PRESETS, name, quick)
         patch.setattr(rotation, "_ITERATIONS", 10)
         yield TINY_PRESETS
+
+
+@pytest.fixture
+def far(monkeypatch):
+    """A device that is none, to which 'cuda' leads, with as much at once as is done on a GPU."""
+    import xr_inr.core.rate  # noqa: F401 - brings all modules with limits
+
+    resolve = devices.resolve
+    monkeypatch.setattr(devices, "resolve", lambda name: FAR if str(name).startswith("cuda") else resolve(name))
+    core = [module for name, module in sys.modules.items() if name.startswith("xr_inr.core.")]
+    for limits in (value for module in core for value in vars(module).values() if isinstance(value, dict)):
+        if "cpu" in limits:
+            monkeypatch.setitem(limits, FAR.type, limits.get("cuda", limits["cpu"]))
+    with far_device() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
