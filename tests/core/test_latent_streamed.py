@@ -1,20 +1,27 @@
 """Fits whose latents lie in host memory: parts of them go to a device and come back, and nothing else changes."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.far_device import FAR
 from xr_inr.core import encode
 from xr_inr.core.encode import encode_array, encode_arrays
-from xr_inr.core.latent import batch, by_components, memory, model, soft
+from xr_inr.core.latent import batch, by_components, memory, model, patches, soft
 from xr_inr.core.latent.by_components import Synthesis, analysed, synthesised
 from xr_inr.core.latent.memory import home_of
+from xr_inr.core.latent.network import shipped
+from xr_inr.core.latent.presets import LATENT_PRESETS
+from xr_inr.core.latent.quantise import Rounder, first_latents
+from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, analyse, synthesise_unrounded
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
 
 CPU = torch.device("cpu")
+GIBIBYTE = 2**30
 BESIDE = torch.device("cpu", 0)
 """Stands for a device that is not the CPU."""
 
@@ -119,12 +126,14 @@ def test_chunks_that_are_streamed_are_fitted_beside_one_another(make_scene):
 @pytest.mark.parametrize(
     ("device", "free", "latents", "home"),
     [
-        (BESIDE, 1_000_000, 6_000, BESIDE),
-        (BESIDE, 1_000_000, 6_400, CPU),
+        (BESIDE, 10 * GIBIBYTE, 55_000_000, BESIDE),
+        (BESIDE, 10 * GIBIBYTE, 65_000_000, CPU),
+        (BESIDE, GIBIBYTE // 1024, 2_000, BESIDE),
+        (BESIDE, GIBIBYTE // 1024, 2_500, CPU),
         (BESIDE, None, 10**12, BESIDE),
         (CPU, 1_000, 10**12, CPU),
     ],
-    ids=["fits", "does not", "nobody knows", "on the CPU"],
+    ids=["fits", "does not", "small one fits", "small one does not", "nobody knows", "on the CPU"],
 )
 def test_latents_lie_on_their_device_where_it_has_memory_for_them(monkeypatch, device, free, latents, home):
     monkeypatch.setattr(memory, "free_memory", lambda _: free)
@@ -148,3 +157,39 @@ def test_a_chunk_that_turns_out_too_large_for_its_device_is_streamed(make_scene,
     assert "cpu:0 lacks memory for a chunk of 2,268 samples: parts are sent to it" in notes
     monkeypatch.setattr(encode.devices, "resolve", lambda _: CPU)
     assert found.payload == encode_array(array, request).payload
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """What a device is sent at once is little: patches, some features, single planes."""
+    monkeypatch.setattr(patches, "MOST_PIXELS", 256)
+    monkeypatch.setattr(patches, "SIDE", 12)
+    monkeypatch.setattr(soft, "_SENT_AT_ONCE", 2**10)
+    monkeypatch.setattr(by_components, "_SAMPLES_AT_ONCE", 2**10)
+
+
+@pytest.mark.usefixtures("small_parts", "tiny_presets")
+def test_a_device_with_half_of_the_memory_that_a_fit_needs_comes_to_the_same_payload(far, make_scene, monkeypatch):
+    monkeypatch.setitem(LATENT_PRESETS, "fast", replace(LATENT_PRESETS["fast"], sweeps=1, turn_iterations=2))
+    array, request = make_scene((5, 24, 60), seed=5), FitRequest(preset="fast", bpppb=1.0, device="cuda")
+    whole = encode_array(array, request)
+    far.limit, far.peak = far.peak // 2, 0
+    assert encode_array(array, request).payload == whole.payload
+    assert 0 < far.peak <= far.limit
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(
+    ("home", "least", "most"), [(CPU, 1.0, 1.4), (FAR, 3.0, 4.0)], ids=["in host memory", "on the device"]
+)
+def test_what_a_device_holds_grows_with_components_only_where_latents_lie_on_it(far, home, least, most):
+    peaks = []
+    for rank in (3, 12):
+        planes = 20 * torch.randn(rank, 40, 40, generator=torch.Generator().manual_seed(2)).to(home)
+        scene = SoftScene(planes, None, Pyramid.of((40, 40)), device=FAR)
+        rounder = Rounder(scene.pyramid, rank, shipped(), FAR, seed=0, home=home)
+        latents = first_latents(analysed(planes, scene.pyramid, FAR))
+        far.peak = far.alive
+        rounder.sweep(latents, scene, 0.14, 0.5)
+        peaks.append(far.peak)
+    assert least < peaks[1] / peaks[0] < most

@@ -17,9 +17,12 @@ _SHARE = 0.5
 _FEWEST = 2**14
 
 _LEAST_BYTES_OF_A_LATENT = 128
-"""What a fit of one chunk holds at once for each latent, measured: what is a little more than that is tried."""
+_LEAST_BYTES_OF_FEATURES = 256
+_MOST_BYTES_OF_FEATURES = 2**30
+"""What a sweep of one chunk holds for each latent, and for each of those whose features are held at once."""
 
 _SHARE_OF_ONE = 0.8
+"""Part of the free memory that the latents of one chunk may take; what lacks memory nevertheless is begun anew."""
 
 
 def latents_at_once(device: torch.device, most: int) -> int:
@@ -49,4 +52,7 @@ def home_of(device: torch.device, latents: int) -> torch.device:
     if device == CPU:
         return CPU
     free = free_memory(device)
-    return device if free is None or latents * _LEAST_BYTES_OF_A_LATENT <= _SHARE_OF_ONE * free else CPU
+    if free is None:
+        return device
+    features = min(latents * _LEAST_BYTES_OF_FEATURES, _MOST_BYTES_OF_FEATURES)
+    return device if latents * _LEAST_BYTES_OF_A_LATENT + features <= _SHARE_OF_ONE * free else CPU
