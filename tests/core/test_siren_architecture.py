@@ -13,13 +13,14 @@ from xr_inr.core.bitstream import Section, write_container
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import budget_bytes
 from xr_inr.core.scene import prepare_scene
+from xr_inr.core.siren import batch
 from xr_inr.core.siren import plan as plan_module
 from xr_inr.core.siren.architecture import Architecture, bpppb
+from xr_inr.core.siren.fit import Best
 from xr_inr.core.siren.network import evaluate, initialise
 from xr_inr.core.siren.plan import candidates, make_plan, smallest_payload
 from xr_inr.core.siren.presets import DEFAULT_PRESET, PRESETS
 from xr_inr.core.siren.rank import ranks_by_error
-from xr_inr.core.siren.search import successive_halving
 from xr_inr.core.siren.storage import FLOAT_BITS, network_bytes
 from xr_inr.core.spectral import SpectralBasis, analyse
 from xr_inr.exceptions import BudgetError, RequestError
@@ -226,16 +227,20 @@ def test_paper_preset_has_the_settings_of_the_paper():
 class Candidate:
     """A fit that reaches a PSNR of 20 dB and one more for each hidden layer, without fitting."""
 
-    def __init__(self, architecture, iterations):
-        self.architecture, self.iterations, self.iteration = architecture, iterations, 0
-        self.best = SimpleNamespace(psnr=20.0 + architecture.hidden_layers)
+    def __init__(self, _objectives, architecture, preset, **_):
+        best = Best(20.0 + architecture.hidden_layers, layers=[()])
+        self.found, self.finished = {0: (best, preset.iterations)}, True
 
-    @property
-    def finished(self):
-        return self.iteration >= self.iterations
 
-    def advance(self):
-        self.iteration += 1
+def searched(monkeypatch, depths, rungs, monitor=None, size=7):
+    """Return a chunk after the search among networks of some depths; every payload is of that size."""
+    monkeypatch.setattr(batch, "StackTrainer", Candidate)
+    aim = SimpleNamespace(stop_at=math.inf)
+    plan = SimpleNamespace(weight_bits=8, size=lambda _: size)
+    chunk = batch._Chunk(aim, plan, SimpleNamespace(points=9), [Architecture(depth, 5, 3) for depth in depths])
+    preset = dataclasses.replace(PRESETS["fast"], rungs=rungs)
+    batch._Batch([chunk], preset, CPU, 0, monitor or Monitor()).run()
+    return chunk
 
 
 @pytest.mark.parametrize(
@@ -248,25 +253,20 @@ class Candidate:
         pytest.param([3, 1, 2], (10,), [{1, 2, 3}], id="rungs-end-before-the-candidates"),
     ],
 )
-def test_search_drops_the_worse_half_in_each_round(depths, rungs, fitted):
-    architectures = [Architecture(depth, 5, 3) for depth in depths]
-    results = []
-    best = successive_halving(Candidate, architectures, rungs, size=lambda _: 7, results=results, monitor=Monitor())
-    assert best == max(architectures)
-    seen = [(result.iterations, result.architecture.hidden_layers) for result in results]
+def test_search_drops_the_worse_half_in_each_round(monkeypatch, depths, rungs, fitted):
+    chunk = searched(monkeypatch, depths, rungs)
+    assert chunk.best[0].hidden_layers == max(depths)
+    seen = [(result.iterations, result.architecture.hidden_layers) for result in chunk.tried]
     expected = {(rung, depth) for rung, depths in zip(rungs, fitted, strict=False) for depth in depths}
     assert set(seen) == expected
     assert len(seen) == len(expected)
 
 
-def test_search_says_a_line_for_each_candidate_and_round():
+def test_search_says_a_line_for_each_candidate_and_round(monkeypatch):
     lines = []
-    architectures = [Architecture(depth, 5, 3) for depth in (1, 2)]
-    results = []
-    monitor = Monitor(note=lines.append)
-    successive_halving(Candidate, architectures, (10,), size=lambda _: 12_345, results=results, monitor=monitor)
+    chunk = searched(monkeypatch, (1, 2), (10,), Monitor(note=lines.append), size=12_345)
     assert lines[0].split() == ["1", "x", "5", "->", "3", "12,345", "bytes", "10", "iterations", "21.00", "dB"]
-    assert sorted(lines) == sorted(map(str, results))
+    assert lines[:2] == list(map(str, chunk.tried))
 
 
 def test_rank_is_that_of_the_measured_pixels(make_scene):

@@ -107,7 +107,9 @@ def test_fit_that_is_good_enough_ends_without_the_others(chunks):
 
 def test_diverged_fit_says_so(chunks, monkeypatch):
     together, _ = trainers([prepare_scene(chunk) for chunk in chunks[:2]])
-    monkeypatch.setattr(together._objective, "errors", lambda *_: torch.full((2,), math.nan, requires_grad=True))
+    monkeypatch.setattr(
+        together._objective, "errors_between", lambda *_: torch.full((2,), math.nan, requires_grad=True)
+    )
     monkeypatch.setattr(together._objective, "errors_everywhere", lambda _: torch.full((2,), math.nan))
     with pytest.raises(XrInrError, match=r"a network 3 x 10 -> 5 diverged: no finite error"):
         together.end()
@@ -122,9 +124,9 @@ def test_budget_that_is_too_small_is_that_chunks_failure(chunks):
 
 
 def test_quality_out_of_reach_does_not_lose_the_others(chunks, monkeypatch):
-    rounds = rate._rounds_to_quality
+    rounds = rate.rounds_to_quality
     targets = iter([Quality("psnr", 5.0), Quality("psnr", 500.0)])
-    monkeypatch.setattr(rate, "_rounds_to_quality", lambda _, *args, **more: rounds(next(targets), *args, **more))
+    monkeypatch.setattr(rate, "rounds_to_quality", lambda _, *args, **more: rounds(next(targets), *args, **more))
     with pytest.raises(BatchError, match=r"^array 1: psnr=500\.0 was not reached") as caught:
         encode_arrays(chunks[:2], asked(psnr=5.0))
     assert list(caught.value.encoded) == [0]

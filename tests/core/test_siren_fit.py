@@ -13,9 +13,10 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
 from xr_inr.core.scene import prepare_scene
 from xr_inr.core.siren.architecture import Architecture
+from xr_inr.core.siren.batch import SirenAim, fit_sirens
 from xr_inr.core.siren.evaluate import Evaluator
 from xr_inr.core.siren.fit import Trainer
-from xr_inr.core.siren.model import SirenFit, fit_siren
+from xr_inr.core.siren.model import SirenFit
 from xr_inr.core.siren.network import evaluate
 from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.plan import make_plan
@@ -187,16 +188,10 @@ def fit(scene, tiny_presets, budget):
     """A function that fits the scene with the fast preset, changed as asked for."""
 
     def fit(monitor=None, *, stop_at=None, **changes):
-        return fit_siren(
-            scene,
-            dataclasses.replace(tiny_presets["fast"], **changes),
-            budget=budget,
-            weight_bits=8,
-            device=CPU,
-            seed=0,
-            monitor=monitor or Monitor(),
-            stop_at=stop_at,
-        )
+        aim = SirenAim(scene, budget, math.inf if stop_at is None else stop_at)
+        preset = dataclasses.replace(tiny_presets["fast"], **changes)
+        (found,) = fit_sirens([aim], preset, weight_bits=8, device=CPU, seed=0, monitor=monitor or Monitor())
+        return found
 
     return fit
 
@@ -249,8 +244,9 @@ def test_device_is_free_again_after_an_interrupt(fit):
 def test_progress_counts_every_iteration_to_the_end(fit):
     seen = []
     found = fit(Monitor(report=seen.append))
-    searched = [progress for progress in seen if progress.stage.startswith("search ")]
-    assert [progress.iteration for progress in searched] == [1, 2, 3, 4] * 2  # two candidates, one rung
+    searched = [progress for progress in seen if progress.stage == "search"]
+    assert [progress.iteration for progress in searched] == list(range(1, 9))  # two candidates, one rung
+    assert {progress.iterations for progress in searched} == {8}
     assert [progress.iteration for progress in seen[len(searched) :]] == list(range(1, 25))
     assert {progress.iterations for progress in seen[len(searched) :]} == {24}
     assert len(found.search) == 2
@@ -274,9 +270,22 @@ def pretend(curve):
     return fit, (lambda found: curve(found.architecture.hidden_width)), asked
 
 
-def asked_for(psnr, measure):
-    """A PSNR to reach, and what measures it."""
-    return Quality("psnr", psnr), lambda found: SimpleNamespace(psnr=measure(found))
+def of_psnr(measure):
+    """What returns figures of nothing but the PSNR that is measured."""
+    return lambda found: SimpleNamespace(psnr=measure(found))
+
+
+def fitted_to(quality, fit, measure, *, first_psnr):
+    """Return what comes of the fits that are asked for to reach a quality."""
+    rounds = rate.rounds_to_quality(
+        quality, measure, first_psnr=first_psnr, samples=100_000, smallest=60, monitor=Monitor()
+    )
+    asked = next(rounds)
+    while True:
+        try:
+            asked = rounds.send(fit(*asked))
+        except StopIteration as end:
+            return end.value
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0, -3.0], ids=["as foretold", "too early", "too late"])
@@ -292,9 +301,7 @@ def test_angle_is_met_within_five_percent_wherever_the_first_fits_end(offset):
         (psnr,) = found.search
         return SimpleNamespace(psnr=psnr, sam=10 ** (-(psnr - 40.0 + offset) / 20))
 
-    found = rate.fit_to_quality(
-        fit, Quality("sam", 1.5), measure, first_psnr=37.0, samples=100_000, smallest=60, monitor=Monitor()
-    )
+    found = fitted_to(Quality("sam", 1.5), fit, measure, first_psnr=37.0)
     assert 0.95 * 1.5 <= measure(found).sam <= 1.5
     assert len(asked) <= 13
 
@@ -302,9 +309,7 @@ def test_angle_is_met_within_five_percent_wherever_the_first_fits_end(offset):
 @pytest.mark.parametrize("target", [5.0, 20.0, 35.0, 50.0])
 def test_psnr_is_met_by_a_budget_close_to_the_smallest(target):
     fit, measure, asked = pretend(lambda budget: 6.0 * math.log2(budget / 100))
-    found = rate.fit_to_quality(
-        fit, *asked_for(target, measure), first_psnr=target, samples=100_000, smallest=60, monitor=Monitor()
-    )
+    found = fitted_to(Quality("psnr", target), fit, of_psnr(measure), first_psnr=target)
     assert measure(found) >= target
     assert found.architecture.hidden_width <= 1.5 * 100 * 2 ** (target / 6.0)
     assert len(asked) <= 7
@@ -313,23 +318,14 @@ def test_psnr_is_met_by_a_budget_close_to_the_smallest(target):
 
 def test_fit_that_a_person_keeps_ends_the_search_for_a_psnr():
     kept = SimpleNamespace(interrupted=True)
-    found = rate.fit_to_quality(
-        lambda budget, stop_at: kept,  # noqa: ARG005
-        *asked_for(40.0, lambda fit: 35.0),  # noqa: ARG005
-        first_psnr=40.0,
-        samples=100_000,
-        smallest=60,
-        monitor=Monitor(),
-    )
+    found = fitted_to(Quality("psnr", 40.0), lambda *_: kept, of_psnr(lambda _: 35.0), first_psnr=40.0)
     assert found is kept
 
 
 def test_psnr_out_of_reach_says_what_was_reached():
     fit, measure, _ = pretend(lambda budget: min(30.0, budget / 100))
     with pytest.raises(BudgetError, match=r"psnr=80.0 was not reached: .* up to 8 bpppb gave 30.00 dB"):
-        rate.fit_to_quality(
-            fit, *asked_for(80.0, measure), first_psnr=80.0, samples=100_000, smallest=60, monitor=Monitor()
-        )
+        fitted_to(Quality("psnr", 80.0), fit, of_psnr(measure), first_psnr=80.0)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -55,17 +55,15 @@ def fits(monkeypatch):
 
     fitted = []
 
-    def counted(fit, count=lambda *_: 1):
-        def counting(*args, **kwargs):
-            fitted.extend([kwargs.get("seed")] * count(*args))
-            return fit(*args, **kwargs)
+    def counted(fit):
+        def counting(aims, *args, **kwargs):
+            fitted.extend([kwargs.get("seed")] * len(aims))
+            return fit(aims, *args, **kwargs)
 
         return counting
 
-    for name in ("fit_latent", "fit_siren"):
-        monkeypatch.setattr(rate, name, counted(getattr(rate, name)))
     for name in ("fit_latents", "fit_sirens"):
-        monkeypatch.setattr(rate, name, counted(getattr(rate, name), lambda aims, *_: len(aims)))
+        monkeypatch.setattr(rate, name, counted(getattr(rate, name)))
     return fitted
 
 

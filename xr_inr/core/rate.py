@@ -12,14 +12,13 @@ import torch
 
 from xr_inr.core.goal import FittedModel, Goal
 from xr_inr.core.latent.aim import Aim
-from xr_inr.core.latent.batch import fit_latent, fit_latents
+from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.metrics import Figures
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest, budget_bytes
-from xr_inr.core.scene import Scene
 from xr_inr.core.siren.batch import SirenAim, fit_sirens
-from xr_inr.core.siren.model import SirenFit, fit_siren
+from xr_inr.core.siren.model import SirenFit
 from xr_inr.exceptions import BudgetError
 
 _FIRST_BPPPB = 0.1
@@ -38,10 +37,7 @@ _ENDED = 0.2
 _CORRECTIONS = 4
 """Fits that may be done again for having ended at a PSNR that was not that of the angle."""
 
-Fit = Callable[[int, float | None], SirenFit]
-"""Fits a payload of at most so many bytes, ending early where a PSNR (dB) is given and reached."""
-
-_Course = Generator[tuple[int, float], SirenFit, SirenFit]
+Course = Generator[tuple[int, float], SirenFit, SirenFit]
 """Asks for fits, by bytes and by the PSNR (dB) at which one ends, until one meets a target."""
 
 
@@ -64,31 +60,10 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
     BudgetError
         When no payload can be that small or that good.
     """
-    if request.model == "latent":
-        latent = fit_latent(
-            _aim(goal, request),
-            request.latent_preset,
-            device=device,
-            seed=request.seed,
-            monitor=monitor,
-        )
-        return FittedModel(latent.sections, latent.sweeps)
-    fit = fit_within(goal.scene, request, device, monitor)
-    if goal.budget is not None:
-        siren = fit(goal.budget, None)
-    elif goal.quality is not None:
-        siren = fit_to_quality(
-            fit,
-            goal.quality,
-            lambda tried: goal.measure(tried.sections),
-            first_psnr=goal.quality.psnr_of(goal.scene),
-            samples=goal.scene.layout.samples,
-            smallest=goal.smallest,
-            monitor=monitor,
-        )
-    else:
-        raise TypeError("a target must be given")
-    return _fitted(siren)
+    (found,) = fit_models([goal], request, device=device, monitor=monitor)
+    if isinstance(found, BudgetError):
+        raise found
+    return found
 
 
 def fit_models(
@@ -117,11 +92,6 @@ def fit_models(
             latent if isinstance(latent, BudgetError) else FittedModel(latent.sections, latent.sweeps)
             for latent in latents
         ]
-    if len(goals) == 1:
-        try:
-            return [fit_model(goals[0], request, device=device, monitor=monitor)]
-        except BudgetError as error:
-            return [error]
     courses = {number: _siren_course(goal, monitor) for number, goal in enumerate(goals)}
     asks = {number: next(course) for number, course in courses.items()}
     found: dict[int, FittedModel | BudgetError] = {}
@@ -149,14 +119,14 @@ def fit_models(
     return [found[number] for number in range(len(goals))]
 
 
-def _siren_course(goal: Goal, monitor: Monitor) -> _Course:
+def _siren_course(goal: Goal, monitor: Monitor) -> Course:
     """Ask for the fits of a scene until its target is met."""
     if goal.budget is not None:
         return (yield goal.budget, math.inf)
     if goal.quality is None:
         raise TypeError("a target must be given")
     return (
-        yield from _rounds_to_quality(
+        yield from rounds_to_quality(
             goal.quality,
             lambda tried: goal.measure(tried.sections),
             first_psnr=goal.quality.psnr_of(goal.scene),
@@ -175,26 +145,7 @@ def _aim(goal: Goal, request: FitRequest) -> Aim:
     return Aim(goal.scene, goal.budget, goal.quality, goal.measure, request.latent_preset.slack)
 
 
-def fit_within(scene: Scene, request: FitRequest, device: torch.device, monitor: Monitor) -> Fit:
-    """Return the function that fits `scene` to a budget, as `request` says."""
-
-    def fit(budget: int, stop_at: float | None) -> SirenFit:
-        return fit_siren(
-            scene,
-            request.siren_preset,
-            budget=budget,
-            weight_bits=request.stored_bits,
-            device=device,
-            seed=request.seed,
-            monitor=monitor,
-            stop_at=stop_at,
-        )
-
-    return fit
-
-
-def fit_to_quality(
-    fit: Fit,
+def rounds_to_quality(
     quality: Quality,
     measure: Callable[[SirenFit], Figures],
     *,
@@ -202,8 +153,8 @@ def fit_to_quality(
     samples: int,
     smallest: int,
     monitor: Monitor,
-) -> SirenFit:
-    """Return a small fit that reaches a quality.
+) -> Course:
+    """Ask for fits until a small one reaches a quality, and return that.
 
     Budgets are bracketed on a logarithmic scale; a fit ends as soon as it reaches the target, so that none overshoots
     by more than an iteration's gain. A fit knows its PSNR alone: where the quality is another figure, that PSNR is
@@ -211,8 +162,6 @@ def fit_to_quality(
 
     Parameters
     ----------
-    fit
-        Fits to a budget.
     quality
         What is to be reached.
     measure
@@ -236,29 +185,6 @@ def fit_to_quality(
     BudgetError
         When no fit up to 8 bpppb reaches the target; the message says what was reached.
     """
-    rounds = _rounds_to_quality(
-        quality, measure, first_psnr=first_psnr, samples=samples, smallest=smallest, monitor=monitor
-    )
-    ask = next(rounds)
-    while True:
-        tried = fit(*ask)
-        try:
-            ask = rounds.send(tried)
-        except StopIteration as end:
-            found: SirenFit = end.value
-            return found
-
-
-def _rounds_to_quality(
-    quality: Quality,
-    measure: Callable[[SirenFit], Figures],
-    *,
-    first_psnr: float,
-    samples: int,
-    smallest: int,
-    monitor: Monitor,
-) -> _Course:
-    """Ask for fits until a small one reaches a quality, as `fit_to_quality` tells."""
     wanted = quality.wanted
     largest = max(budget_bytes(_LARGEST_BPPPB, samples), smallest)
     budget = min(max(budget_bytes(_FIRST_BPPPB, samples), smallest), largest)

@@ -31,45 +31,6 @@ _LATENTS_AT_ONCE = {"cpu": 2**19, "cuda": 2**23}
 """Latents in one sweep, at most; a larger chunk is swept alone."""
 
 
-def fit_latent(
-    aim: Aim,
-    preset: LatentPreset,
-    *,
-    device: torch.device,
-    seed: int,
-    monitor: Monitor,
-) -> LatentResult:
-    """Fit the model to a scene.
-
-    Parameters
-    ----------
-    aim
-        The scene, of which at least one band must be fitted, and its target.
-    preset
-        How thoroughly to fit.
-    device
-        Where to fit; locked while the fit runs.
-    seed
-        Of everything drawn at random.
-    monitor
-        Who listens.
-
-    Returns
-    -------
-    LatentResult
-        The fitted model.
-
-    Raises
-    ------
-    BudgetError
-        When no payload can be that small or that good; the message says what was reached.
-    """
-    (found,) = fit_latents([aim], preset, device=device, seed=seed, monitor=monitor)
-    if isinstance(found, BudgetError):
-        raise found
-    return found
-
-
 def fit_latents(
     aims: Sequence[Aim], preset: LatentPreset, *, device: torch.device, seed: int, monitor: Monitor
 ) -> list[LatentResult | BudgetError]:

@@ -33,6 +33,14 @@ _SHARE = 0.5
 _BYTES_OF_A_VALUE = 16
 """What an iteration holds for each unit and position: sums, sines, and the gradients of both, as float32."""
 
+_FEWEST_POINTS = 2**10
+"""Positions at a time; whatever lacks memory for so few fails."""
+
+_SHARE_OF_TARGETS = 0.25
+"""Part of the free memory of a device that positions and targets of one scene may take; else they lie on the CPU."""
+
+_CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class SirenAim:
@@ -95,10 +103,14 @@ def fit_sirens(
     ----------
     aims
         The scenes and the target of each.
-    preset, weight_bits, seed
-        As for `fit_siren`, the same for every scene.
+    preset
+        How to search and fit, the same for every scene.
+    weight_bits
+        32 or 16 for floats, 4 to 8 for integers.
     device
         Where to fit; locked while the fits run.
+    seed
+        Of everything drawn at random for a scene.
     monitor
         Who listens. Iterations are those of all scenes together, the PSNR is that of the worst.
 
@@ -119,7 +131,8 @@ def fit_sirens(
             if plan.basis is not None and plan.basis.rank == 0:
                 found[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
                 continue
-            chunks[number] = _Chunk(aim, plan, Objective(aim.scene, plan.basis, device), list(plan.architectures))
+            objective = Objective(aim.scene, plan.basis, device, _home_of(aim.scene, plan, device))
+            chunks[number] = _Chunk(aim, plan, objective, list(plan.architectures))
         batch = _Batch(list(chunks.values()), preset, device, seed, monitor)
         interrupted = batch.run()
     for number, chunk in chunks.items():
@@ -165,16 +178,16 @@ class _Batch:
     def _search(self, chunks: Sequence[_Chunk], rung: int) -> None:
         """Fit the candidates of chunks for a while, and drop the worse half of each."""
         jobs = [_Job(chunk, architecture, math.inf) for chunk in chunks for architecture in chunk.remaining]
-        round_of: dict[int, list[CandidateResult]] = defaultdict(list)
-        for job, fitted in zip(jobs, self._fit("search", jobs, rung), strict=True):
-            size = job.chunk.plan.size(job.architecture)
-            result = CandidateResult(job.architecture, size, fitted.iterations, fitted.best.psnr)
-            self._monitor.note(str(result))
-            round_of[id(job.chunk)].append(result)
+        self._fit("search", jobs, rung)
         for chunk in chunks:
-            tried = round_of[id(chunk)]
-            chunk.tried += tried
-            chunk.remaining = better_half(tried)
+            chunk.remaining = better_half(chunk.tried[-len(chunk.remaining) :])
+
+    def _note_candidates(self, jobs: Sequence[_Job], fitted: Sequence[_Fitted]) -> None:
+        for job, one in zip(jobs, fitted, strict=True):
+            size = job.chunk.plan.size(job.architecture)
+            result = CandidateResult(job.architecture, size, one.iterations, one.best.psnr)
+            self._monitor.note(str(result))
+            job.chunk.tried.append(result)
 
     def _fit(self, stage: str, jobs: Sequence[_Job], iterations: int) -> list[_Fitted]:
         """Fit a network for each job, those of one architecture at once."""
@@ -186,16 +199,21 @@ class _Batch:
         waiting = [part for places in kinds.values() for part in self._parts(jobs, places)][::-1]
         while waiting:
             part = waiting.pop()
-            fitted = self._together([jobs[place] for place in part], iterations, (stage, len(found), len(jobs)))
+            own = [jobs[place] for place in part]
+            fitted = self._together(own, iterations, (stage, len(found), len(jobs)))
             if fitted is None:
-                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
-            else:
-                found |= dict(zip(part, fitted, strict=True))
+                half = len(part) // 2
+                waiting += [part[half:], part[:half]] if half else [part]
+                continue
+            if stage == "search":
+                self._note_candidates(own, fitted)
+            found |= dict(zip(part, fitted, strict=True))
         return [found[place] for place in range(len(jobs))]
 
     def _together(self, jobs: Sequence[_Job], iterations: int, whole: tuple[str, int, int]) -> list[_Fitted] | None:
-        """Fit networks of one architecture at once; None where memory does not suffice for all of them."""
+        """Fit networks of one architecture at once; None where memory does not suffice, and the next try takes less."""
         stage, done, count = whole
+        at_once = max(self._room_for(jobs[0].architecture), _FEWEST_POINTS)
         try:
             trainer = StackTrainer(
                 [job.chunk.objective for job in jobs],
@@ -205,6 +223,7 @@ class _Batch:
                 seed=self._seed,
                 device=self._device,
                 stop_at=[job.stop_at for job in jobs],
+                points_at_once=at_once,
             )
             self._running = trainer, jobs
             while not trainer.finished:
@@ -212,7 +231,7 @@ class _Batch:
                 at = done * iterations + sum(trainer.iterations)
                 self._monitor.report(Progress(stage, at, count * iterations, min(trainer.psnrs)))
         except (MemoryError, RuntimeError) as error:
-            if len(jobs) == 1 or not lacks_memory(error):
+            if not lacks_memory(error) or (len(jobs) == 1 and not self._spare(jobs[0], at_once)):
                 raise
             trainer = None
         self._running = None
@@ -229,13 +248,30 @@ class _Batch:
         architecture = jobs[places[0]].architecture
         points = max(jobs[place].chunk.objective.points for place in places)
         points = min(points, self._preset.batch_points or points)
+        most = max(1, self._room_for(architecture) // points)
+        return [list(places[start : start + most]) for start in range(0, len(places), most)]
+
+    def _room_for(self, architecture: Architecture) -> int:
+        """Return how many positions there is memory for at once."""
         values = architecture.hidden_layers * architecture.hidden_width + architecture.outputs
         free = free_memory(self._device)
-        at_once = self._points_at_once
-        if free is not None:
-            at_once = min(at_once, int(_SHARE * free) // (_BYTES_OF_A_VALUE * values))
-        most = max(1, at_once // points)
-        return [list(places[start : start + most]) for start in range(0, len(places), most)]
+        if free is None:
+            return self._points_at_once
+        return min(self._points_at_once, int(_SHARE * free) // (_BYTES_OF_A_VALUE * values))
+
+    def _spare(self, job: _Job, at_once: int) -> bool:
+        """Let the next fit of a chunk, for which alone memory did not suffice, take less; return whether it can."""
+        chunk = job.chunk
+        points = min(at_once, chunk.objective.points, self._preset.batch_points or at_once)
+        if chunk.objective.home != _CPU:
+            pixels = chunk.objective.points
+            self._monitor.note(f"{self._device} lacks memory for a scene of {pixels:,} pixels: parts are sent to it")
+            chunk.objective = Objective(chunk.aim.scene, chunk.plan.basis, self._device, _CPU)
+        elif points > _FEWEST_POINTS:
+            self._points_at_once = max(points // 2, _FEWEST_POINTS)
+        else:
+            return False
+        return True
 
     def _remember(self, jobs: Sequence[_Job], fitted: Sequence[_Fitted]) -> None:
         """Note the best network of each chunk so far, for an interrupt."""
@@ -257,3 +293,13 @@ class _Batch:
         worst = min(best.psnr for _, best, _ in known)
         done = sum(iterations for _, _, iterations in known)
         return self._monitor.keep_best(Progress("fit", done, len(known) * self._preset.iterations, worst))
+
+
+def _home_of(scene: Scene, plan: Plan, device: torch.device) -> torch.device:
+    """Return where positions and targets of a scene shall lie: on the device, or where it lacks memory, on the CPU."""
+    free = free_memory(device) if device != _CPU else None
+    if free is None:
+        return device
+    outputs = scene.values.shape[0] if plan.basis is None else plan.basis.rank
+    taken = 4 * (outputs + 2) * scene.values.shape[1]
+    return device if taken <= _SHARE_OF_TARGETS * free else _CPU

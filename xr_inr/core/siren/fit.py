@@ -200,7 +200,7 @@ class Trainer:
 
     def _draw(self) -> Tensor | None:
         drawn = self._schedule.draw(self._generator)
-        return None if drawn is None else drawn.to(self._layers[0][0].device)
+        return None if drawn is None else drawn.to(self._objective.home)
 
     def _learning_rate(self) -> float:
         return self._schedule.learning_rate(self.iteration, self._slower)
@@ -210,7 +210,7 @@ class Trainer:
         total = 0.0
         for start in range(0, self._objective.points, _POINTS_AT_ONCE):
             stop = min(start + _POINTS_AT_ONCE, self._objective.points)
-            index = torch.arange(start, stop, device=layers[0][0].device)
+            index = torch.arange(start, stop, device=self._objective.home)
             total += float(self._objective.squared_error(evaluate(layers, self._objective.positions(index)), index))
         return total
 

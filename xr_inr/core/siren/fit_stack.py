@@ -57,6 +57,8 @@ class StackTrainer:
         Where to fit.
     stop_at
         PSNR in dB of each at which its fit may end; never if None.
+    points_at_once
+        How many points of all networks together are evaluated at a time, with what their gradients need; all if None.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class StackTrainer:
         seed: int,
         device: torch.device,
         stop_at: Sequence[float] | None = None,
+        points_at_once: int | None = None,
     ) -> None:
         self.architecture = architecture
         self.iteration = 0
@@ -77,6 +80,7 @@ class StackTrainer:
         self._preset = preset
         self._bits = weight_bits
         self._objective = StackObjective(objectives)
+        self._at_once = len(objectives) * self._objective.points if points_at_once is None else points_at_once
         self._courses = []
         networks = []
         for number, objective in enumerate(objectives):
@@ -215,7 +219,7 @@ class StackTrainer:
         """Return what finds the gradient of the networks that are not done."""
         if self._found_by is None or not self._found_by.is_of(self._stack, weight_bits):
             counts = [course.schedule.batch or course.schedule.points for course in self._courses]
-            self._found_by = StackGradient(self._objective, self._stack, weight_bits, counts)
+            self._found_by = StackGradient(self._objective, self._stack, weight_bits, counts, self._at_once)
         return self._found_by
 
     def _check(self, *, rounding: bool) -> None:
@@ -241,55 +245,3 @@ class StackTrainer:
             self._courses[place].iteration = self.iteration
         if better:
             self._best.take(self._stack, better)
-
-
-class LoneTrainer:
-    """A stack of one network: what is fitted alone comes to the same bits as in company.
-
-    Parameters
-    ----------
-    objective, architecture, preset, weight_bits, seed, device
-        As for `StackTrainer`.
-    """
-
-    def __init__(
-        self,
-        objective: Objective,
-        architecture: Architecture,
-        preset: SirenPreset,
-        *,
-        weight_bits: int,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self._stack = StackTrainer([objective], architecture, preset, weight_bits=weight_bits, seed=seed, device=device)
-        self.architecture = architecture
-        self.iterations = preset.iterations
-        """How many iterations the fit shall have."""
-
-    @property
-    def best(self) -> Best:
-        """The best parameters so far."""
-        return self._stack.best(0)
-
-    @property
-    def iteration(self) -> int:
-        """How many iterations are done."""
-        return self._stack.iteration
-
-    @property
-    def finished(self) -> bool:
-        """Whether all iterations are done."""
-        return self._stack.finished
-
-    def reaches(self, psnr: float) -> bool:
-        """Whether the best parameters so far, as they are stored, have at least this PSNR, in dB."""
-        return self._stack.reaches(0, psnr)
-
-    def advance(self) -> None:
-        """Do one iteration; raises `XrInrError` when the fit has diverged without anything to fall back on."""
-        self._stack.advance()
-
-    def settle(self) -> None:
-        """End the fit with the better of the best and the present parameters, as they are stored."""
-        self._stack.end()

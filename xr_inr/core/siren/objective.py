@@ -33,29 +33,35 @@ class Objective:
         The spectral basis the network feeds; None if its outputs are the bands themselves.
     device
         Where to compute.
+    home
+        Where positions and targets lie; points that are asked for are sent from there. Where to compute if None.
     """
 
-    def __init__(self, scene: Scene, basis: SpectralBasis | None, device: torch.device) -> None:
+    def __init__(
+        self, scene: Scene, basis: SpectralBasis | None, device: torch.device, home: torch.device | None = None
+    ) -> None:
+        self.device = device
+        self.home = device if home is None else home
         valid = scene.valid
         pixels = scene.values.shape[1]
         whole = np.ones(pixels, bool) if valid is None else valid.all(axis=0)
         partial = np.zeros(pixels, bool) if valid is None else valid.any(axis=0) & ~whole
         order = np.concatenate([np.flatnonzero(whole), np.flatnonzero(partial)])
         self._whole = int(whole.sum())
-        self._positions = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=device)
+        self._positions = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=self.home)
         spectra = scene.values[:, whole]
         targets = spectra.T if basis is None else basis.coefficients(spectra, scene.weights)
-        self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=device)
+        self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=self.home)
         self.energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
         """Squared error on the [0, 1] scale of the scene for each squared error of an output."""
         self._unreachable = (
             0.0 if basis is None else _unreachable(spectra, targets, _affine_arrays(basis, scene.weights))
         )
-        self._spectra = torch.as_tensor(np.ascontiguousarray(scene.values[:, partial].T), device=device)
+        self._spectra = torch.as_tensor(np.ascontiguousarray(scene.values[:, partial].T), device=self.home)
         self._counts = (
             None
             if valid is None
-            else torch.as_tensor(np.ascontiguousarray(valid[:, partial].T, np.float32), device=device)
+            else torch.as_tensor(np.ascontiguousarray(valid[:, partial].T, np.float32), device=self.home)
         )
         self._basis = None if basis is None else _affine(_affine_arrays(basis, scene.weights), device)
         self.output_weights: Tensor | None = None
@@ -67,6 +73,8 @@ class Objective:
         """How many values the network gives."""
         self.targets = self._targets
         """What it shall give at the points without a masked band, which come first: (points, outputs) float32."""
+        self.places = self._positions
+        """The positions of all points, (points, 2), where they lie."""
 
     @property
     def points(self) -> int:
@@ -74,8 +82,8 @@ class Objective:
         return len(self._positions)
 
     def positions(self, index: Tensor | None = None) -> Tensor:
-        """Return the positions, (points, 2), of all points or of those in `index`."""
-        return self._positions if index is None else self._positions[index]
+        """Return the positions, (points, 2), of all points or of those in `index`, where to compute."""
+        return (self._positions if index is None else self._positions[index]).to(self.device)
 
     def squared_error(self, outputs: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the summed squared error that a network can change, on the [0, 1] scale of the scene.
@@ -85,7 +93,7 @@ class Objective:
         outputs
             (points, outputs) at `positions(index)`.
         index
-            Which points, in ascending order; all if None.
+            Which points, in ascending order and where targets lie; all if None.
 
         Returns
         -------
@@ -93,14 +101,15 @@ class Objective:
             A scalar.
         """
         whole = self._whole if index is None else int(torch.searchsorted(index, self._whole))
-        targets = self._targets if index is None else self._targets[index[:whole]]
+        targets = (self._targets if index is None else self._targets[index[:whole]]).to(self.device)
         if self.output_weights is not None:
             outputs = outputs * self.output_weights
         error = (outputs[:whole] - targets).square().sum() * self.energy_per_output
         if whole < len(outputs) and self._counts is not None:
             rest = slice(None) if index is None else index[whole:] - self._whole
             bands = outputs[whole:] if self._basis is None else outputs[whole:] @ self._basis[0].T + self._basis[1]
-            error = error + ((bands - self._spectra[rest]) * self._counts[rest]).square().sum()
+            spectra, counts = self._spectra[rest].to(self.device), self._counts[rest].to(self.device)
+            error = error + ((bands - spectra) * counts).square().sum()
         return error
 
     def psnr(self, squared_error: float) -> float:

@@ -25,10 +25,15 @@ class StackGradient:
         In which stored form the parameters are evaluated; None for as they are.
     counts
         How many points an iteration compares, of each network.
+    at_once
+        How many points of all networks together are compared at a time; gradients of parts are added up.
     """
 
-    def __init__(self, objective: StackObjective, stack: Stack, weight_bits: int | None, counts: Sequence[int]) -> None:
+    def __init__(
+        self, objective: StackObjective, stack: Stack, weight_bits: int | None, counts: Sequence[int], at_once: int
+    ) -> None:
         self._objective, self._stack, self._bits = objective, stack, weight_bits
+        self._step = max(1, at_once // len(counts))
         device = stack.tensors[0].device
         self._counts = torch.tensor(counts, dtype=torch.float32, device=device)
         self._errors = torch.zeros_like(self._counts)
@@ -49,7 +54,7 @@ class StackGradient:
             Points of each scene, (networks, points) int64 on the CPU, ascending, as many as ever; all if None.
         """
         if index is not None:
-            device = self._counts.device
+            device = self._objective.home
             if self._index is None:
                 self._index = torch.empty_like(index, device=device)
             # From pinned memory it is copied while the device works.
@@ -61,9 +66,18 @@ class StackGradient:
 
     @torch.enable_grad()
     def _find(self) -> None:
-        networks = self._stack if self._bits is None else self._stack.as_stored(self._bits)
-        errors = self._objective.errors(networks, self._index)
-        found = torch.autograd.grad((errors / self._counts).sum(), self._stack.tensors)
-        self._errors.copy_(errors.detach())
-        for kept, gradient in zip(self._gradients, found, strict=True):
-            kept.copy_(gradient)
+        points = self._objective.points if self._index is None else self._index.shape[1]
+        for start in range(0, points, self._step):
+            networks = self._stack if self._bits is None else self._stack.as_stored(self._bits)
+            errors = self._errors_of(networks, start, min(start + self._step, points))
+            found = torch.autograd.grad((errors / self._counts).sum(), self._stack.tensors)
+            for kept, part in zip((self._errors, *self._gradients), (errors.detach(), *found), strict=True):
+                if start:
+                    kept.add_(part)
+                else:
+                    kept.copy_(part)
+
+    def _errors_of(self, networks: Stack, start: int, stop: int) -> Tensor:
+        if self._index is None:
+            return self._objective.errors_between(networks, start, stop)
+        return self._objective.errors_at(networks, self._index[:, start:stop])

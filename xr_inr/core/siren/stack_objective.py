@@ -22,26 +22,24 @@ class StackObjective:
     Parameters
     ----------
     objectives
-        What each network is to minimise; all of as many outputs, on one device.
+        What each network is to minimise; all of as many outputs, on one device, and with targets in the same place.
     """
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self._own = list(objectives)
         self._points = max(objective.points for objective in objectives)
         first = objectives[0]
-        count, device = len(objectives), first.targets.device
-        self._positions = torch.zeros(count, self._points, 2, device=device)
-        self._targets = torch.zeros(count, self._points, first.outputs, device=device)
-        weights = torch.zeros(count, self._points, device=device)
-        self._parted = []
-        for number, objective in enumerate(objectives):
-            self._positions[number, : objective.points] = objective.positions()
-            if len(objective.targets) < objective.points:
-                self._parted.append(number)
-                continue
-            self._targets[number, : objective.points] = objective.targets
-            weights[number, : objective.points] = 1.0
-        self._weights = None if bool(weights.all()) else weights
+        count, device = len(objectives), first.device
+        self._device, self._home = device, first.home
+        self._parted = [number for number, own in enumerate(objectives) if len(own.targets) < own.points]
+        self._positions = _stacked([own.places for own in objectives], self._points)
+        self._targets = _stacked([own.targets for own in objectives], self._points)
+        self._weights = None
+        if self._parted or any(own.points < self._points for own in objectives):
+            self._weights = torch.zeros(count, self._points, device=self._home)
+            for number, own in enumerate(objectives):
+                if number not in self._parted:
+                    self._weights[number, : own.points] = 1.0
         self._energies = torch.tensor([objective.energy_per_output for objective in objectives], device=device)
         own_weights = [objective.output_weights for objective in objectives]
         self._output_weights = (
@@ -49,12 +47,22 @@ class StackObjective:
             if all(weights is None for weights in own_weights)
             else torch.stack([torch.ones(first.outputs, device=device) if own is None else own for own in own_weights])
         )
-        self._numbers = torch.arange(count, device=device).unsqueeze(1)
+        self._numbers = torch.arange(count, device=self._home).unsqueeze(1)
 
     @property
     def keeps_its_shape(self) -> bool:
-        """Whether errors are found by the same operations whatever the points."""
-        return not self._parted
+        """Whether errors are found by the same operations on the device whatever the points."""
+        return not self._parted and self._home == self._device
+
+    @property
+    def home(self) -> torch.device:
+        """Where targets lie."""
+        return self._home
+
+    @property
+    def points(self) -> int:
+        """How many points the largest scene has."""
+        return self._points
 
     @property
     def count(self) -> int:
@@ -65,46 +73,41 @@ class StackObjective:
         """Return the PSNR in dB over all valid samples of a scene for a summed squared error."""
         return self._own[number].psnr(squared_error)
 
-    def errors(self, networks: Stack, index: Tensor | None = None) -> Tensor:
-        """Return the summed squared error of each network.
+    def errors_at(self, networks: Stack, index: Tensor) -> Tensor:
+        """Return the summed squared error of each network at some points, (networks,), with gradients.
 
         Parameters
         ----------
         networks
             To evaluate.
         index
-            Points of each scene, (networks, points) int64, ascending; all if None.
-
-        Returns
-        -------
-        Tensor
-            (networks,), with gradients.
+            Points of each scene, (networks, points) int64, ascending, and where targets lie.
         """
-        if index is None:
-            return self._between(networks, 0, self._points)
         chosen = (self._numbers, index)
-        weights = None if self._weights is None else self._weights[chosen]
-        return self._compare(networks.outputs(self._positions[chosen]), self._targets[chosen], weights, list(index))
+        weights = None if self._weights is None else self._weights[chosen].to(self._device)
+        positions, targets = self._positions[chosen].to(self._device), self._targets[chosen].to(self._device)
+        return self._compare(networks.outputs(positions), targets, weights, list(index))
+
+    def errors_between(self, networks: Stack, start: int, stop: int) -> Tensor:
+        """Return the summed squared error of each network from one point to before another, (networks,)."""
+        part = slice(start, stop)
+        weights = None if self._weights is None else self._weights[:, part].to(self._device)
+        ends = [max(start, min(stop, own.points)) for own in self._own] if self._parted else []
+        index = [torch.arange(start, end, device=self._home) for end in ends]
+        positions, targets = self._positions[:, part].to(self._device), self._targets[:, part].to(self._device)
+        return self._compare(networks.outputs(positions), targets, weights, index)
 
     @torch.no_grad()
     def errors_everywhere(self, networks: Stack) -> Tensor:
         """Return the summed squared error of each network over all points, (networks,), some at a time."""
         step = max(1, _POINTS_AT_ONCE // self.count)
         starts = range(0, self._points, step)
-        parts = [self._between(networks, start, min(start + step, self._points)) for start in starts]
+        parts = [self.errors_between(networks, start, min(start + step, self._points)) for start in starts]
         return torch.stack(parts).sum(0)
 
     def only(self, numbers: Sequence[int]) -> StackObjective:
         """Return the objective of some of the networks."""
         return StackObjective([self._own[number] for number in numbers])
-
-    def _between(self, networks: Stack, start: int, stop: int) -> Tensor:
-        part = slice(start, stop)
-        weights = None if self._weights is None else self._weights[:, part]
-        device = self._positions.device
-        ends = [max(start, min(stop, own.points)) for own in self._own] if self._parted else []
-        index = [torch.arange(start, end, device=device) for end in ends]
-        return self._compare(networks.outputs(self._positions[:, part]), self._targets[:, part], weights, index)
 
     def _compare(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, index: Sequence[Tensor]) -> Tensor:
         compared = outputs if self._output_weights is None else outputs * self._output_weights.unsqueeze(1)
@@ -119,3 +122,13 @@ class StackObjective:
             points = index[number]
             each[number] = self._own[number].squared_error(outputs[number, : len(points)], points)
         return torch.stack(each)
+
+
+def _stacked(parts: Sequence[Tensor], points: int) -> Tensor:
+    """Return what scenes have for their points, (points, values) each, side by side and filled up with zeros."""
+    if len(parts) == 1 and len(parts[0]) == points:
+        return parts[0].unsqueeze(0)
+    found = parts[0].new_zeros(len(parts), points, parts[0].shape[1])
+    for own, part in zip(found, parts, strict=True):
+        own[: len(part)] = part
+    return found
