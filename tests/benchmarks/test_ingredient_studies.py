@@ -1,5 +1,6 @@
 """What was tried outside the codec: each study on planes whose answer is known, rows, the table, the command."""
 
+import dataclasses
 import itertools
 import math
 
@@ -18,6 +19,7 @@ from benchmarks.ingredients.studies import (
     directions,
     lifting,
     packets,
+    place,
     reconstruction,
     turns,
 )
@@ -26,9 +28,14 @@ from benchmarks.ingredients.studies import tables as study_tables
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.studies import STUDIES, Study
 from benchmarks.runner import JobError
+from tests.core.driving import alone
+from xr_inr.core.latent import restoration_fit
 from xr_inr.core.latent.context import Place
+from xr_inr.core.latent.presets import LATENT_PRESETS
+from xr_inr.core.latent.restoration_fit import RestorationTask
 from xr_inr.core.latent.tradeoff import coding_bits
 from xr_inr.core.latent.wavelet import Pyramid
+from xr_inr.core.monitor import Monitor
 
 JASPER, PAVIA = "jasper_ridge_198", "pavia_centre_crop"
 WEIGHT = 0.1
@@ -39,10 +46,12 @@ def noise(*shape, spread=1.0, seed=0):
 
 
 def planes_of(height=32, width=104):
-    """Return three planes of smooth fields and noise."""
+    """Return three planes of smooth fields and noise, of a scene of more bands that are sums of them."""
     rows, columns = torch.meshgrid(torch.arange(height) / 5.0, torch.arange(width) / 5.0, indexing="ij")
     fields = torch.stack([torch.sin(rows + columns), torch.cos(2 * rows), torch.sin(columns) * rows / 4])
-    return StudyPlanes((8.0 * fields + noise(3, height, width)).contiguous(), Pyramid.of((height, width)))
+    planes = (8.0 * fields + noise(3, height, width)).contiguous()
+    cube = (torch.tensordot(noise(16, 3, seed=1), planes, 1) + noise(16, height, width, seed=2)).numpy()
+    return StudyPlanes(planes, Pyramid.of((height, width)), cube)
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +65,9 @@ def few_iterations(monkeypatch):
     monkeypatch.setattr(lifting, "_ITERATIONS", 6)
     monkeypatch.setattr(contexts, "_EPOCHS", 1)
     monkeypatch.setattr(turns, "_ITERATIONS", 6)
+    monkeypatch.setattr(place, "_NETWORKS", 1)
+    hasty = dataclasses.replace(LATENT_PRESETS["balanced"], synthesis_iterations=40, sweeps=2, restoration_widths=(8,))
+    monkeypatch.setitem(LATENT_PRESETS, "balanced", hasty)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -139,9 +151,44 @@ def test_slant_of_stripes_is_found_and_pays():
     rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
     stripes = 20.0 * torch.tanh(4.0 * torch.sin((columns - rows) / 4.0))[None] + noise(1, 48, 48, spread=0.2)
     maps = directions.chosen(stripes, 16, 2)
-    found = directions.directions(StudyPlanes(stripes, Pyramid.of((48, 48))))
+    found = directions.directions(StudyPlanes(stripes, Pyramid.of((48, 48)), stripes.numpy()))
     assert (maps.rows == directions.SLANTS.index(1.0)).float().mean() > 0.5
     assert found["blocks of 16 x 16, with their maps"] < -10.0
+
+
+def restoring(missing, seed=3):
+    """Return a task whose planes lack `missing` and tell nothing of it."""
+    decoded = noise(*missing.shape, spread=6.0, seed=seed)
+    return RestorationTask(decoded + missing, decoded, None, len(missing), 0.1)
+
+
+def test_what_hangs_on_the_column_is_restored_by_a_network_that_is_told_of_columns_alone():
+    wave = 4.0 * torch.sin(3.0 * torch.linspace(-1.0, 1.0, 60))
+    task = restoring(torch.stack([wave, -wave])[:, None].expand(2, 40, 60))
+    saved = {axes: place.saved_bits(task, place.Told(axes, 1.0), 0) for axes in ("", "x", "y")}
+    assert saved["x"] > 0.3 * float((task.planes - task.decoded).square().sum()) / task.weight
+    assert max(saved[""], saved["y"]) < 0.1 * saved["x"]
+
+
+def test_network_that_is_told_of_no_place_is_the_one_of_the_codec():
+    planes = noise(2, 40, 44, spread=6.0)
+    task = RestorationTask(planes + torch.sin(planes.flip(0) / 6.0), planes, None, 2, 0.1)
+    preset, notes = LATENT_PRESETS["balanced"], []
+    fit = restoration_fit.fit_restoration(task, preset, (8,), seed=0, monitor=Monitor(note=notes.append))
+    alone(fit)
+    assert f" {place.saved_bits(task, place.Told(''), 0) / 8:,.0f} bytes saved" in notes[0]
+
+
+def test_slow_cosines_save_what_drifts_over_the_scene_and_not_what_is_chance():
+    drift = torch.linspace(-2.0, 2.0, 60).expand(2, 40, 60)
+    assert place.cosine_bits(drift.numpy(), WEIGHT) > 0.9 * float(drift.square().sum()) / WEIGHT
+    assert place.cosine_bits(noise(2, 40, 60, spread=0.3).numpy(), WEIGHT) == 0.0
+    assert place.cosine_bits(drift[:0].numpy(), WEIGHT) == 0.0
+
+
+def test_scene_without_latents_has_nothing_to_restore():
+    with pytest.raises(JobError, match="needs planes to restore"):
+        place.unrestored(noise(4, 60, 60).numpy())
 
 
 def test_cost_of_each_latent_adds_up_to_that_of_its_subband():

@@ -55,6 +55,9 @@ class StudyPlanes:
     pyramid: Pyramid
     """The subbands of a plane."""
 
+    cube: NDArray[Any]
+    """(bands, height, width) the scene, for what needs all of a fit."""
+
     @classmethod
     def of(cls, cube: NDArray[Any], bpppb: float) -> StudyPlanes:
         """Turn the leading components of a scene as a fit does.
@@ -79,7 +82,7 @@ class StudyPlanes:
         count = min(components_for(rank, len(source.mean)), len(source.planes))
         turn = rotate([part[:count].astype(np.float64) / step for part in source.subbands], rank, WEIGHT)
         planes = np.tensordot(turn.T, source.planes[:count].astype(np.float64), 1) / step
-        return cls(torch.tensor(planes, dtype=torch.float32), source.pyramid)
+        return cls(torch.tensor(planes, dtype=torch.float32), source.pyramid, cube)
 
     @cached_property
     def subbands(self) -> list[Tensor]:

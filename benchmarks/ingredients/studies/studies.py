@@ -11,6 +11,7 @@ from benchmarks.ingredients.studies.dependent import dependent
 from benchmarks.ingredients.studies.directions import directions
 from benchmarks.ingredients.studies.lifting import lifting
 from benchmarks.ingredients.studies.packets import packets
+from benchmarks.ingredients.studies.place import place
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.reconstruction import reconstruction
 from benchmarks.ingredients.studies.turns import turns
@@ -81,6 +82,13 @@ STUDIES = {
             "Directions turned by local energies, as a fit does, or anew for each level of the wavelet: what all "
             "subbands cost, bits and error, before and after; an angle that is stored is counted 6 bits.",
             turns,
+        ),
+        Study(
+            "place in the restoring network",
+            "What a fit of `balanced` leaves when its restoring network is due, given to restoring networks that see "
+            "column and row beside the planes, or do not, each from four initial weights; or 8 x 8 cosines over the "
+            "scene are added to each plane: squared error, bytes counted as the error that they are worth.",
+            place,
         ),
     )
 }

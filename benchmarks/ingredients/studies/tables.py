@@ -36,6 +36,9 @@ def _figure(found: list[Row], case: str, scene: str) -> str:
 
 
 def _introduction(rows: list[Row]) -> str:
-    note = f"On turned planes in the steps that {RATE:g} bits per pixel per band ask for, without a sinusoidal network."
+    note = (
+        f"On turned planes in the steps that {RATE:g} bits per pixel per band ask for, without a sinusoidal network; "
+        "in whole fits where that is said."
+    )
     where = provenance(Measured(row | {"codec": "study", "status": "ok"}) for row in rows)
     return " ".join(part for part in (note, where) if part)
