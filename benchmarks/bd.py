@@ -40,20 +40,24 @@ class Delta:
     """Why there is no figure; empty where both exist."""
 
 
-def delta(anchor: Iterable[tuple[float, float]], tested: Iterable[tuple[float, float]]) -> Delta:
+def delta(
+    anchor: Iterable[tuple[float, float]], tested: Iterable[tuple[float, float]], *, rates: Interval | None = None
+) -> Delta:
     """Compare two rate-distortion curves.
 
     Parameters
     ----------
     anchor, tested
         Points (rate, PSNR in dB) in any order; rates in any unit, the same for both. Only the points of `front` count.
+    rates
+        The anchor's rates that count, the lowest and the highest; all if None.
 
     Returns
     -------
     The deltas of `tested` against `anchor`, each over the interval that both curves cover and no further. One of them
     may exist without the other: a curve above all of the anchor's PSNR at the same rates has only a `psnr_db`.
     """
-    curves = front(anchor), front(tested)
+    curves = _within(front(anchor), rates), front(tested)
     for name, points in zip(("the anchor", "the tested curve"), curves, strict=True):
         if len(points) < 2:
             return Delta(None, None, None, None, f"{name} has {len(points)} of the 2 points that a curve takes")
@@ -88,6 +92,19 @@ def front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
         if math.isfinite(psnr) and (not kept or psnr > kept[-1][1]):
             kept.append((float(rate), float(psnr)))
     return kept
+
+
+def _within(points: list[tuple[float, float]], rates: Interval | None) -> list[tuple[float, float]]:
+    """Return the part of a curve between two rates, with the points where it is cut."""
+    if rates is None or len(points) < 2:
+        return points
+    known, psnr = (np.array(part) for part in zip(*points, strict=True))
+    low, high = max(rates[0], known[0]), min(rates[1], known[-1])
+    if low >= high:
+        return []
+    curve = PchipInterpolator(np.log(known), psnr)
+    ends = [(rate, float(curve(math.log(rate)))) for rate in (low, high)]
+    return [ends[0], *((rate, value) for rate, value in points if low < rate < high), ends[1]]
 
 
 def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> Interval | None:

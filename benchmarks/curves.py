@@ -95,17 +95,18 @@ def at(found: Iterable[Measured], rate: float) -> list[Measured]:
     return sorted(asked, key=lambda one: -one.figure("psnr_db") if one.stored else math.inf)
 
 
-def deltas(found: Iterable[Measured], anchor: str) -> dict[str, Delta]:
+def deltas(found: Iterable[Measured], anchor: str, *, rates: tuple[float, float] | None = None) -> dict[str, Delta]:
     """Return the Bjontegaard deltas of every lossy codec on one scene against `anchor`, the highest PSNR first.
 
-    Rates are the bits per pixel per band of the streams, not those asked for. Codecs without a delta in PSNR are last.
+    Rates are the bits per pixel per band of the streams, not those asked for. Those of the anchor that count may be
+    bounded. Codecs without a delta in PSNR are last.
     """
     points = {
         codec: [(one.figure("bpppb"), one.figure("psnr_db")) for one in ones if one.stored]
         for codec, ones in by_codec(found).items()
     }
     reference = points.get(anchor, [])
-    compared = {codec: delta(reference, curve) for codec, curve in points.items()}
+    compared = {codec: delta(reference, curve, rates=rates) for codec, curve in points.items()}
     return dict(sorted(compared.items(), key=lambda item: math.inf if item[1].psnr_db is None else -item[1].psnr_db))
 
 

@@ -1,4 +1,4 @@
-"""Cubes read from a user's own files: .npy, .mat and ENVI."""
+"""Cubes read from a user's own files: .npy, .mat, ENVI and GeoTIFF."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SUFFIXES = (".npy", ".mat", ".hdr")
+SUFFIXES = (".npy", ".mat", ".hdr", ".tif")
 """What a scene's file may end in, the first found is taken; ``.hdr`` is an ENVI header beside its data."""
 
 _ENVI_DATA = ("", ".img", ".dat", ".raw", ".bin", ".bsq", ".bil", ".bip", ".envi")
@@ -25,8 +25,8 @@ def read_cube(file: Path, shape: tuple[int, int, int]) -> NDArray[Any]:
     Parameters
     ----------
     file
-        A .npy array, a .mat file up to version 7.2 with one three-dimensional numeric variable, or an ENVI header
-        whose data lie beside it under the same stem.
+        A .npy array, a .mat file up to version 7.2 with one three-dimensional numeric variable, an ENVI header whose
+        data lie beside it under the same stem, or a GeoTIFF.
     shape
         (bands, height, width) that the cube must have. The axes are told apart by their lengths; where those leave a
         choice, y comes before x.
@@ -41,7 +41,7 @@ def read_cube(file: Path, shape: tuple[int, int, int]) -> NDArray[Any]:
     ValueError
         When the file cannot be read so; the message names the rule and what was found.
     """
-    readers = {".npy": np.load, ".mat": _read_mat, ".hdr": _read_envi}
+    readers = {".npy": np.load, ".mat": _read_mat, ".hdr": _read_envi, ".tif": _read_geotiff}
     if file.suffix not in readers:
         raise ValueError(f"a scene's file must end in {', '.join(SUFFIXES)}. Got {file}.")
     cube: NDArray[Any] = readers[file.suffix](file)
@@ -90,4 +90,12 @@ def _read_envi(header: Path) -> NDArray[Any]:
                 cube: NDArray[Any] = source.read()
         except rasterio.errors.RasterioIOError as error:
             raise ValueError(f"{header} and {data[0].name} must be an ENVI header and its data. Got: {error}") from None
+    return cube
+
+
+def _read_geotiff(file: Path) -> NDArray[Any]:
+    import rasterio  # noqa: PLC0415 - slow to import
+
+    with rasterio.open(file) as source:
+        cube: NDArray[Any] = source.read()
     return cube

@@ -1,6 +1,7 @@
 """The scenes that are measured on: where they come from, and what is said where one is missing.
 
-Files lie in the folder that ``XR_INR_SCENES`` names, as .npy, .mat or ENVI; Indian Pines comes with tensorly too.
+Files lie in the folder that ``XR_INR_SCENES`` names, as .npy, .mat, ENVI or GeoTIFF; Indian Pines comes with tensorly
+too.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Source:
     """How the tables call it."""
 
     stem: str
-    """Name of its file, less the suffix."""
+    """Name of its file in the folder, less the suffix."""
 
     shape: tuple[int, int, int]
     """(bands, height, width) of the file."""
@@ -47,6 +48,11 @@ def _without_water(cube: NDArray[Any]) -> NDArray[Any]:
     return np.delete(cube, np.array(left_out) - 1, axis=0)
 
 
+def _measured(cube: NDArray[Any]) -> NDArray[Any]:
+    """Return the bands of EnMAP Potsdam that were measured: without 130-135 (counted from 1), which lack all pixels."""
+    return np.delete(cube, np.arange(129, 135), axis=0)
+
+
 SCENES = {
     "jasper_ridge_198": Source("Jasper Ridge, 198 bands", "jasper_ridge_224", (224, 100, 100), _without_water),
     "indian_pines_200": Source("Indian Pines, 200 bands", "indian_pines_200", (200, 145, 145)),
@@ -55,6 +61,7 @@ SCENES = {
     "indian_pines_repaired": Source("Indian Pines, 200 bands, repaired", "indian_pines_200", (200, 145, 145), repaired),
     "abu_airport_1": Source("Los Angeles airport, 205 bands", "abu_airport_1", (205, 100, 100)),
     "abu_beach_1": Source("ABU beach, 188 bands", "abu_beach_1", (188, 150, 150)),
+    "enmap_potsdam": Source("EnMAP Potsdam, 218 bands", "geo/enmap_potsdam_A", (224, 64, 96), _measured),
     "pavia_university": Source("Pavia University, 103 bands", "pavia_university", (103, 610, 340)),
     "cuprite": Source("Cuprite, 224 bands", "cuprite", (224, 512, 614)),
 }
@@ -62,6 +69,9 @@ SCENES = {
 
 MAIN = ("jasper_ridge_198", "indian_pines_200", "pavia_centre_crop")
 """The scenes on which every codec is measured at every rate."""
+
+EVERY = (*MAIN, "abu_airport_1", "abu_beach_1", "enmap_potsdam")
+"""The scenes at hand, each once and as it is distributed."""
 
 
 def load(name: str) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import bounds, claims, damage, folds, gdal, results
+from benchmarks import bounds, claims, damage, everywhere, folds, gdal, results
 from benchmarks import scale as scale_tables
 from benchmarks.codecs.registry import CODECS
 from benchmarks.curves import ANCHOR, RATE, Measured, at, by_codec, by_scene, deltas, measured, title
@@ -209,6 +209,7 @@ TABLES: dict[str, Callable[[Scenes], str]] = {
         bd_rate,
         lossless,
         damage.damage,
+        everywhere.everywhere,
         storage,
         claims.paper_claim,
         claims.paper_verdict,

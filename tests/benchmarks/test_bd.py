@@ -67,6 +67,27 @@ def test_the_overlap_is_stated_and_nothing_counts_outside_of_it():
     assert found.rate_percent == pytest.approx(100 * (10**-0.1 - 1))
 
 
+def test_only_the_rates_of_the_anchor_that_are_asked_for_count():
+    """The tested curve is 1 dB better below a rate of 0.1, and 3 dB above it."""
+    rates = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+    anchor = line(rates, at_rate_1=40, db_per_decade=10)
+    tested = [(rate, psnr + (1 if rate <= 0.1 else 3)) for rate, psnr in anchor]
+    found = delta(anchor, tested, rates=(0.012, 0.04))
+
+    assert found.rate_overlap == pytest.approx((0.012, 0.04))
+    assert found.psnr_db == pytest.approx(1, abs=0.02)
+    assert found.rate_percent == pytest.approx(100 * (10**-0.1 - 1), abs=0.5)
+    assert delta(anchor, tested).psnr_db > 1.5
+
+
+def test_rates_beyond_those_of_the_anchor_are_no_matter():
+    assert delta(CURVE, shifted(psnr=1.0), rates=(0.001, 10.0)) == delta(CURVE, shifted(psnr=1.0))
+
+
+def test_an_anchor_without_any_of_the_rates_is_named():
+    assert delta(CURVE, CURVE, rates=(1.0, 2.0)).reason.startswith("the anchor has 0")
+
+
 def test_exchanged_curves_change_the_sign_and_invert_the_rate():
     other = [(0.012, 29.0), (0.05, 37.5), (0.2, 41.0), (0.5, 46.0)]
     there, back = delta(CURVE, other), delta(other, CURVE)

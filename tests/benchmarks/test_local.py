@@ -57,6 +57,13 @@ def test_envi_data_beside_its_header_is_read(tmp_path, cube, interleave, suffix)
     assert read.dtype == cube.dtype
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_geotiff_is_read(tmp_path, cube):
+    with rasterio.open(tmp_path / "scene.tif", "w", count=4, height=5, width=6, dtype="uint16") as target:
+        target.write(cube)
+    np.testing.assert_array_equal(read_cube(tmp_path / "scene.tif", SHAPE), cube)
+
+
 def test_envi_header_without_data_says_what_is_missing(tmp_path):
     (tmp_path / "scene.hdr").write_text("ENVI\n")
     with pytest.raises(ValueError, match=r"one data file beside it, named scene .* Got none\."):
@@ -99,5 +106,5 @@ def test_cube_of_another_shape_is_refused(tmp_path, found):
 
 
 def test_other_suffixes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in \.npy, \.mat, \.hdr\. Got .*scene\.tif"):
-        read_cube(tmp_path / "scene.tif", SHAPE)
+    with pytest.raises(ValueError, match=r"must end in \.npy, \.mat, \.hdr, \.tif\. Got .*scene\.png"):
+        read_cube(tmp_path / "scene.png", SHAPE)
