@@ -200,6 +200,9 @@ class _Batch:
         while waiting:
             part = waiting.pop()
             own = [jobs[place] for place in part]
+            if len({job.chunk.objective.home for job in own}) > 1:
+                waiting += [[place] for place in part]
+                continue
             fitted = self._together(own, iterations, (stage, len(found), len(jobs)))
             if fitted is None:
                 half = len(part) // 2
@@ -213,7 +216,9 @@ class _Batch:
     def _together(self, jobs: Sequence[_Job], iterations: int, whole: tuple[str, int, int]) -> list[_Fitted] | None:
         """Fit networks of one architecture at once; None where memory does not suffice, and the next try takes less."""
         stage, done, count = whole
-        at_once = max(self._room_for(jobs[0].architecture), _FEWEST_POINTS)
+        # On a CPU a fit is to come to the same bits whatever else takes memory.
+        room = self._points_at_once if self._device == _CPU else self._room_for(jobs[0].architecture)
+        at_once = max(room, _FEWEST_POINTS)
         try:
             trainer = StackTrainer(
                 [job.chunk.objective for job in jobs],
