@@ -72,11 +72,16 @@ def tiny_presets():
 
 @pytest.fixture
 def far(monkeypatch):
-    """A device that is none, to which 'cuda' leads, with as much at once as is done on a GPU."""
+    """Devices that are none, to which 'cuda' and 'cuda:N' lead, with as much at once as is done on a GPU."""
     import xr_inr.core.rate  # noqa: F401 - brings all modules with limits
 
     resolve = devices.resolve
-    monkeypatch.setattr(devices, "resolve", lambda name: FAR if str(name).startswith("cuda") else resolve(name))
+
+    def found_far(name):
+        kind, _, index = str(name).partition(":")
+        return torch.device(FAR.type, int(index or 0)) if kind == "cuda" else resolve(name)
+
+    monkeypatch.setattr(devices, "resolve", found_far)
     core = [module for name, module in sys.modules.items() if name.startswith("xr_inr.core.")]
     for limits in (value for module in core for value in vars(module).values() if isinstance(value, dict)):
         if "cpu" in limits:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch.utils import _pytree as pytree
 
 FAR = torch.device("lazy", 0)
 """The first of them; those of other indices are as far from it as from the CPU."""
@@ -114,15 +113,17 @@ class FarTensor(torch.Tensor):
     @classmethod
     def __torch_dispatch__(cls, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Do on the CPU what a far device is asked for, if it could."""
-        leaves, spec = pytree.tree_flatten((args, kwargs or {}))
+        kwargs = kwargs or {}
+        leaves: list[Any] = []
+        near = [_each(_brought_near, arg, leaves) for arg in args]
+        named = {name: _each(_brought_near, value, leaves) for name, value in kwargs.items()}
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
-        asked = (kwargs or {}).get("device")
+        asked = kwargs.get("device")
         _check(func, tensors, args)
         _count(func, tensors, args, asked)
         target = asked or next((one.device for one in tensors if isinstance(one, FarTensor)), _CPU)
         _check_generators(func, leaves, target)
         own = {id(leaf._near): leaf for leaf in tensors if isinstance(leaf, FarTensor)}
-        near, named = pytree.tree_unflatten([_brought_near(leaf) for leaf in leaves], spec)
         found = func(*near, **named)
         for tensor in own.values():
             if tensor.shape != tensor._near.shape or tensor.stride() != tensor._near.stride():
@@ -133,7 +134,7 @@ class FarTensor(torch.Tensor):
                 return one
             return own[id(one)] if id(one) in own else FarTensor(one, target)
 
-        return pytree.tree_map(far, found)
+        return _each(far, found, [])
 
     def numpy(self, *, force: bool = False) -> Any:
         """Refuse to share memory that is not there; torch says something else of tensors of a class of their own."""
@@ -147,6 +148,14 @@ class FarTensor(torch.Tensor):
     def tolist(self) -> Any:
         """Return nested lists, as every tensor does; torch refuses those that are of a class of their own."""
         return self.cpu().tolist()
+
+
+def _each(change: Callable[[Any], Any], value: Any, seen: list[Any]) -> Any:
+    """Return a value, or all in lists and tuples, as changed; all there is stands in `seen` then."""
+    if isinstance(value, list | tuple):
+        return type(value)([_each(change, part, seen) for part in value])
+    seen.append(value)
+    return change(value)
 
 
 def _brought_near(leaf: Any) -> Any:
