@@ -97,7 +97,8 @@ class SoftCoder:
             self._numbers[part] = context.component_numbers(part.stop - part.start)
         sizes = np.maximum(starts - previous, 1).astype(np.float32)[:, None, None]
         lie = ((firsts, self.home), (previous, self.home), (starts, self.home), (sizes, device))
-        self._groups = Groups(*(torch.tensor(part, device=place) for part, place in lie))
+        told = [torch.tensor(part, device=place) for part, place in lie]
+        self._groups = Groups(told[0], told[1], told[2], told[3], len(self.layout.ranks) > 1)
         self._chunks = torch.tensor(self.layout.chunks, device=device)
         self._passes = [Passes(subband.shape, device) for subband in pyramid.subbands]
 

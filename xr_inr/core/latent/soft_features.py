@@ -71,6 +71,9 @@ class Groups:
     sizes: Tensor
     """How many components the group before has, at least 1; float32, (rank, 1, 1)."""
 
+    several: bool = False
+    """Whether there are several chunks."""
+
 
 class Passes:
     """Which neighbours are known where, in a subband.
@@ -153,7 +156,7 @@ class SoftFeatures:
         self._device = stored.device
         self._ring: tuple[int, Tensor] | None = None
         self._sums: tuple[int, Tensor] | None = None
-        self._several = bool(groups.firsts.any())
+        self._several = groups.several
 
     def of(self, visits: Sequence[Visit]) -> Tensor:
         """Return the features of all latents of visits, (features, latents): components, rows and columns in turn."""
