@@ -24,7 +24,7 @@ from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwo
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
 from xr_inr.core.latent.soft_features import Visit
-from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.soft_scene import Missed, SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 
 _FIRST_ROUNDING = 0.38
@@ -218,13 +218,14 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
     layout = soft.layout
     latents = [layout.joined(parts) for parts in zip(*(sweep.latents for sweep in sweeps), strict=True)]
     offsets = layout.joined_array([sweep.rounder.offsets for sweep in sweeps])
-    side = side_of(whole(latents), soft.pyramid, offsets, layout)
-    visits = soft.visits(side.scales > 0)
+    integers = whole(latents)
+    # Begun before the CPU looks at the integers, so that a device works meanwhile.
     missed = scene.missed(latents)
-    squares = missed.squares.cpu()
-    of_chunks = [float(squares[part].sum()) for part in layout.parts]
+    side = side_of(integers, soft.pyramid, offsets, layout)
+    del integers
+    visits = soft.visits(side.scales > 0)
     if not visits:
-        return [Swept(sweep.latents, error) for sweep, error in zip(sweeps, of_chunks, strict=True)]
+        return [Swept(*one) for one in zip((sweep.latents for sweep in sweeps), _errors(missed, layout), strict=True)]
     sizes, padded = bordered([soft_magnitudes(part) for part in latents]), bordered(latents)
     seen, found, parts = soft.features_of(sizes, side), soft.slopes(sizes), []
     for some in soft.parts(visits):
@@ -254,7 +255,14 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
     more = _better_offsets(offsets, of_offsets)
     for sweep, own in zip(sweeps, layout.parts, strict=True):
         sweep.rounder.offsets = more[own]
-    return [Swept([plane[own] for plane in swept], error) for own, error in zip(layout.parts, of_chunks, strict=True)]
+    errors = _errors(missed, layout)
+    return [Swept([plane[own] for plane in swept], error) for own, error in zip(layout.parts, errors, strict=True)]
+
+
+def _errors(missed: Missed, layout: Layout) -> list[float]:
+    """Return the sum of squared errors of each chunk."""
+    squares = missed.squares.cpu()
+    return [float(squares[part].sum()) for part in layout.parts]
 
 
 def _of_chunks(values: Sequence[float], chunks: Tensor) -> float | Tensor:
