@@ -258,8 +258,8 @@ class Fitting:
         """Return the squared error that planes without any error leave, on the [0, 1] scale."""
         heard = self._scene.heard
         squares = (plane.double().square() for plane in self._scene.planes)
-        held = sum(float((part if heard is None else part * heard).sum()) for part in squares)
-        return max(self._source.energy - held * self._step**2, 0.0)
+        each = torch.stack([(part if heard is None else part * heard).sum() for part in squares])
+        return max(self._source.energy - float(sum(each.tolist())) * self._step**2, 0.0)
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1
