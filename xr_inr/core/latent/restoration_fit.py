@@ -143,7 +143,8 @@ class _Problem:
         toll = 1.0 / (self.worth * len(self.missing))
         yield Descent(layers, [self.seen], self.missing.T.contiguous(), scale, _SquaredLoss(), preset, toll)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
-        soft = soft.confined()
+        # Weights are rounded there, over and over: each time a device would be waited for.
+        soft = soft.confined().to(torch.device("cpu"))
         before = float(self.missing.square().sum())
 
         def stored(bits: tuple[int, ...]) -> tuple[SoftSynthesis, float]:

@@ -79,6 +79,14 @@ class SoftSynthesis:
         """All weights and biases."""
         return [part for layer in self.layers for part in layer]
 
+    def to(self, device: torch.device) -> SoftSynthesis:
+        """Return the network on a device."""
+        layers = [(weights.to(device), biases.to(device)) for weights, biases in self.layers]
+        planes, slopes, outputs = (
+            part.to(device) for part in (self.input_octaves, self.slope_octaves, self.output_octaves)
+        )
+        return replace(self, layers=layers, input_octaves=planes, slope_octaves=slopes, output_octaves=outputs)
+
     @torch.no_grad()
     def confined(self) -> SoftSynthesis:
         """Return the network with each unit's weights small enough to be stored, whatever they are rounded to.

@@ -141,9 +141,9 @@ def _fit(
         if not len(problem.target):
             return None
         before = problem.share * float(problem.cost(None)) - narrow.spent
-        soft = SoftSynthesis(
-            layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0
-        ).confined()
+        soft = SoftSynthesis(layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0)
+        # Weights are rounded there, over and over: each time a device would be waited for.
+        soft = soft.confined().to(torch.device("cpu"))
         added = problem.target[problem.coded :].cpu().numpy()
         if problem.share > 1.0:
             added = turned_planes(task.beyond, narrow.turn.T.cpu().numpy())
@@ -296,9 +296,9 @@ def seen_in(
         As `SineSynthesis.curved`.
     """
     found = []
-    for plane, octave, slope_octave in zip(planes, octaves, slope_octaves, strict=True):
+    for plane, octave, slope_octave in zip(planes, octaves.cpu(), slope_octaves.cpu(), strict=True):
         given = torch.tensor(plane[None], dtype=torch.float32)
-        fields = coordinates(given, octave[None].cpu(), slope_octave[None].cpu(), curved=curved).T
+        fields = coordinates(given, octave[None], slope_octave[None], curved=curved).T
         found.append(part.cut(fields.reshape(-1, *plane.shape).numpy()))
     return torch.tensor(np.stack(found, 1), device=octaves.device).flatten(2).flatten(0, 1).T
 
