@@ -85,7 +85,15 @@ class Objective:
         """Return the positions, (points, 2), of all points or of those in `index`, where to compute."""
         return (self._positions if index is None else self._positions[index]).to(self.device)
 
-    def squared_error(self, outputs: Tensor, index: Tensor | None = None) -> Tensor:
+    def whole_among(self, index: Tensor) -> int:
+        """Return how many of some points have no masked band; `index` as for `squared_error`, on the CPU at best."""
+        return int(torch.searchsorted(index, self._whole))
+
+    def whole_between(self, start: int, stop: int) -> int:
+        """Return how many of the points from one to before another have no masked band."""
+        return min(max(self._whole - start, 0), stop - start)
+
+    def squared_error(self, outputs: Tensor, index: Tensor | None = None, whole: int | None = None) -> Tensor:
         """Return the summed squared error that a network can change, on the [0, 1] scale of the scene.
 
         Parameters
@@ -94,13 +102,16 @@ class Objective:
             (points, outputs) at `positions(index)`.
         index
             Which points, in ascending order and where targets lie; all if None.
+        whole
+            How many of them have no masked band; counted if None, for which a device must be waited for.
 
         Returns
         -------
         Tensor
             A scalar.
         """
-        whole = self._whole if index is None else int(torch.searchsorted(index, self._whole))
+        if whole is None:
+            whole = self._whole if index is None else self.whole_among(index)
         targets = (self._targets if index is None else self._targets[index[:whole]]).to(self.device)
         if self.output_weights is not None:
             outputs = outputs * self.output_weights

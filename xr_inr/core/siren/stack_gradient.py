@@ -39,6 +39,7 @@ class StackGradient:
         self._errors = torch.zeros_like(self._counts)
         self._gradients = [torch.zeros_like(part) for part in stack.tensors]
         self._index: Tensor | None = None
+        self._wholes: list[int] = []
         self._program = Captured(device, allowed=objective.keeps_its_shape)
 
     def is_of(self, stack: Stack, weight_bits: int | None) -> bool:
@@ -54,6 +55,7 @@ class StackGradient:
             Points of each scene, (networks, points) int64 on the CPU, ascending, as many as ever; all if None.
         """
         if index is not None:
+            self._wholes = self._objective.whole_among(index)
             device = self._objective.home
             if self._index is None:
                 self._index = torch.empty_like(index, device=device)
@@ -80,4 +82,5 @@ class StackGradient:
     def _errors_of(self, networks: Stack, start: int, stop: int) -> Tensor:
         if self._index is None:
             return self._objective.errors_between(networks, start, stop)
-        return self._objective.errors_at(networks, self._index[:, start:stop])
+        wholes = [min(max(whole - start, 0), stop - start) for whole in self._wholes]
+        return self._objective.errors_at(networks, self._index[:, start:stop], wholes)

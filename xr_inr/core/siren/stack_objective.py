@@ -73,7 +73,11 @@ class StackObjective:
         """Return the PSNR in dB over all valid samples of a scene for a summed squared error."""
         return self._own[number].psnr(squared_error)
 
-    def errors_at(self, networks: Stack, index: Tensor) -> Tensor:
+    def whole_among(self, index: Tensor) -> list[int]:
+        """Return of each network's points, (networks, points) on the CPU, how many have no masked band."""
+        return [own.whole_among(points) for own, points in zip(self._own, index, strict=True)] if self._parted else []
+
+    def errors_at(self, networks: Stack, index: Tensor, wholes: Sequence[int]) -> Tensor:
         """Return the summed squared error of each network at some points, (networks,), with gradients.
 
         Parameters
@@ -82,20 +86,24 @@ class StackObjective:
             To evaluate.
         index
             Points of each scene, (networks, points) int64, ascending, and where targets lie.
+        wholes
+            What `whole_among` says of these points.
         """
         chosen = (self._numbers, index)
         weights = None if self._weights is None else self._weights[chosen].to(self._device)
         positions, targets = self._positions[chosen].to(self._device), self._targets[chosen].to(self._device)
-        return self._compare(networks.outputs(positions), targets, weights, list(index))
+        return self._compare(networks.outputs(positions), targets, weights, list(index), wholes)
 
     def errors_between(self, networks: Stack, start: int, stop: int) -> Tensor:
         """Return the summed squared error of each network from one point to before another, (networks,)."""
         part = slice(start, stop)
         weights = None if self._weights is None else self._weights[:, part].to(self._device)
-        ends = [max(start, min(stop, own.points)) for own in self._own] if self._parted else []
+        compared = self._own if self._parted else []
+        ends = [max(start, min(stop, own.points)) for own in compared]
         index = [torch.arange(start, end, device=self._home) for end in ends]
         positions, targets = self._positions[:, part].to(self._device), self._targets[:, part].to(self._device)
-        return self._compare(networks.outputs(positions), targets, weights, index)
+        wholes = [own.whole_between(start, end) for own, end in zip(compared, ends, strict=True)]
+        return self._compare(networks.outputs(positions), targets, weights, index, wholes)
 
     @torch.no_grad()
     def errors_everywhere(self, networks: Stack) -> Tensor:
@@ -109,7 +117,14 @@ class StackObjective:
         """Return the objective of some of the networks."""
         return StackObjective([self._own[number] for number in numbers])
 
-    def _compare(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, index: Sequence[Tensor]) -> Tensor:
+    def _compare(
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        weights: Tensor | None,
+        index: Sequence[Tensor],
+        wholes: Sequence[int],
+    ) -> Tensor:
         compared = outputs if self._output_weights is None else outputs * self._output_weights.unsqueeze(1)
         squares = (compared - targets).square()
         if weights is not None:
@@ -120,7 +135,7 @@ class StackObjective:
         each = list(errors.unbind())
         for number in self._parted:
             points = index[number]
-            each[number] = self._own[number].squared_error(outputs[number, : len(points)], points)
+            each[number] = self._own[number].squared_error(outputs[number, : len(points)], points, wholes[number])
         return torch.stack(each)
 
 
