@@ -9,7 +9,7 @@ powers of two, since torch multiplies by reciprocals on some devices. ``round`` 
 from __future__ import annotations
 
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ class Arrays:
 
     device: Any = None
     """The torch device; None for numpy."""
+
+    _tables: dict[int, tuple[NDArray[Any], Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Tables that were looked up, which stay as they are, and what they are on the device."""
 
     @classmethod
     def on(cls, device: str | None) -> Arrays:
@@ -85,7 +88,9 @@ class Arrays:
         """Return the entries of a table at whole numbers that are not negative; the last entry for larger ones."""
         if self.device is None:
             return table.take(index, mode="clip")
-        return self.put(table)[index.clip(max=len(table) - 1)]
+        if id(table) not in self._tables:
+            self._tables[id(table)] = table, self.put(table)
+        return self._tables[id(table)][1][index.clip(max=len(table) - 1)]
 
     def put(self, array: NDArray[Any]) -> Array:
         """Return a numpy array as an array of this kind."""
