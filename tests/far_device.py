@@ -4,6 +4,9 @@
 CPU that nobody else sees. So torch itself says what it says of a GPU: where a tensor is, and that a gradient must be
 where its parameter is. What else a GPU would refuse is refused here: operations on tensors of two devices, and arrays
 of numpy. Tensors carry this themselves, in every thread and through autograd.
+
+What it is not: what is brought here lies row by row, whatever its strides were, which torch sees to for types of device
+that it takes for strange; and it has neither streams nor graphs.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ _aten = torch.ops.aten
 _TRANSFERS = {_aten.copy_.default, _aten._to_copy.default}
 _INDEXED = {_aten.index, _aten.index_put, _aten.index_put_, _aten._index_put_impl_}
 _FILLED = {_aten.fill_, _aten.masked_fill, _aten.masked_fill_}
+_PRODUCTS = {_aten.mm, _aten.bmm, _aten.addmm, _aten.baddbmm, _aten.mv, _aten.addmv, _aten.dot}
 _WAITING = {
     _aten._local_scalar_dense: "item",
     _aten.nonzero: "nonzero",
@@ -120,6 +124,7 @@ class FarTensor(torch.Tensor):
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         asked = kwargs.get("device")
         _check(func, tensors, args)
+        _check_kind(func, tensors)
         _count(func, tensors, args, asked)
         target = asked or next((one.device for one in tensors if isinstance(one, FarTensor)), _CPU)
         _check_generators(func, leaves, target)
@@ -184,6 +189,13 @@ def _check(func: Any, tensors: list[torch.Tensor], args: Any) -> None:
     if len(far) > 1 or not taken:
         seen = ", ".join(f"{tuple(one.shape)} on {one.device}" for one in tensors)
         raise RuntimeError(f"Expected all tensors to be on the same device, but {func} was given {seen}")
+
+
+def _check_kind(func: Any, tensors: list[torch.Tensor]) -> None:
+    """Refuse products of matrices of whole numbers, for which GPUs have no kernels."""
+    if func.overloadpacket in _PRODUCTS and not all(one.is_floating_point() for one in tensors):
+        kinds = ", ".join(str(one.dtype) for one in tensors)
+        raise RuntimeError(f"{func} is not implemented on {FAR.type} devices for {kinds}")
 
 
 def _written(func: Any, args: Any) -> Any:

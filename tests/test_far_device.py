@@ -149,6 +149,13 @@ def test_a_generator_of_the_cpu_draws_nothing_on_it():
         torch.zeros(3, device=FAR).uniform_(generator=torch.Generator())
 
 
+def test_it_multiplies_no_matrices_of_whole_numbers():
+    whole = torch.ones(3, 3, dtype=torch.int64, device=FAR)
+    with pytest.raises(RuntimeError, match="not implemented"):
+        whole @ whole
+    assert (whole * whole).sum().item() == 9
+
+
 def test_gradients_are_those_of_the_cpu_and_on_it():
     def slopes(device):
         weights = on(device).requires_grad_()

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests.core.latent_examples import make_latents, make_side
 from tests.far_device import FAR
 from xr_inr.core.arrays import Arrays
 from xr_inr.core.captured import Captured
 from xr_inr.core.encode import encode_array
+from xr_inr.core.latent import context
 from xr_inr.core.latent.descent import _Together, descend
+from xr_inr.core.latent.latents import decode_latents, encode_latents
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents, sweep_together
@@ -155,3 +158,15 @@ def test_a_table_that_is_looked_up_is_copied_once(far, waits):
     table, index = np.arange(9.0), torch.arange(12, device=FAR)
     assert arrays.look_up(table, index).tolist() == [*range(9), 8, 8, 8]
     assert waits(arrays.look_up, table, index) == far.uploads.total() == 0
+
+
+def test_a_step_of_a_decoding_waits_once_and_copies_once(far, waits):
+    """A pass waits for its means, too, and copies its biases; in the end each subband tells its largest latent."""
+    size, rank = (24, 27), 9
+    latents = make_latents(size, rank)
+    side, pyramid = make_side(latents, size), Pyramid.of(size)
+    data = encode_latents(latents, side, pyramid, shipped())
+    passes, groups = len(context.places(pyramid)), len(context.groups(rank))
+    found = waits(decode_latents, data, side, pyramid, shipped(), Arrays.on("cuda"))
+    assert found <= passes * (groups + 1) + len(latents)
+    assert far.uploads["arrays.py:put"] <= passes * (groups + 1) + 10
