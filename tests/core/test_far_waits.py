@@ -72,6 +72,16 @@ def test_a_sweep_of_several_chunks_waits_once_more(waits, count):
     assert waits(sweep_together, sweeps) == len(Pyramid.of(SIZE).subbands) + 4
 
 
+def test_a_sweep_of_several_chunks_copies_there_little_more_than_one_of_one(far, waits):
+    """What they have in common is kept from the sweep before."""
+    one, several = [a_sweep(3)], [a_sweep(3, seed) for seed in range(4)]
+    waits(sweep_together, one)
+    alone = far.uploads.total()
+    sweep_together(several)
+    waits(sweep_together, several)
+    assert far.uploads.total() <= alone + 1
+
+
 def restoration(iterations, seed=0):
     """Return what fits a restoring network: it asks for a descent, and then for no more."""
     preset = dataclasses.replace(LATENT_PRESETS["balanced"], synthesis_iterations=iterations)

@@ -172,8 +172,7 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[Swept]:
     first = sweeps[0].rounder.soft
     if len(sweeps) == 1:
         return _swept(sweeps, first, sweeps[0].scene)
-    ranks = [len(sweep.rounder.offsets) for sweep in sweeps]
-    soft = SoftCoder(first.pyramid, ranks, first.network, first.device, first.home)
+    soft = first.of_several([len(sweep.rounder.offsets) for sweep in sweeps])
     return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
 
 

@@ -101,6 +101,13 @@ class SoftCoder:
         self._groups = Groups(told[0], told[1], told[2], told[3], len(self.layout.ranks) > 1)
         self._chunks = torch.tensor(self.layout.chunks, device=device)
         self._passes = [Passes(subband.shape, device) for subband in pyramid.subbands]
+        self._of_several: SoftCoder | None = None
+
+    def of_several(self, ranks: Sequence[int]) -> SoftCoder:
+        """Return that of several chunks side by side; the last one is kept, since sweep follows sweep."""
+        if self._of_several is None or self._of_several.layout.ranks != tuple(ranks):
+            self._of_several = SoftCoder(self.pyramid, ranks, self.network, self.device, self.home)
+        return self._of_several
 
     def visits(self, active: np.ndarray) -> list[Visit]:
         """Return all subbands with the components that are coded in each; of large ones some components at a time.
