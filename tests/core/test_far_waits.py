@@ -129,7 +129,11 @@ def test_a_network_is_rounded_without_waiting_but_for_what_each_rounding_saves(w
     assert waits(list, fit) <= 10 + 11
 
 
-def test_no_fit_asks_for_numbers_of_planes_one_by_one(far, make_scene, tiny_presets):  # noqa: ARG001
+def test_no_fit_asks_for_numbers_of_planes_one_by_one(far, make_scene, tiny_presets, monkeypatch):  # noqa: ARG001
+    monkeypatch.setitem(
+        LATENT_PRESETS, "fast", dataclasses.replace(LATENT_PRESETS["fast"], sweeps=1, turn_iterations=0)
+    )
+    monkeypatch.setattr("xr_inr.core.latent.model._CORRECTIONS", 1)
     encode_array(make_scene((7, *SIZE)), FitRequest(preset="fast", device="cuda", bpppb=4.0))
     assert far.waits["item in model.py:<genexpr>"] == 0 < far.waits["copy in model.py:_energy_left_out"]
 
