@@ -171,7 +171,7 @@ def small_parts(monkeypatch):
 @pytest.mark.usefixtures("small_parts", "tiny_presets")
 def test_a_device_with_half_of_the_memory_that_a_fit_needs_comes_to_the_same_payload(far, make_scene, monkeypatch):
     monkeypatch.setitem(LATENT_PRESETS, "fast", replace(LATENT_PRESETS["fast"], sweeps=1, turn_iterations=2))
-    array, request = make_scene((5, 24, 60), seed=5), FitRequest(preset="fast", bpppb=1.0, device="cuda")
+    array, request = make_scene((4, 24, 48), seed=5), FitRequest(preset="fast", bpppb=2.0, device="cuda")
     whole = encode_array(array, request)
     far.limit, far.peak = far.peak // 2, 0
     assert encode_array(array, request).payload == whole.payload
