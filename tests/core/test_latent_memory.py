@@ -13,7 +13,7 @@ from xr_inr.core.encode import encode_arrays
 from xr_inr.core.latent import batch, model, tries
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.request import FitRequest
-from xr_inr.exceptions import BatchError
+from xr_inr.exceptions import BatchError, BudgetError
 
 CPU = torch.device("cpu")
 GIBIBYTE = 2**30
@@ -218,6 +218,29 @@ def test_an_error_that_is_kept_holds_nothing_of_the_fit_that_came_to_it(monkeypa
         assert not any(fitting() for fitting in fittings), kept
     finally:
         gc.enable()
+
+
+@pytest.mark.usefixtures("tiny_presets")
+@pytest.mark.parametrize("anew", ["at another step", "for want of quality"])
+def test_a_fit_that_begins_anew_finds_the_memory_of_the_one_before_free(monkeypatch, anew):
+    begun, held = [], []
+
+    class Watched(model.Fitting):
+        def __init__(self, *arguments):
+            held.append(sum(fitting() is not None for fitting in begun))
+            super().__init__(*arguments)
+            begun.append(weakref.ref(self))
+
+        def run(self):
+            if anew == "for want of quality" and len(begun) < 3:
+                raise BudgetError("injected")
+            return (yield from super().run())
+
+    monkeypatch.setattr(tries, "Fitting", Watched)
+    monkeypatch.setattr(tries, "_PROBES", 3 if anew == "at another step" else 1)
+    monkeypatch.setattr(tries, "_CLOSE", 0.0)
+    encode_arrays(chunks(1), FitRequest(preset="fast", device="cpu", psnr=40.0))
+    assert held == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("tiny_presets")

@@ -75,22 +75,23 @@ class LatentFit:
             rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
             if rank == 0 and (aim.budget is not None or aim.judge(LatentResult.mean_only(aim.scene).sections).met):
                 return LatentResult.mean_only(aim.scene)
-            fitting = yield from self._begun(source, max(rank, 1), step)
-            missed = yield from fitting.probe()
+            yield from self._begin(source, max(rank, 1), step)
+            missed = yield from self._begun.probe()
             if abs(missed) < _CLOSE:
                 break
             step = max(step * 2.0 ** float(np.clip(OCTAVES_OF_STEP * missed, -1.0, 1.0)), source.finest_step)
         for _ in range(_FINER_FITS):
             try:
-                return (yield from self._best(fitting))
+                return (yield from self._best())
             except BudgetError:
                 if aim.budget is not None or step <= source.finest_step:
                     raise
-                # What is missing lies in components that seemed not worth their bytes.
-                step = max(step / 2.0, source.finest_step)
-                rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, source.count)
-                fitting = yield from self._begun(source, rank, step)
-        return (yield from self._best(fitting))
+            # Not while the error is handled, whose traceback holds the fit that came to it. What is missing lies in
+            # components that seemed not worth their bytes.
+            step = max(step / 2.0, source.finest_step)
+            rank = min(max(source.rank(step, WEIGHT)[0], rank + 1), MOST_COMPONENTS, source.count)
+            yield from self._begin(source, rank, step)
+        return (yield from self._best())
 
     @property
     def hurried(self) -> bool:
@@ -113,11 +114,10 @@ class LatentFit:
 
     def cut_short(self) -> Steps[LatentResult]:
         """Keep the best try of a fit that is `rounding`; the first one goes on to its target from where it is."""
-        if self._fitting is None:
-            raise TypeError("a fit must have begun to be cut short")
+        begun = self._begun
         self.hurried = True
         if self._kept is None:
-            return (yield from self._fitting.finished())
+            return (yield from begun.finished())
         return replace(self._kept.result, interrupted=True)
 
     def let_go(self) -> None:
@@ -136,17 +136,23 @@ class LatentFit:
         done = min(done, self.task.preset.sweeps + PROBE_SWEEPS)
         return Progress("fit", self._before + done, self.planned, psnr)
 
-    def _begun(self, source: ScenePlanes, rank: int, step: float) -> Steps[Fitting]:
-        # Nothing of the fit before is worth keeping.
+    @property
+    def _begun(self) -> Fitting:
+        """The fit that has begun; who keeps it would hold its tensors while the next one begins."""
+        if self._fitting is None:
+            raise TypeError("a fit must have begun")
+        return self._fitting
+
+    def _begin(self, source: ScenePlanes, rank: int, step: float) -> Steps[None]:
+        # Nothing of the fit before is worth keeping, and how much memory is free decides where this one's latents lie.
         self._fitting = None
         count = min(components_for(rank, len(source.mean)), source.count)
         turn = yield Turn(source.covariances(count) / step**2, source.counts, rank, WEIGHT)
         self._fitting = Fitting(self.task, self._haste, source, turn, step)
-        return self._fitting
 
-    def _best(self, fitting: Fitting) -> Steps[LatentResult]:
+    def _best(self) -> Steps[LatentResult]:
         """Do one try after another, and return the best; the first one must meet the target."""
-        preset = self.task.preset
+        preset, fitting = self.task.preset, self._begun
         kept = self._kept = _Kept((yield from fitting.run()), fitting.widths)
         for number in range(1, preset.tries):
             if self.hurried:
