@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from tests.far_device import FAR
-from xr_inr.core import encode
+from xr_inr.core import encode, rate
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.latent import batch, by_components, memory, model, patches, soft
+from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.by_components import Synthesis, analysed, synthesised
 from xr_inr.core.latent.memory import home_of
 from xr_inr.core.latent.network import shipped
@@ -157,6 +158,33 @@ def test_a_chunk_that_turns_out_too_large_for_its_device_is_streamed(make_scene,
     assert "cpu:0 lacks memory for a chunk of 2,268 samples: parts are sent to it" in notes
     monkeypatch.setattr(encode.devices, "resolve", lambda _: CPU)
     assert found.payload == encode_array(array, request).payload
+
+
+@pytest.mark.usefixtures("beside", "some_at_a_time")
+def test_a_fit_that_was_told_to_end_hurries_where_it_begins_anew(make_scene, monkeypatch):
+    sweep, rounds, asked, found = batch.sweep_together, model.Fitting._round, [], []
+
+    def lacking(sweeps):
+        if asked and sweeps[0].rounder.soft.home == BESIDE:
+            raise torch.OutOfMemoryError("injected")
+        return sweep(sweeps)
+
+    def interrupted(fitting):
+        if not asked:
+            raise KeyboardInterrupt
+        yield from rounds(fitting)
+
+    def noted(*arguments, **named):
+        found.extend(fit_latents(*arguments, **named))
+        return found
+
+    monkeypatch.setattr(batch, "sweep_together", lacking)
+    monkeypatch.setattr(model.Fitting, "_round", interrupted)
+    monkeypatch.setattr(rate, "fit_latents", noted)
+    monitor = Monitor(keep_best=lambda progress: not asked.append(progress))
+    encode_array(make_scene((6, *SIZE)), FitRequest(preset="fast", bpppb=2.0), monitor=monitor)
+    assert len(asked) == 1
+    assert found[0].interrupted
 
 
 @pytest.fixture

@@ -202,8 +202,10 @@ class _Batch:
         self._begin(number, replace(task, device=CPU, streamed=False))
 
     def _begin(self, number: int, task: Task) -> None:
-        """Begin a fit, in place of the one that has its number."""
+        """Begin a fit, in place of the one that has its number, and that may have been told to hurry."""
+        hurried = self._fits[number].hurried
         fit = self._fits[number] = LatentFit(task)
+        fit.hurried = hurried
         self._steps[number], self._asks[number] = fit.steps(), None
 
     def _send(self, number: int, found: Any) -> None:
