@@ -1,7 +1,10 @@
 """Sirens of several chunks fitted at once: each comes to what it would alone, whatever its company."""
 
+import contextlib
 import dataclasses
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -130,6 +133,28 @@ def test_quality_out_of_reach_does_not_lose_the_others(chunks, monkeypatch):
     with pytest.raises(BatchError, match=r"^array 1: psnr=500\.0 was not reached") as caught:
         encode_arrays(chunks[:2], asked(psnr=5.0))
     assert list(caught.value.encoded) == [0]
+
+
+@pytest.mark.parametrize("encode", [encode_array, lambda chunk, request: encode_arrays([chunk] * 2, request)])
+@pytest.mark.parametrize("target", [{"psnr": 500.0}, {"bpppb": 8.0}], ids=str)
+def test_an_error_leaves_no_scene_in_a_reference_cycle(make_scene, monkeypatch, encode, target):
+    if "bpppb" in target:
+        monkeypatch.setattr(batch, "make_plan", refused)
+    array = make_scene((5, 9, 11), "f4")
+    watched = weakref.ref(array)
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(BudgetError, BatchError):
+            encode(array, asked(**target))
+        del array
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def refused(*_):
+    raise BudgetError("injected")
 
 
 class TestMemory:

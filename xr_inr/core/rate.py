@@ -62,7 +62,11 @@ def fit_model(goal: Goal, request: FitRequest, *, device: torch.device, monitor:
     """
     (found,) = fit_models([goal], request, device=device, monitor=monitor)
     if isinstance(found, BudgetError):
-        raise found
+        try:
+            raise found
+        finally:
+            # Its traceback has this frame: under a name here it would hold itself, and the scene.
+            del found
     return found
 
 
@@ -114,7 +118,8 @@ def fit_models(
                 found[number] = _fitted(end.value)
                 del asks[number]
             except BudgetError as error:
-                found[number] = error
+                # Its traceback would hold the scenes for as long as somebody holds the error.
+                found[number] = error.with_traceback(None)
                 del asks[number]
     return [found[number] for number in range(len(goals))]
 

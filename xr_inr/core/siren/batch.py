@@ -126,7 +126,8 @@ def fit_sirens(
             try:
                 plan = make_plan(aim.scene, preset, aim.budget, weight_bits)
             except BudgetError as error:
-                found[number] = error
+                # Its traceback would hold the scenes for as long as somebody holds the error.
+                found[number] = error.with_traceback(None)
                 continue
             if plan.basis is not None and plan.basis.rank == 0:
                 found[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
