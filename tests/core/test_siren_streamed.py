@@ -98,6 +98,51 @@ def test_a_scene_larger_than_a_device_is_fitted_on_it(far, make_scene, monkeypat
     assert far.peak <= far.limit
 
 
+def test_all_points_are_looked_at_as_few_at_once_as_gradients_are(far, make_scene):
+    objective = Objective(prepare_scene(make_scene((6, 40, 44), "f4")), None, FAR, CPU)
+    peaks = []
+    for at_once in (64, 640):
+        trainer = StackTrainer(
+            [objective],
+            Architecture(2, 24, 6),
+            PRESETS["fast"],
+            weight_bits=8,
+            seed=0,
+            device=FAR,
+            points_at_once=at_once,
+        )
+        before = far.peak = far.alive
+        trainer.end()
+        peaks.append(far.peak - before)
+    assert 5 * peaks[0] < peaks[1]
+
+
+def masked_here_and_there(make_scene):
+    """A scene of 48 bands, each pixel of which lacks one."""
+    array = make_scene((48, 40, 44), "f4")
+    array[np.arange(1760).reshape(40, 44) % 48, *np.indices((40, 44))] = np.nan
+    return array
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["is known to lack", "turns out to lack"])
+def test_samples_lie_in_host_memory_where_a_device_lacks_it_for_partly_masked_pixels(
+    far, make_scene, monkeypatch, told
+):
+    array, homes, objective = masked_here_and_there(make_scene), [], batch.Objective
+
+    def noted(*arguments):
+        homes.append(arguments[3].type)
+        return objective(*arguments)
+
+    monkeypatch.setattr(batch, "Objective", noted)
+    monkeypatch.setattr(batch, "_FEWEST_POINTS", 64)
+    far.limit = int(1.6 * array.nbytes)
+    monkeypatch.setattr(batch, "free_memory", lambda _: 2 * array.nbytes if told else None)
+    payload = encode_array(array, FitRequest(model="siren", preset="fast", device="cuda", bpppb=0.06)).payload
+    assert len(payload) <= 0.06 * array.size / 8
+    assert homes == (["cpu"] if told else ["lazy", "cpu"])
+
+
 @pytest.mark.parametrize(("free", "home"), [(3_000_000, "lazy"), (200_000, "cpu"), (None, "lazy")])
 def test_samples_lie_on_a_device_that_has_memory_for_them(far, make_scene, monkeypatch, free, home):  # noqa: ARG001
     homes = []

@@ -132,7 +132,7 @@ def fit_sirens(
             if plan.basis is not None and plan.basis.rank == 0:
                 found[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
                 continue
-            objective = Objective(aim.scene, plan.basis, device, _home_of(aim.scene, plan, device))
+            objective = _objective_of(aim.scene, plan, device)
             chunks[number] = _Chunk(aim, plan, objective, list(plan.architectures))
         batch = _Batch(list(chunks.values()), preset, device, seed, monitor)
         interrupted = batch.run()
@@ -301,11 +301,24 @@ class _Batch:
         return self._monitor.keep_best(Progress("fit", done, len(known) * self._preset.iterations, worst))
 
 
+def _objective_of(scene: Scene, plan: Plan, device: torch.device) -> Objective:
+    """Return what a network of a scene is to minimise, its targets where there is memory for them."""
+    home = _home_of(scene, plan, device)
+    try:
+        return Objective(scene, plan.basis, device, home)
+    except (MemoryError, RuntimeError) as error:
+        if home == _CPU or not lacks_memory(error):
+            raise
+    return Objective(scene, plan.basis, device, _CPU)
+
+
 def _home_of(scene: Scene, plan: Plan, device: torch.device) -> torch.device:
     """Return where positions and targets of a scene shall lie: on the device, or where it lacks memory, on the CPU."""
     free = free_memory(device) if device != _CPU else None
     if free is None:
         return device
-    outputs = scene.values.shape[0] if plan.basis is None else plan.basis.rank
-    taken = 4 * (outputs + 2) * scene.values.shape[1]
+    bands, pixels = scene.values.shape
+    outputs = bands if plan.basis is None else plan.basis.rank
+    partial = 0 if scene.valid is None else int((scene.valid.any(axis=0) & ~scene.valid.all(axis=0)).sum())
+    taken = 4 * ((outputs + 2) * pixels + 2 * bands * partial)
     return device if taken <= _SHARE_OF_TARGETS * free else _CPU

@@ -79,7 +79,7 @@ class StackTrainer:
         """Of each network that is done its best parameters, and the iterations it had."""
         self._preset = preset
         self._bits = weight_bits
-        self._objective = StackObjective(objectives)
+        self._objective = StackObjective(objectives, points_at_once)
         self._at_once = len(objectives) * self._objective.points if points_at_once is None else points_at_once
         self._courses = []
         networks = []

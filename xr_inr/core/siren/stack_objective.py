@@ -23,10 +23,13 @@ class StackObjective:
     ----------
     objectives
         What each network is to minimise; all of as many outputs, on one device, and with targets in the same place.
+    at_once
+        How many points of all networks together are evaluated at a time where all are looked at, at most.
     """
 
-    def __init__(self, objectives: Sequence[Objective]) -> None:
+    def __init__(self, objectives: Sequence[Objective], at_once: int | None = None) -> None:
         self._own = list(objectives)
+        self._at_once = _POINTS_AT_ONCE if at_once is None else min(at_once, _POINTS_AT_ONCE)
         self._points = max(objective.points for objective in objectives)
         first = objectives[0]
         count, device = len(objectives), first.device
@@ -108,14 +111,14 @@ class StackObjective:
     @torch.no_grad()
     def errors_everywhere(self, networks: Stack) -> Tensor:
         """Return the summed squared error of each network over all points, (networks,), some at a time."""
-        step = max(1, _POINTS_AT_ONCE // self.count)
+        step = max(1, self._at_once // self.count)
         starts = range(0, self._points, step)
         parts = [self.errors_between(networks, start, min(start + step, self._points)) for start in starts]
         return torch.stack(parts).sum(0)
 
     def only(self, numbers: Sequence[int]) -> StackObjective:
         """Return the objective of some of the networks."""
-        return StackObjective([self._own[number] for number in numbers])
+        return StackObjective([self._own[number] for number in numbers], self._at_once)
 
     def _compare(
         self,
