@@ -237,7 +237,9 @@ def searched(monkeypatch, depths, rungs, monitor=None, size=7):
     monkeypatch.setattr(batch, "StackTrainer", Candidate)
     aim = SimpleNamespace(stop_at=math.inf)
     plan = SimpleNamespace(weight_bits=8, size=lambda _: size)
-    chunk = batch._Chunk(aim, plan, SimpleNamespace(points=9, home=CPU), [Architecture(depth, 5, 3) for depth in depths])
+    chunk = batch._Chunk(
+        aim, plan, SimpleNamespace(points=9, home=CPU), [Architecture(depth, 5, 3) for depth in depths]
+    )
     preset = dataclasses.replace(PRESETS["fast"], rungs=rungs)
     batch._Batch([chunk], preset, CPU, 0, monitor or Monitor()).run()
     return chunk
