@@ -17,7 +17,7 @@ from xr_inr.core.monitor import Monitor
 from xr_inr.core.quality import Quality
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
-from xr_inr.core.siren import batch
+from xr_inr.core.siren import batch, plan
 from xr_inr.core.siren.architecture import Architecture
 from xr_inr.core.siren.batch import SirenAim, fit_sirens
 from xr_inr.core.siren.fit import Trainer
@@ -220,6 +220,50 @@ class TestInterrupts:
         done = [progress.iteration for progress in fits]
         assert done == sorted(done)
         assert done[-1] == fits[-1].iterations == 2 * PRESETS["fast"].iterations
+
+    def test_progress_of_a_search_is_that_of_all_its_rounds(self, chunks, monkeypatch):
+        preset = dataclasses.replace(PRESETS["paper"], hidden_layers=(1, 2, 3), rungs=(2, 5), iterations=6)
+        monkeypatch.setitem(PRESETS, "paper", preset)
+        monkeypatch.setattr(plan, "_FULL", 0.5)  # so that there are three candidates
+        seen = []
+        encode_arrays([chunks[0]] * 2, asked(preset="paper", bpppb=8.0), monitor=Monitor(report=seen.append))
+        search = [progress for progress in seen if progress.stage == "search"]
+        done = [progress.iteration for progress in search]
+        assert done == sorted(done)
+        assert {progress.iterations for progress in search} == {done[-1]} == {2 * (3 * 2 + 2 * 5)}
+
+    def test_progress_does_not_fall_where_memory_makes_a_fit_begin_anew(self, chunks, monkeypatch):
+        lacked, seen = [], []
+
+        class Lacking(StackTrainer):
+            def advance(self):
+                if not lacked and self.iteration == 9:
+                    lacked.append(self.iteration)
+                    raise MemoryError
+                super().advance()
+
+        monkeypatch.setattr(batch, "StackTrainer", Lacking)
+        encode_arrays(chunks[:2], asked(bpppb=8.0), monitor=Monitor(report=seen.append))
+        done = [progress.iteration for progress in seen if progress.stage == "fit"]
+        assert lacked
+        assert done == sorted(done)
+        assert done[-1] == seen[-1].iterations == 2 * PRESETS["fast"].iterations
+
+    def test_batch_that_is_to_be_kept_says_what_is(self, chunks):
+        lines = []
+        encode_arrays(chunks[:2], asked(bpppb=8.0), monitor=self.interrupted_at(3, lines.append))
+        assert [" kept: " in line and line.endswith(" dB after 3 iterations") for line in lines] == [True, True]
+
+    @staticmethod
+    def interrupted_at(at, note):
+        reports = []
+
+        def report(progress):
+            reports.append(progress)
+            if len(reports) == at:
+                raise KeyboardInterrupt
+
+        return Monitor(report=report, keep_best=lambda _: True, note=note)
 
     def test_batch_that_is_to_be_kept_keeps_its_budgets(self, chunks):
         found, seen, questions = self.encode(chunks, 3, keep=True)

@@ -21,7 +21,7 @@ from xr_inr.core.siren.model import SirenFit, sections_of
 from xr_inr.core.siren.objective import Objective
 from xr_inr.core.siren.plan import Plan, make_plan
 from xr_inr.core.siren.presets import SirenPreset
-from xr_inr.core.siren.search import CandidateResult, better_half
+from xr_inr.core.siren.search import CandidateResult, better_half, iterations_of
 from xr_inr.exceptions import BudgetError
 
 _POINTS_AT_ONCE = {"cpu": 2**18, "cuda": 2**22}
@@ -76,6 +76,26 @@ class _Job:
     chunk: _Chunk
     architecture: Architecture
     stop_at: float
+
+
+@dataclass
+class _Stage:
+    """The search or the fit, as it is told to who listens."""
+
+    name: str
+    planned: int
+    """Iterations of all networks."""
+
+    done: int = 0
+    """Those of networks that are through."""
+
+    told: int = 0
+
+    def progress(self, running: int, psnr: float) -> Progress:
+        """Return where the stage stands with so many iterations of the networks that are fitted now."""
+        # Networks that begin again, for want of memory, do not go back.
+        self.told = max(self.told, self.done + running)
+        return Progress(self.name, self.told, self.planned, psnr)
 
 
 @dataclass(frozen=True)
@@ -161,25 +181,29 @@ class _Batch:
 
     def run(self) -> bool:
         """Fit everything; return whether a person cut it short and keeps what there is."""
+        interrupted = False
+        search = _Stage(
+            "search", sum(iterations_of(len(chunk.remaining), self._preset.rungs) for chunk in self._chunks)
+        )
+        fit = _Stage("fit", len(self._chunks) * self._preset.iterations)
         try:
             for rung in self._preset.rungs:
-                self._search([chunk for chunk in self._chunks if len(chunk.remaining) > 1], rung)
+                self._search([chunk for chunk in self._chunks if len(chunk.remaining) > 1], rung, search)
             jobs = [_Job(chunk, chunk.remaining[0], chunk.aim.stop_at) for chunk in self._chunks]
-            for job, fitted in zip(jobs, self._fit("fit", jobs, self._preset.iterations), strict=True):
+            for job, fitted in zip(jobs, self._fit(fit, jobs, self._preset.iterations), strict=True):
                 job.chunk.best = (job.architecture, fitted.best, fitted.iterations)
-                self._monitor.note(
-                    f"{job.architecture} kept: {fitted.best.psnr:.2f} dB after {fitted.iterations:,} iterations"
-                )
         except KeyboardInterrupt:
             if not self._may_keep():
                 raise
-            return True
-        return False
+            interrupted = True
+        for architecture, best, iterations in (chunk.best for chunk in self._chunks if chunk.best is not None):
+            self._monitor.note(f"{architecture} kept: {best.psnr:.2f} dB after {iterations:,} iterations")
+        return interrupted
 
-    def _search(self, chunks: Sequence[_Chunk], rung: int) -> None:
+    def _search(self, chunks: Sequence[_Chunk], rung: int, stage: _Stage) -> None:
         """Fit the candidates of chunks for a while, and drop the worse half of each."""
         jobs = [_Job(chunk, architecture, math.inf) for chunk in chunks for architecture in chunk.remaining]
-        self._fit("search", jobs, rung)
+        self._fit(stage, jobs, rung)
         for chunk in chunks:
             chunk.remaining = better_half(chunk.tried[-len(chunk.remaining) :])
 
@@ -190,7 +214,7 @@ class _Batch:
             self._monitor.note(str(result))
             job.chunk.tried.append(result)
 
-    def _fit(self, stage: str, jobs: Sequence[_Job], iterations: int) -> list[_Fitted]:
+    def _fit(self, stage: _Stage, jobs: Sequence[_Job], iterations: int) -> list[_Fitted]:
         """Fit a network for each job, those of one architecture at once."""
         kinds: dict[tuple[Architecture, bool], list[int]] = defaultdict(list)
         batch = self._preset.batch_points
@@ -204,19 +228,19 @@ class _Batch:
             if len({job.chunk.objective.home for job in own}) > 1:
                 waiting += [[place] for place in part]
                 continue
-            fitted = self._together(own, iterations, (stage, len(found), len(jobs)))
+            fitted = self._together(own, iterations, stage)
             if fitted is None:
                 half = len(part) // 2
                 waiting += [part[half:], part[:half]] if half else [part]
                 continue
-            if stage == "search":
+            stage.done += len(own) * iterations
+            if stage.name == "search":
                 self._note_candidates(own, fitted)
             found |= dict(zip(part, fitted, strict=True))
         return [found[place] for place in range(len(jobs))]
 
-    def _together(self, jobs: Sequence[_Job], iterations: int, whole: tuple[str, int, int]) -> list[_Fitted] | None:
+    def _together(self, jobs: Sequence[_Job], iterations: int, stage: _Stage) -> list[_Fitted] | None:
         """Fit networks of one architecture at once; None where memory does not suffice, and the next try takes less."""
-        stage, done, count = whole
         # On a CPU a fit is to come to the same bits whatever else takes memory.
         room = self._points_at_once if self._device == _CPU else self._room_for(jobs[0].architecture)
         at_once = max(room, _FEWEST_POINTS)
@@ -234,8 +258,7 @@ class _Batch:
             self._running = trainer, jobs
             while not trainer.finished:
                 trainer.advance()
-                at = done * iterations + sum(trainer.iterations)
-                self._monitor.report(Progress(stage, at, count * iterations, min(trainer.psnrs)))
+                self._monitor.report(stage.progress(sum(trainer.iterations), min(trainer.psnrs)))
         except (MemoryError, RuntimeError) as error:
             if not lacks_memory(error) or (len(jobs) == 1 and not self._spare(jobs[0], at_once)):
                 raise

@@ -35,3 +35,13 @@ def better_half(tried: Sequence[CandidateResult]) -> list[Architecture]:
     """Return the better half of the candidates of a round, best first; the larger one of an odd number."""
     ranked = sorted(tried, key=lambda result: result.psnr, reverse=True)
     return [result.architecture for result in ranked[: (len(ranked) + 1) // 2]]
+
+
+def iterations_of(candidates: int, rungs: Sequence[int]) -> int:
+    """Return how many iterations a search among so many candidates takes, by the iterations of a fit in each round."""
+    total = 0
+    for rung in rungs:
+        if candidates > 1:
+            total += candidates * rung
+        candidates = (candidates + 1) // 2
+    return total
