@@ -11,7 +11,7 @@ class Progress:
     """Where a fit stands."""
 
     stage: str
-    """What is being fitted: a candidate of the search, or the network."""
+    """What is being done: `search` for an architecture, in all its rounds, or `fit`."""
 
     iteration: int
     """Iterations done of this stage."""
