@@ -270,6 +270,15 @@ class TestInterrupts:
         assert all(len(one.payload) <= chunks[0].size for one in found)
         assert (len(seen), len(questions)) == (3, 1)
 
+    def test_scenes_that_are_a_mean_spectrum_so_far_are_not_asked_for_again(self, chunks):
+        aims = [SirenAim(prepare_scene(chunk), budget) for chunk, budget in zip(chunks, (600, 60), strict=False)]
+        monitor = self.interrupted_at(3, lambda _: None)
+        network, mean = fit_sirens(aims, PRESETS["fast"], weight_bits=8, device=CPU, seed=0, monitor=monitor)
+        assert network.architecture is not None
+        assert mean.architecture is None
+        assert network.interrupted
+        assert mean.interrupted
+
     def test_batch_that_is_not_to_be_kept_ends(self, chunks):
         with pytest.raises(KeyboardInterrupt):
             self.encode(chunks, 3, keep=False)

@@ -140,6 +140,7 @@ def fit_sirens(
         For each scene the fitted network, or why no payload is that small.
     """
     found: dict[int, SirenFit | BudgetError] = {}
+    means: dict[int, SirenFit] = {}
     chunks: dict[int, _Chunk] = {}
     with devices.lock(device):
         for number, aim in enumerate(aims):
@@ -150,12 +151,14 @@ def fit_sirens(
                 found[number] = error.with_traceback(None)
                 continue
             if plan.basis is not None and plan.basis.rank == 0:
-                found[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
+                means[number] = SirenFit({Section.SPECTRAL: plan.basis.to_bytes()}, None)
                 continue
             objective = _objective_of(aim.scene, plan, device)
             chunks[number] = _Chunk(aim, plan, objective, list(plan.architectures))
         batch = _Batch(list(chunks.values()), preset, device, seed, monitor)
         interrupted = batch.run()
+    # Nobody shall ask for a larger one of these either.
+    found |= {number: replace(one, interrupted=interrupted) for number, one in means.items()}
     for number, chunk in chunks.items():
         if chunk.best is None:
             raise RuntimeError("every chunk of a batch must have a network")
