@@ -16,11 +16,10 @@ from benchmarks import results, scenes
 from benchmarks.codecs.base import Scene
 from benchmarks.codecs.bounded import BOUNDED, Bounded
 from benchmarks.codecs.klt_residual import KLT_RESIDUAL
+from benchmarks.markdown import NOTHING, markdown
 from benchmarks.results import Row
 
 TABLE = "bounds"
-NOTHING = "-"
-"""Where nothing was measured."""
 
 SCENES = (
     "jasper_ridge_224",
@@ -102,13 +101,6 @@ def table() -> str:
             header = ["codec", *(f"within {bound}" for bound in bounds.values())]
             parts.append(f"{scenes.SCENES[name].title}, bits per pixel per band:\n\n{markdown(header, lines)}")
     return "\n\n".join(parts) or NOTHING
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table, its first column to the left and all others to the right."""
-    rule = "|".join(["", "---", *["--:"] * (len(header) - 1), ""])
-    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
-    return "\n".join([first, rule, *others])
 
 
 def _cell(rows: Mapping[tuple[str, str], Row], codec: str, part: str) -> str:

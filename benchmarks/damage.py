@@ -6,14 +6,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from benchmarks.curves import ANCHOR, RATE, Measured, at, deltas
+from benchmarks.markdown import NOTHING, markdown, percent
 from benchmarks.provenance import provenance
 from benchmarks.scenes import MAIN
 
 DISTRIBUTED, REPAIRED = "indian_pines_200", "indian_pines_repaired"
 """The scene that is among the main ones, and what it would be without its damage."""
-
-NOTHING = "-"
-"""What stands where there is no figure."""
 
 Scenes = Mapping[str, Sequence[Measured]]
 """What was measured on each scene."""
@@ -33,22 +31,22 @@ def damage(scenes: Scenes) -> str:
         for scene in (DISTRIBUTED, REPAIRED)
     ]
     psnr = [{one.codec: f"{one.figure('psnr_db'):.2f}" for one in at(found, RATE)} for found in both]
-    rates = [{codec: _percent(of.rate_percent) for codec, of in deltas(found, ANCHOR).items()} for found in both]
+    rates = [{codec: percent(of.rate_percent) for codec, of in deltas(found, ANCHOR).items()} for found in both]
     means = [_means(scenes, main) for main in (MAIN, [REPAIRED if name == DISTRIBUTED else name for name in MAIN])]
     columns = (f"PSNR dB at {RATE:g}", "BD-rate", "its mean over the main scenes")
     header = ["codec", *(cell for column in columns for cell in (f"{column}, as distributed", "repaired"))]
-    lines = [f"| {' | '.join(header)} |", f"|---|{'--:|' * (len(header) - 1)}"]
+    rows = []
     for codec in rates[1]:
-        cells = [of.get(codec, NOTHING) for of in (*psnr, *rates, *means)]
-        lines.append(f"| {codec}{' (anchor)' if codec == ANCHOR else ''} | {' | '.join(cells)} |")
-    return "\n\n".join([_introduction(both[1]), "\n".join(lines)])
+        name = f"{codec} (anchor)" if codec == ANCHOR else codec
+        rows.append([name, *(of.get(codec, NOTHING) for of in (*psnr, *rates, *means))])
+    return "\n\n".join([_introduction(both[1]), markdown(header, rows)])
 
 
 def _means(scenes: Scenes, names: Sequence[str]) -> dict[str, str]:
     """Return the mean BD-rate over scenes of the codecs that have one on each."""
     found = [{codec: of.rate_percent for codec, of in deltas(scenes.get(name, ()), ANCHOR).items()} for name in names]
     known = {codec: [rate for of in found if (rate := of.get(codec)) is not None] for codec in found[0]}
-    return {codec: _percent(statistics.mean(rates)) for codec, rates in known.items() if len(rates) == len(names)}
+    return {codec: percent(statistics.mean(rates)) for codec, rates in known.items() if len(rates) == len(names)}
 
 
 def _introduction(found: Sequence[Measured]) -> str:
@@ -57,7 +55,3 @@ def _introduction(found: Sequence[Measured]) -> str:
         "means are over all rates."
     )
     return " ".join(part for part in (note, provenance(found)) if part)
-
-
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:+.1f} %"

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from benchmarks.curves import ANCHOR, Measured, deltas, title
+from benchmarks.markdown import markdown, percent
 from benchmarks.provenance import provenance
 from benchmarks.scenes import EVERY, MAIN
 
@@ -14,9 +15,6 @@ RATES = (0.02, 0.3)
 
 ANCHORS = (ANCHOR, "klt + hevc intra")
 CODECS = ("klt + hevc intra", "latent, fast", "latent, balanced", "latent, best")
-
-NOTHING = "-"
-"""What stands where there is no figure."""
 
 Scenes = Mapping[str, Sequence[Measured]]
 """What was measured on each scene."""
@@ -31,7 +29,7 @@ def everywhere(scenes: Scenes) -> str:
         "against. Means are of the main scenes, the first three, and of all that have a figure."
     )
     header = ["codec", "against", *(title(name) for name in known), "mean of the main ones", "mean of all"]
-    lines = [f"| {' | '.join(header)} |", f"|---|---|{'--:|' * (len(header) - 2)}"]
+    rows = []
     for anchor in ANCHORS:
         found = {name: deltas(scenes[name], anchor, rates=RATES) for name in known}
         for codec in CODECS:
@@ -39,14 +37,10 @@ def everywhere(scenes: Scenes) -> str:
                 continue
             rates = {name: of[codec].rate_percent if codec in of else None for name, of in found.items()}
             cells = [*rates.values(), _mean([rates.get(name) for name in MAIN]), _mean(list(rates.values()))]
-            lines.append(f"| {codec} | {anchor} | {' | '.join(map(_percent, cells))} |")
-    return "\n\n".join([" ".join(part for part in (note, provenance(own)) if part), "\n".join(lines)])
+            rows.append([codec, anchor, *map(percent, cells)])
+    return "\n\n".join([" ".join(part for part in (note, provenance(own)) if part), markdown(header, rows, left=2)])
 
 
 def _mean(rates: Sequence[float | None]) -> float | None:
     known = [rate for rate in rates if rate is not None]
     return statistics.mean(known) if known else None
-
-
-def _percent(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:+.1f} %"

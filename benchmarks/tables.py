@@ -20,6 +20,7 @@ from benchmarks.faults import tables as fault_tables
 from benchmarks.fuzz import tables as fuzz_tables
 from benchmarks.ingredients import tables as ingredient_tables
 from benchmarks.ingredients.studies import tables as study_tables
+from benchmarks.markdown import NOTHING, markdown, percent
 from benchmarks.paper import length
 from benchmarks.paper.length import UNMEASURED
 from benchmarks.paper.rate_distortion import table_ii
@@ -40,9 +41,6 @@ DOCUMENTS = (
     ROOT / "docs" / "promises.md",
 )
 """The documents that may have tables."""
-
-NOTHING = "-"
-"""What stands where there is no figure."""
 
 _MARKED = re.compile(r"(<!-- table: ([a-z_]+)((?: \w+)*) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -99,7 +97,7 @@ def rate_distortion(scenes: Scenes) -> str:
         best = max((one.figure("psnr_db") for one in asked if one.stored), default=math.nan)
         peak = next((f", peak {one.figure('peak'):,g}" for one in asked if one.stored), "")
         rows = [[one.codec, *_figures(one, bold=one.figure("psnr_db") == best)] for one in asked]
-        parts += [f"**{title(scene)}**{peak}", _markdown(header, rows)]
+        parts += [f"**{title(scene)}**{peak}", markdown(header, rows)]
         parts += _without({one.codec: one.row["status"] for one in asked if not one.stored})
     return "\n\n".join(parts)
 
@@ -130,7 +128,7 @@ def psnr_by_rate(scenes: Scenes) -> str:
             for codec, of in sorted(psnr.items(), key=lambda item: -item[1].get(RATE, -math.inf))
         ]
         header = ("codec", *(f"{rate:g}" for rate in results.RATES))
-        parts += [f"**{title(scene)}**", _markdown(header, rows)]
+        parts += [f"**{title(scene)}**", markdown(header, rows)]
     return "\n\n".join(parts)
 
 
@@ -158,7 +156,7 @@ def bd_rate(scenes: Scenes, anchor: str = ANCHOR) -> str:
         rows = [
             (
                 f"{codec} (anchor)" if codec == anchor else codec,
-                NOTHING if of.rate_percent is None else f"{of.rate_percent:+.1f} %",
+                percent(of.rate_percent),
                 NOTHING if of.psnr_overlap is None else "{:.1f} to {:.1f}".format(*of.psnr_overlap),
                 NOTHING if of.psnr_db is None else f"{of.psnr_db:+.2f}",
                 NOTHING if of.rate_overlap is None else "{:.3f} to {:.3f}".format(*of.rate_overlap),
@@ -166,7 +164,7 @@ def bd_rate(scenes: Scenes, anchor: str = ANCHOR) -> str:
             for codec, of in compared.items()
         ]
         reasons = {codec: of.reason for codec, of in compared.items() if of.reason}
-        parts += [f"**{title(scene)}**", _markdown(header, rows), *_without(reasons)]
+        parts += [f"**{title(scene)}**", markdown(header, rows), *_without(reasons)]
     return "\n\n".join(parts)
 
 
@@ -184,7 +182,7 @@ def lossless(scenes: Scenes) -> str:
         rows.append([codec, *cells])
     note = "Bits per pixel per band of codecs that return the very samples; the fewest are bold."
     intro = _paragraph(note, provenance(one for ones in found.values() for one in ones))
-    return "\n\n".join([intro, _markdown(["codec", *map(title, found)], rows)])
+    return "\n\n".join([intro, markdown(["codec", *map(title, found)], rows)])
 
 
 def storage(_: Scenes) -> str:
@@ -273,10 +271,3 @@ def _without(reasons: Mapping[str, str]) -> list[str]:
 
 def _paragraph(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table, its first column to the left and all others to the right."""
-    rule = "|".join(["", "---", *["--:"] * (len(header) - 1), ""])
-    first, *others = (f"| {' | '.join(cells)} |" for cells in (header, *rows))
-    return "\n".join([first, rule, *others])
