@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.far_device import FAR
-from xr_inr.core import encode, rate
+from xr_inr.core import encode, memory, rate
 from xr_inr.core.encode import encode_array, encode_arrays
-from xr_inr.core.latent import batch, by_components, memory, model, patches, soft
+from xr_inr.core.latent import batch, by_components, model, patches, soft
 from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.by_components import Synthesis, analysed, synthesised
 from xr_inr.core.latent.memory import home_of

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.far_device import FAR
+from xr_inr.core import memory
 from xr_inr.core.encode import encode_array
 from xr_inr.core.monitor import Monitor
 from xr_inr.core.request import FitRequest
@@ -37,6 +38,12 @@ SCENES = {
     "whole": lambda make_scene: prepare_scene(make_scene((5, 12, 13), "f4")),
     "partly masked": partly_masked,
 }
+
+
+def tell_free_memory(monkeypatch, free):
+    """Let so many bytes be free on every device, or nobody know."""
+    for module in (memory, batch):
+        monkeypatch.setattr(module, "free_memory", lambda _: free)
 
 
 @pytest.fixture(params=SCENES)
@@ -86,7 +93,7 @@ def test_samples_in_host_memory_lead_to_the_same_network(far, scenes, batch_poin
 
 def test_a_scene_larger_than_a_device_is_fitted_on_it(far, make_scene, monkeypatch):
     monkeypatch.setattr(batch, "_FEWEST_POINTS", 64)
-    monkeypatch.setattr(batch, "free_memory", lambda _: None)
+    tell_free_memory(monkeypatch, None)
     array, notes = make_scene((6, 40, 44), "f4"), []
     request = FitRequest(model="siren", preset="paper", device="cuda", bpppb=2.0)
     whole = encode_array(array, request)
@@ -137,7 +144,7 @@ def test_samples_lie_in_host_memory_where_a_device_lacks_it_for_partly_masked_pi
     monkeypatch.setattr(batch, "Objective", noted)
     monkeypatch.setattr(batch, "_FEWEST_POINTS", 64)
     far.limit = int(1.6 * array.nbytes)
-    monkeypatch.setattr(batch, "free_memory", lambda _: 2 * array.nbytes if told else None)
+    tell_free_memory(monkeypatch, 2 * array.nbytes if told else None)
     payload = encode_array(array, FitRequest(model="siren", preset="fast", device="cuda", bpppb=0.06)).payload
     assert len(payload) <= 0.06 * array.size / 8
     assert homes == (["cpu"] if told else ["lazy", "cpu"])
@@ -153,7 +160,7 @@ def test_samples_lie_on_a_device_that_has_memory_for_them(far, make_scene, monke
             homes.append(self.home.type)
 
     monkeypatch.setattr(batch, "Objective", Noted)
-    monkeypatch.setattr(batch, "free_memory", lambda _: free)
+    tell_free_memory(monkeypatch, free)
     encode_array(make_scene((6, 40, 44), "f4"), FitRequest(model="siren", preset="fast", device="cuda", bpppb=2.0))
     assert homes == [home]
 

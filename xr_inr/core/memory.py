@@ -1,4 +1,4 @@
-"""How much memory is free, and how a lack of it is told."""
+"""How much memory is free, how a lack of it is told, and where to keep what a device lacks memory for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import torch
+
+CPU = torch.device("cpu")
 
 _NO_MEMORY = re.compile(r"DefaultCPUAllocator.*(can't allocate|not enough) memory", re.DOTALL)
 """torch has no type of its own for memory of a CPU."""
@@ -32,6 +34,15 @@ def free_memory(device: torch.device) -> int | None:
         return int(torch.cuda.mem_get_info(device)[0]) + held
     told = [free for free in (_available(), _left_by_group()) if free is not None]
     return min(told, default=None)
+
+
+def kept_on(device: torch.device, taken: float) -> torch.device:
+    """Return where to keep what takes so many bytes: on a device where they are free, else in the memory of the CPU.
+
+    A device of which the system does not tell is taken to have them.
+    """
+    free = None if device == CPU else free_memory(device)
+    return device if free is None or taken <= free else CPU
 
 
 def _available() -> int | None:

@@ -17,13 +17,13 @@ from xr_inr.core import device as devices
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.descent import Descent, descend
 from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
-from xr_inr.core.latent.memory import CPU, latents_at_once
+from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
 from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.latent.tries import LatentFit
-from xr_inr.core.memory import lacks_memory
+from xr_inr.core.memory import CPU, lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.exceptions import BudgetError
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from xr_inr.core.memory import free_memory
-
-CPU = torch.device("cpu")
+from xr_inr.core.memory import free_memory, kept_on
 
 BYTES_OF_A_LATENT = 256
 """What a sweep holds for each latent: planes, gradients, targets; activations are held for few at a time."""
@@ -49,10 +47,5 @@ def home_of(device: torch.device, latents: int) -> torch.device:
     latents
         How many there are.
     """
-    if device == CPU:
-        return CPU
-    free = free_memory(device)
-    if free is None:
-        return device
     features = min(latents * _LEAST_BYTES_OF_FEATURES, _MOST_BYTES_OF_FEATURES)
-    return device if latents * _LEAST_BYTES_OF_A_LATENT + features <= _SHARE_OF_ONE * free else CPU
+    return kept_on(device, (latents * _LEAST_BYTES_OF_A_LATENT + features) / _SHARE_OF_ONE)

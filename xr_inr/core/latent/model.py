@@ -17,7 +17,7 @@ from xr_inr.core.latent.by_components import analysed, synthesised
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.local_turn import LocalTurn
-from xr_inr.core.latent.memory import CPU, home_of
+from xr_inr.core.latent.memory import home_of
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
@@ -26,6 +26,7 @@ from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene
 from xr_inr.core.latent.steps import LatentResult, Steps, Task
 from xr_inr.core.latent.tradeoff import WEIGHT
+from xr_inr.core.memory import CPU
 from xr_inr.exceptions import BudgetError
 
 _RESTARTS = 3
@@ -119,7 +120,7 @@ class Fitting:
         tensor = torch.tensor(planes, dtype=torch.float32, device=self._home)
         self._scene = SoftScene(tensor, heard, source.pyramid, device=task.device)
         self._begin_rounding()
-        self._latents = first_latents(self._analysed(tensor))
+        self._latents = self._first_latents(tensor)
 
     def probe(self) -> Steps[float]:
         """Round roughly, and return by how many octaves of rate the target is missed."""
@@ -198,10 +199,10 @@ class Fitting:
             left = planes.clone()
             for network in self._scene.cascade:
                 inputs, end = network.inputs, network.inputs + network.outputs
-                first = first_latents(self._analysed(left[:inputs]))
+                first = self._first_latents(left[:inputs])
                 known = synthesised(first, self._source.pyramid, self._device) + planes[:inputs] - left[:inputs]
                 left[inputs:end] -= network(known)
-            self._latents = first_latents(self._analysed(left))
+            self._latents = self._first_latents(left)
             for part in self._latents:
                 # What is all zero stays so, and is not coded.
                 part[self._coded :] = 0.0
@@ -214,7 +215,7 @@ class Fitting:
         with torch.no_grad():
             planes = (turn @ self._scene.planes.flatten(1)).reshape(self._scene.planes.shape)
             self._scene.planes = planes
-            self._latents = first_latents(self._analysed(planes))
+            self._latents = self._first_latents(planes)
         self._turn = self._turn @ turn.T.cpu().double().numpy()
         yield from self._round_roughly()
 
@@ -231,8 +232,8 @@ class Fitting:
         self._scene.planes = torch.cat([self._scene.planes, torch.tensor(added, device=self._home)])
         self._begin_rounding()
 
-    def _analysed(self, planes: Tensor) -> list[Tensor]:
-        return analysed(planes, self._source.pyramid, self._device)
+    def _first_latents(self, planes: Tensor) -> list[Tensor]:
+        return first_latents(analysed(planes, self._source.pyramid, self._device))
 
     def _begin_rounding(self) -> None:
         """Begin anew to round latents of the planes that there are."""

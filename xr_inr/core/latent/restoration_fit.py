@@ -18,6 +18,7 @@ from xr_inr.core.latent.sine_fit import Layers, best_stored, said_by, uniform_la
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis_fit import octaves_above, seen_in
+from xr_inr.core.memory import CPU
 from xr_inr.core.monitor import Monitor
 
 _STEP_BITS = (2, 3, 4, 5, 6)
@@ -144,7 +145,7 @@ class _Problem:
         yield Descent(layers, [self.seen], self.missing.T.contiguous(), scale, _SquaredLoss(), preset, toll)
         soft = SoftSynthesis(layers, self.input_octaves, self.curvature_octaves, self.output_octaves, 1.0, curved=True)
         # Weights are rounded there, over and over: each time a device would be waited for.
-        soft = soft.confined().to(torch.device("cpu"))
+        soft = soft.confined().to(CPU)
         before = float(self.missing.square().sum())
 
         def stored(bits: tuple[int, ...]) -> tuple[SoftSynthesis, float]:

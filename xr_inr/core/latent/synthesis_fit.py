@@ -24,6 +24,7 @@ from xr_inr.core.latent.steps import Steps
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.tradeoff import WEIGHT, coding_bits, coding_slopes
 from xr_inr.core.latent.wavelet import Pyramid
+from xr_inr.core.memory import CPU
 from xr_inr.core.monitor import Monitor
 
 _STEP_BITS = (3, 4, 5, 6)
@@ -143,7 +144,7 @@ def _fit(
         before = problem.share * float(problem.cost(None)) - narrow.spent
         soft = SoftSynthesis(layers, problem.input_octaves, problem.slope_octaves, problem.output_octaves, 1.0)
         # Weights are rounded there, over and over: each time a device would be waited for.
-        soft = soft.confined().to(torch.device("cpu"))
+        soft = soft.confined().to(CPU)
         added = problem.target[problem.coded :].cpu().numpy()
         if problem.share > 1.0:
             added = turned_planes(task.beyond, narrow.turn.T.cpu().numpy())

@@ -11,7 +11,7 @@ import torch
 
 from xr_inr.core import device as devices
 from xr_inr.core.bitstream import Section
-from xr_inr.core.memory import free_memory, lacks_memory
+from xr_inr.core.memory import CPU, free_memory, kept_on, lacks_memory
 from xr_inr.core.monitor import Monitor, Progress
 from xr_inr.core.scene import Scene
 from xr_inr.core.siren.architecture import Architecture
@@ -38,8 +38,6 @@ _FEWEST_POINTS = 2**10
 
 _SHARE_OF_TARGETS = 0.25
 """Part of the free memory of a device that positions and targets of one scene may take; else they lie on the CPU."""
-
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -245,7 +243,7 @@ class _Batch:
     def _together(self, jobs: Sequence[_Job], iterations: int, stage: _Stage) -> list[_Fitted] | None:
         """Fit networks of one architecture at once; None where memory does not suffice, and the next try takes less."""
         # On a CPU a fit is to come to the same bits whatever else takes memory.
-        room = self._points_at_once if self._device == _CPU else self._room_for(jobs[0].architecture)
+        room = self._points_at_once if self._device == CPU else self._room_for(jobs[0].architecture)
         at_once = max(room, _FEWEST_POINTS)
         try:
             trainer = StackTrainer(
@@ -295,10 +293,10 @@ class _Batch:
         """Let the next fit of a chunk, for which alone memory did not suffice, take less; return whether it can."""
         chunk = job.chunk
         points = min(at_once, chunk.objective.points, self._preset.batch_points or at_once)
-        if chunk.objective.home != _CPU:
+        if chunk.objective.home != CPU:
             pixels = chunk.objective.points
             self._monitor.note(f"{self._device} lacks memory for a scene of {pixels:,} pixels: parts are sent to it")
-            chunk.objective = Objective(chunk.aim.scene, chunk.plan.basis, self._device, _CPU)
+            chunk.objective = Objective(chunk.aim.scene, chunk.plan.basis, self._device, CPU)
         elif points > _FEWEST_POINTS:
             self._points_at_once = max(points // 2, _FEWEST_POINTS)
         else:
@@ -333,18 +331,14 @@ def _objective_of(scene: Scene, plan: Plan, device: torch.device) -> Objective:
     try:
         return Objective(scene, plan.basis, device, home)
     except (MemoryError, RuntimeError) as error:
-        if home == _CPU or not lacks_memory(error):
+        if home == CPU or not lacks_memory(error):
             raise
-    return Objective(scene, plan.basis, device, _CPU)
+    return Objective(scene, plan.basis, device, CPU)
 
 
 def _home_of(scene: Scene, plan: Plan, device: torch.device) -> torch.device:
     """Return where positions and targets of a scene shall lie: on the device, or where it lacks memory, on the CPU."""
-    free = free_memory(device) if device != _CPU else None
-    if free is None:
-        return device
     bands, pixels = scene.values.shape
     outputs = bands if plan.basis is None else plan.basis.rank
     partial = 0 if scene.valid is None else int((scene.valid.any(axis=0) & ~scene.valid.all(axis=0)).sum())
-    taken = 4 * ((outputs + 2) * pixels + 2 * bands * partial)
-    return device if taken <= _SHARE_OF_TARGETS * free else _CPU
+    return kept_on(device, 4 * ((outputs + 2) * pixels + 2 * bands * partial) / _SHARE_OF_TARGETS)

@@ -48,10 +48,12 @@ class Objective:
         partial = np.zeros(pixels, bool) if valid is None else valid.any(axis=0) & ~whole
         order = np.concatenate([np.flatnonzero(whole), np.flatnonzero(partial)])
         self._whole = int(whole.sum())
-        self._positions = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=self.home)
+        self.places = torch.as_tensor(_positions(order, scene.layout.shape[1:]), device=self.home)
+        """The positions of all points, (points, 2), where they lie."""
         spectra = scene.values[:, whole]
         targets = spectra.T if basis is None else basis.coefficients(spectra, scene.weights)
-        self._targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=self.home)
+        self.targets = torch.as_tensor(np.ascontiguousarray(targets, np.float32), device=self.home)
+        """What a network shall give at points without a masked band, which come first: (points, outputs) float32."""
         self.energy_per_output = 1.0 if basis is None else float(basis.unit) ** 2
         """Squared error on the [0, 1] scale of the scene for each squared error of an output."""
         self._unreachable = (
@@ -69,21 +71,17 @@ class Objective:
         if basis is None and scene.weights is not None:
             self.output_weights = torch.as_tensor(scene.weights, dtype=torch.float32, device=device)
         self._reach = _reach(scene)
-        self.outputs = self._targets.shape[1]
+        self.outputs = self.targets.shape[1]
         """How many values the network gives."""
-        self.targets = self._targets
-        """What it shall give at the points without a masked band, which come first: (points, outputs) float32."""
-        self.places = self._positions
-        """The positions of all points, (points, 2), where they lie."""
 
     @property
     def points(self) -> int:
         """How many positions count."""
-        return len(self._positions)
+        return len(self.places)
 
     def positions(self, index: Tensor | None = None) -> Tensor:
         """Return the positions, (points, 2), of all points or of those in `index`, where to compute."""
-        return (self._positions if index is None else self._positions[index]).to(self.device)
+        return (self.places if index is None else self.places[index]).to(self.device)
 
     def whole_among(self, index: Tensor) -> int:
         """Return how many of some points have no masked band; `index` as for `squared_error`, on the CPU at best."""
@@ -112,7 +110,7 @@ class Objective:
         """
         if whole is None:
             whole = self._whole if index is None else self.whole_among(index)
-        targets = (self._targets if index is None else self._targets[index[:whole]]).to(self.device)
+        targets = (self.targets if index is None else self.targets[index[:whole]]).to(self.device)
         if self.output_weights is not None:
             outputs = outputs * self.output_weights
         error = (outputs[:whole] - targets).square().sum() * self.energy_per_output
