@@ -159,7 +159,7 @@ def test_slant_of_stripes_is_found_and_pays():
 def restoring(missing, seed=3):
     """Return a task whose planes lack `missing` and tell nothing of it."""
     decoded = noise(*missing.shape, spread=6.0, seed=seed)
-    return RestorationTask(decoded + missing, decoded, None, len(missing), 0.1)
+    return RestorationTask(decoded + missing, decoded, None, len(missing), 0.1, decoded.device)
 
 
 def test_what_hangs_on_the_column_is_restored_by_a_network_that_is_told_of_columns_alone():
@@ -172,7 +172,7 @@ def test_what_hangs_on_the_column_is_restored_by_a_network_that_is_told_of_colum
 
 def test_network_that_is_told_of_no_place_is_the_one_of_the_codec():
     planes = noise(2, 40, 44, spread=6.0)
-    task = RestorationTask(planes + torch.sin(planes.flip(0) / 6.0), planes, None, 2, 0.1)
+    task = RestorationTask(planes + torch.sin(planes.flip(0) / 6.0), planes, None, 2, 0.1, planes.device)
     preset, notes = LATENT_PRESETS["balanced"], []
     fit = restoration_fit.fit_restoration(task, preset, (8,), seed=0, monitor=Monitor(note=notes.append))
     alone(fit)

@@ -86,7 +86,7 @@ def restoration(iterations, seed=0):
     """Return what fits a restoring network: it asks for a descent, and then for no more."""
     preset = dataclasses.replace(LATENT_PRESETS["balanced"], synthesis_iterations=iterations)
     decoded = planes(4, seed)
-    task = RestorationTask(decoded + torch.sin(decoded), decoded, None, 4, WEIGHT)
+    task = RestorationTask(decoded + torch.sin(decoded), decoded, None, 4, WEIGHT, decoded.device)
     return fit_restoration(task, preset, (4,), seed=seed, monitor=Monitor())
 
 

@@ -37,7 +37,7 @@ def task_of(planes: NDArray[np.floating], beyond: NDArray[np.floating] = NONE) -
     """Return the task of planes that are rounded as a fit begins."""
     wanted = torch.tensor(planes, dtype=torch.float32)
     decoded = synthesise_unrounded(first_latents(analyse(wanted, PYRAMID, torch)), PYRAMID, torch)
-    return CascadeTask(wanted, decoded, beyond, PYRAMID, bands=20)
+    return CascadeTask(wanted, decoded, beyond, PYRAMID, bands=20, device=wanted.device)
 
 
 def fitted(task: CascadeTask) -> tuple[list[SoftSynthesis], NDArray[np.float32]]:

@@ -43,13 +43,14 @@ def decoded(planes):
 def cascade(count, *, seed=0, side=24, preset=PRESET):
     wanted, known = decoded(curved(count, seed=seed, side=side))
     beyond = curved(6, seed=seed + 10, side=side)[2 : 2 + seed % 3]
-    task = CascadeTask(wanted, known, beyond, Pyramid.of((side, side)), bands=30)
+    task = CascadeTask(wanted, known, beyond, Pyramid.of((side, side)), bands=30, device=wanted.device)
     return fit_cascade(task, preset, preset.synthesis_widths, seed=0, monitor=Monitor())
 
 
 def restoration(count, *, seed=0):
     wanted, known = decoded(curved(count, seed=seed))
-    return fit_restoration(RestorationTask(wanted, known, None, count, 0.14), PRESET, (8,), seed=0, monitor=Monitor())
+    task = RestorationTask(wanted, known, None, count, 0.14, wanted.device)
+    return fit_restoration(task, PRESET, (8,), seed=0, monitor=Monitor())
 
 
 def first_descent(steps) -> Descent:

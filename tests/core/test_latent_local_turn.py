@@ -39,7 +39,7 @@ def bits(planes):
 
 
 def turned(planes, iterations=120):
-    (matrix,) = turn_locally([LocalTurn(planes, iterations)])
+    (matrix,) = turn_locally([LocalTurn(planes, iterations, planes.device)])
     return mixed(planes, matrix)
 
 
@@ -51,7 +51,7 @@ def test_planes_mixed_of_what_is_loud_in_different_places_are_unmixed():
 
 def test_rows_are_orthonormal_and_what_they_give_is_ordered_by_energy():
     planes = places(rank=5) * torch.tensor([1.0, 3.0, 0.5, 2.0, 1.5])[:, None, None]
-    (matrix,) = turn_locally([LocalTurn(planes, 20)])
+    (matrix,) = turn_locally([LocalTurn(planes, 20, planes.device)])
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(5), atol=1e-5, rtol=0)
     energies = mixed(planes, matrix).square().sum((1, 2))
     assert (energies.diff() <= 0).all()
@@ -64,9 +64,9 @@ def test_a_single_plane_stays_as_it_is():
 
 def test_turns_of_several_scenes_are_those_of_each():
     scenes = [places(rank=rank, seed=rank) for rank in (2, 5, 3)]
-    together = turn_locally([LocalTurn(planes, 30) for planes in scenes])
+    together = turn_locally([LocalTurn(planes, 30, planes.device) for planes in scenes])
     for planes, found in zip(scenes, together, strict=True):
-        (alone,) = turn_locally([LocalTurn(planes, 30)])
+        (alone,) = turn_locally([LocalTurn(planes, 30, planes.device)])
         torch.testing.assert_close(found, alone, atol=2e-3, rtol=0)
 
 

@@ -27,7 +27,8 @@ def some_planes(count: int, size: tuple[int, int] = SIZE, seed: int = 0) -> Tens
 def a_task(
     decoded: Tensor, missing: Tensor, *, heard: Tensor | None = None, inputs: int | None = None
 ) -> RestorationTask:
-    return RestorationTask(decoded + missing, decoded, heard, len(decoded) if inputs is None else inputs, WEIGHT)
+    count = len(decoded) if inputs is None else inputs
+    return RestorationTask(decoded + missing, decoded, heard, count, WEIGHT, decoded.device)
 
 
 def fitted(

@@ -48,8 +48,8 @@ class CascadeTask:
     bands: int
     """Entries that a component adds to the basis."""
 
-    device: torch.device | None = None
-    """Where networks are fitted; where planes lie if None."""
+    device: torch.device
+    """Where networks are fitted; planes may lie elsewhere."""
 
 
 def fit_cascade(
@@ -77,13 +77,12 @@ def fit_cascade(
     added
         (components, height, width) the planes without latents that the last one foretells.
     """
-    device = task.planes.device if task.device is None else task.device
     wanted = task.planes.cpu().numpy()
     networks: list[SoftSynthesis] = []
     added = wanted[:0]
     starts = [count for count in FORETOLD_FROM if count < _FORETOLD_SHARE * len(wanted)] or [1]
     known = task.decoded[: starts[-1]].cpu().numpy()
-    likewise = _likewise(task.planes[: starts[-1]], task.pyramid, device)
+    likewise = _likewise(task.planes[: starts[-1]], task.pyramid, task.device)
     for start, end in zip(starts, [*starts[1:], len(wanted)], strict=True):
         last = start == starts[-1]
         stretch = SynthesisTask(
@@ -95,9 +94,9 @@ def fit_cascade(
             task.bands,
         )
         tried = widths if last else preset.synthesis_widths[:1]
-        best = yield from fit_synthesis(stretch, preset, tried, device=device, seed=seed, monitor=monitor)
+        best = yield from fit_synthesis(stretch, preset, tried, device=task.device, seed=seed, monitor=monitor)
         if best is not None:
-            networks.append(SoftSynthesis.of(best.network, device))
+            networks.append(SoftSynthesis.of(best.network, task.device))
             added = best.added
     return networks, added
 

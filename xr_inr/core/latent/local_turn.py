@@ -34,13 +34,8 @@ class LocalTurn:
     iterations: int
     """Steps of the descent."""
 
-    device: torch.device | None = None
-    """Where to descend; where planes lie if None."""
-
-    @property
-    def place(self) -> torch.device:
-        """Where to descend."""
-        return self.planes.device if self.device is None else self.device
+    device: torch.device
+    """Where to descend; planes may lie elsewhere."""
 
     @property
     def kind(self) -> Hashable:
@@ -91,19 +86,19 @@ def _stacked(turns: Sequence[LocalTurn]) -> tuple[list[Tensor], Tensor]:
 
     Smaller ranks have further planes, which are empty, and which nothing is turned to.
     """
-    first, place = turns[0].planes, turns[0].place
+    first, device = turns[0].planes, turns[0].device
     most = max(len(turn.planes) for turn in turns)
     patches = Patches.of((first.shape[1], first.shape[2]))
-    analysis = Analysis(Pyramid.of(patches.size), place)
+    analysis = Analysis(Pyramid.of(patches.size), device)
     rows, columns = None, None
     if patches.share > 1.0:
         rows = torch.as_tensor(patches.rows[:, None], device=first.device)
         columns = torch.as_tensor(patches.columns, device=first.device)
-    whole = torch.zeros(len(turns), most, *patches.size, device=place)
-    inside = torch.zeros(len(turns), most, most, device=place)
+    whole = torch.zeros(len(turns), most, *patches.size, device=device)
+    inside = torch.zeros(len(turns), most, most, device=device)
     for turn, planes, entries in zip(turns, whole, inside, strict=True):
         rank = len(turn.planes)
-        planes[:rank] = (turn.planes if rows is None else turn.planes[:, rows, columns]).to(place)
+        planes[:rank] = (turn.planes if rows is None else turn.planes[:, rows, columns]).to(device)
         entries[:rank, :rank] = 1.0
     flat = whole.flatten(0, 1)
     parts = [one for part in analysis(flat) for one in part.reshape(-1, len(flat), *part.shape[1:])]

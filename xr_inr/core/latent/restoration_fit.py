@@ -50,8 +50,8 @@ class RestorationTask:
     weight: float
     """Squared steps that a bit is worth."""
 
-    device: torch.device | None = None
-    """Where networks are fitted; where planes lie if None."""
+    device: torch.device
+    """Where networks are fitted; planes may lie elsewhere."""
 
 
 def fit_restoration(
@@ -115,7 +115,7 @@ class _Problem:
 
     @classmethod
     def of(cls, task: RestorationTask) -> _Problem:
-        device = task.planes.device if task.device is None else task.device
+        device = task.device
         part = (
             Patches.of((task.planes.shape[1], task.planes.shape[2]))
             if task.heard is None
