@@ -1,6 +1,6 @@
 """Small parts of latent payloads, from arithmetic that no library version changes."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -8,12 +8,14 @@ from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
-from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of
+from xr_inr.core.latent.fine import FineLaws
+from xr_inr.core.latent.latents import LatentSide, _walk, encode_latents, scales_of
+from xr_inr.core.latent.laws import scale_of_index
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_side
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
-from xr_inr.core.latent.wavelet import Pyramid
+from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
 
 
 def drawn(low, high, shape, seed=0):
@@ -40,6 +42,33 @@ def make_side(latents, size, *, seed=0):
     weights = drawn(-40, 60, (MEAN_CLASSES, MEAN_WEIGHTS), seed).astype(np.int32)
     offsets = drawn(-LARGEST_OFFSET, LARGEST_OFFSET, len(latents[0]), seed).astype(np.int32)
     return LatentSide(scales_of(latents, Pyramid.of(size)), weights, offsets)
+
+
+def make_fine(side, size, network, *, fine_from=6, spread=1.0, largest=LARGEST_LATENT, seed=0):
+    """Return fine latents under the laws of a network, and the side with `fine_from`.
+
+    Integers are drawn around the means of their laws, as widely as their scales say times `spread`; no latent exceeds
+    `largest` steps. Latents are of the grids that the states of their components say.
+    """
+    side, pyramid = replace(side, fine_from=fine_from), Pyramid.of(size)
+    random, states = np.random.default_rng(seed), np.zeros(side.scales.shape[1], np.int32)
+
+    def drawn_under(_known, halves, means, chosen):
+        laws = FineLaws.of(halves, means, fine_from)
+        found = np.zeros(means.shape, np.int32)
+        for row, component in enumerate(np.arange(len(states))[chosen]):
+            for n in range(means.shape[1]):
+                one = FineLaws(*(part[row : row + 1, n : n + 1] for part in astuple(laws)))
+                odd = np.where(one.fine, states[component] & 1, 0)
+                width = spread * scale_of_index(one.scales[0, 0])
+                integer = np.rint(one.means_of(odd) / 8 + random.logistic() * width).astype(np.int32)
+                limit = np.where(one.fine, (16 * largest - 9) // 18, largest)
+                integer = integer.clip(-limit, limit)
+                states[component] = one.checked(integer, odd, states[[component]])[0]
+                found[row, n] = one.latents(integer, odd)[0, 0]
+        return found
+
+    return _walk(None, side, pyramid, network, drawn_under), side
 
 
 def make_network(*, weight=24, bias=600, seed=0):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import drawn, extreme_network, make_latents, make_network, make_side
+from tests.core.latent_examples import drawn, extreme_network, make_fine, make_latents, make_network, make_side
 from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.latent import context
 from xr_inr.core.latent import latents as stream
@@ -50,6 +50,24 @@ def problems(draw):
 @settings(max_examples=60)
 @given(problems())
 def test_latents_are_restored(problem):
+    assert_restored(*problem)
+
+
+@st.composite
+def fine_problems(draw):
+    """Return fine latents of any size, rank and spread, what codes them, and from which scale on they are fine."""
+    size = draw(st.integers(1, 24)), draw(st.integers(1, 24))
+    rank, network = draw(st.integers(1, 6)), draw(st.sampled_from(NETWORKS))
+    seed = draw(st.integers(0, 1000))
+    side = make_side(make_latents(size, rank, largest=draw(st.sampled_from([3, 60, 5000])), seed=seed), size)
+    drawn_under = {"fine_from": draw(st.integers(1, SCALES - 1)), "spread": draw(st.sampled_from([0.3, 1.0, 9.0]))}
+    latents, side = make_fine(side, size, network, **drawn_under, seed=seed)
+    return latents, side, Pyramid.of(size), network
+
+
+@settings(max_examples=60, deadline=None)
+@given(fine_problems())
+def test_fine_latents_are_restored(problem):
     assert_restored(*problem)
 
 

@@ -49,6 +49,7 @@ class Section(enum.IntEnum):
     LATENT_STREAM = 10
     RESIDUAL = 11
     LATENT_RESTORATION = 12
+    LATENT_FINE = 13
 
 
 class ByteWriter:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.arrays import NUMPY, Array, Arrays
+from xr_inr.core.latent.fine import FINE_UNIT
 from xr_inr.core.latent.wavelet import APPROXIMATION, Pyramid
 
 PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
@@ -65,13 +66,21 @@ def groups(rank: int) -> list[tuple[int, int]]:
     return found
 
 
-# None of these logarithms is near a half: every machine rounds them alike.
-_LOGARITHMS = np.minimum(np.rint(OCTAVE * np.log2(1.0 + np.arange(512))), LARGEST_FEATURE).astype(np.float32)
+def _logarithms(count: int, unit: int) -> NDArray[np.float32]:
+    """Return the magnitudes of 0, 1, 2 and so on over `unit`; none is near a half: every machine rounds them alike."""
+    exact = OCTAVE * np.log2(1.0 + np.arange(count) / unit)
+    logarithms: NDArray[np.float32] = np.minimum(np.rint(exact), LARGEST_FEATURE).astype(np.float32)
+    return logarithms
 
 
-def kernel_logarithms() -> NDArray[np.uint8]:
+_LOGARITHMS = _logarithms(512, 1)
+_FINE_LOGARITHMS = _logarithms(512 * FINE_UNIT, FINE_UNIT)
+_LOGARITHMS_OF = {1: _LOGARITHMS, FINE_UNIT: _FINE_LOGARITHMS}
+
+
+def kernel_logarithms(unit: int = 1) -> NDArray[np.uint8]:
     """Return what `magnitudes` gives of 0, 1, 2 and so on, as the C kernel of latents takes it."""
-    logarithms: NDArray[np.uint8] = _LOGARITHMS.astype(np.uint8)
+    logarithms: NDArray[np.uint8] = _LOGARITHMS_OF[unit].astype(np.uint8)
     return logarithms
 
 
@@ -97,9 +106,12 @@ def stored_features(scales: NDArray[np.integer[Any]], numbers: NDArray[np.float3
     )
 
 
-def magnitudes(latents: Array, arrays: Arrays = NUMPY) -> Array:
-    """Return how large latents are on a logarithmic scale: whole numbers, 16 an octave of ``1 + |z|``, up to 127."""
-    return arrays.look_up(_LOGARITHMS, abs(latents))
+def magnitudes(latents: Array, arrays: Arrays = NUMPY, unit: int = 1) -> Array:
+    """Return how large latents are on a logarithmic scale: whole numbers, 16 an octave of ``1 + |z|``, up to 127.
+
+    Latents count steps over `unit`, which is 1 or `fine.FINE_UNIT`; z counts steps.
+    """
+    return arrays.look_up(_LOGARITHMS_OF[unit], abs(latents))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from xr_inr.core import kernels
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent import context
 from xr_inr.core.latent.compiled import CompiledDecoder
-from xr_inr.core.latent.laws import SCALES, index_of_scale
+from xr_inr.core.latent.fine import FINE_UNIT, FineLaws
+from xr_inr.core.latent.laws import FRACTIONS, SCALES, index_of_scale
 from xr_inr.core.latent.network import OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.scales import ScaleIndices, kernel_weights
 from xr_inr.core.latent.symbols import Integers, SymbolDecoder, SymbolEncoder
@@ -29,8 +30,14 @@ _TOO_LARGE = f"a latent must lie within +-{LARGEST_LATENT}"
 Latents = list[Integers]
 """One array a subband, (rank, height, width)."""
 
-Exchange = Callable[[Integers | None, Integers, Integers], Integers]
-"""Codes latents (None when decoding) under (scale indices, means in eighths) and returns them."""
+Chosen = slice | NDArray[np.intp]
+"""Components: a slice where they adjoin."""
+
+Exchange = Callable[[Integers | None, Integers, Integers, Chosen], Integers]
+"""Codes latents (None when decoding) of some components and returns them, under (half indices, means in eighths).
+
+All arrays are (components, latents of each).
+"""
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,24 @@ class LatentSide:
     """(rank,) what each component adds to its laws' scale indices, in halves: how far its latents' surroundings tell
     more, or less, of them than those of the scenes that the network was fitted to."""
 
+    fine_from: int = SCALES
+    """Latents whose law's scale index is at least this are fine; there are none where it is `SCALES`."""
 
-def scales_of(latents: Latents, pyramid: Pyramid) -> NDArray[np.int32]:
-    """Return the `LatentSide.scales` of latents."""
+    @property
+    def unit(self) -> int:
+        """What latents count: quantiser steps over this."""
+        return 1 if self.fine_from == SCALES else FINE_UNIT
+
+
+def scales_of(latents: Latents, pyramid: Pyramid, unit: int = 1) -> NDArray[np.int32]:
+    """Return the `LatentSide.scales` of latents, which count quantiser steps over `unit`."""
     rank = len(latents[0])
     found = np.zeros((pyramid.levels + 1, rank), np.int32)
     for row in range(pyramid.levels + 1):
         parts = latents[:1] if row == 0 else latents[3 * row - 2 : 3 * row + 1]
         total = sum(np.abs(part).sum((1, 2), dtype=np.float64) for part in parts)
         count = sum(part[0].size for part in parts)
-        means = np.asarray(total) / max(count, 1)
+        means = np.asarray(total) / max(count, 1) / unit
         index = np.rint(index_of_scale(np.maximum(means, 1e-9)))
         found[row] = np.where(means > 0, np.clip(index, 1, SCALES - 1), 0).astype(np.int32)
     return found
@@ -98,19 +113,27 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
     Raises
     ------
     ValueError
-        When a magnitude exceeds `LARGEST_LATENT`.
+        When a magnitude exceeds `LARGEST_LATENT`, or where there are fine latents one is not on the grid of its state.
     """
     encoder = SymbolEncoder()
-    if any(part.size and (part.max() > LARGEST_LATENT or part.min() < -LARGEST_LATENT) for part in latents):
+    largest = side.unit * LARGEST_LATENT
+    if any(part.size and (part.max() > largest or part.min() < -largest) for part in latents):
         raise ValueError(_TOO_LARGE)
+    states = np.zeros(side.scales.shape[1], np.int32)
 
-    def exchange(values: Integers | None, scales: Integers, means: Integers) -> Integers:
+    def exchange(values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
         if values is None:
             raise TypeError("latents must be given to be encoded")
-        encoder.put(values, scales, means)
+        if side.fine_from == SCALES:
+            encoder.put(values.ravel(), halves.ravel() >> 1, means.ravel())
+            return values
+        laws = FineLaws.of(halves, means, side.fine_from)
+        integers, odd = laws.integers(values)
+        states[chosen] = laws.checked(integers, odd, states[chosen])
+        encoder.put(integers.ravel(), laws.scales.ravel(), laws.means_of(odd).ravel(), laws.told.ravel())
         return values
 
-    if kernels.KERNELS is None:
+    if kernels.KERNELS is None or side.fine_from < SCALES:
         _walk(latents, side, pyramid, network, exchange)
     else:
         encoder.put_calls(*_told(kernels.KERNELS, latents, side, pyramid, network))
@@ -127,16 +150,25 @@ def decode_latents(
     PayloadError
         When it does not hold such latents.
     """
-    decoder = SymbolDecoder(data)
+    decoder = SymbolDecoder(data, compiled=side.fine_from == SCALES)
+    states = np.zeros(side.scales.shape[1], np.int32)
+    largest = side.unit * LARGEST_LATENT
 
-    def exchange(_values: Integers | None, scales: Integers, means: Integers) -> Integers:
-        return decoder.take(scales, means)
+    def exchange(_values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
+        if side.fine_from == SCALES:
+            return decoder.take(halves.ravel() >> 1, means.ravel()).reshape(means.shape)
+        laws = FineLaws.of(halves, means, side.fine_from)
+        found, states[chosen] = decoder.take_fine(laws, states[chosen])
+        # At once, since sums of neighbours must stay within an int32.
+        if np.abs(found).max() > largest:
+            raise PayloadError(_TOO_LARGE)
+        return found.astype(np.int32)
 
     if decoder.compiled is not None and arrays.device is None:
         latents = _compiled(decoder.compiled, side, pyramid, network)
     else:
         latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
-    if any(math.prod(part.shape) and int(abs(part).max()) > LARGEST_LATENT for part in latents):
+    if any(math.prod(part.shape) and int(abs(part).max()) > largest for part in latents):
         raise PayloadError(_TOO_LARGE)
     decoder.finish()
     return latents
@@ -205,7 +237,7 @@ def _walk(
         weights = mean_class(subband.orientation, subband.level)
         means = np.zeros((rank, points), np.int32)
         if weights is not None:
-            found = _means(place, latents[place.subband][:rank], side.mean_weights[weights], arrays.xp)
+            found = _means(place, latents[place.subband][:rank], side.mean_weights[weights], arrays.xp, side.unit)
             means = arrays.get(found.reshape(rank, points))
         given = None
         if known is not None:
@@ -221,13 +253,14 @@ def _walk(
                 of_groups = context.of_groups(arrays, before, last, last_size)
                 for row, feature in zip(features[context.PASS_FEATURES :], of_groups, strict=True):
                     row[start:stop] = feature
-                index = scale_indices(
-                    features[:, chosen].reshape(context.FEATURES, -1), biases, offsets[chosen].reshape(-1)
-                )
-                values = arrays.put(
-                    exchange(None if given is None else given[chosen].ravel(), arrays.get(index), means[chosen].ravel())
+                halves = arrays.get(
+                    scale_indices.halves(
+                        features[:, chosen].reshape(context.FEATURES, -1), biases, offsets[chosen].reshape(-1)
+                    )
                 ).reshape(-1, points)
-                magnitudes = context.magnitudes(values, arrays)
+                known_here = None if given is None else given[chosen]
+                values = arrays.put(exchange(known_here, halves, means[chosen], chosen))
+                magnitudes = context.magnitudes(values, arrays, side.unit)
                 target[chosen] = values.reshape(-1, *size)
                 target_magnitudes[chosen] = magnitudes.reshape(-1, *size)
                 last_magnitudes = magnitudes[0] if len(magnitudes) == 1 else magnitudes.sum(0)
@@ -236,7 +269,7 @@ def _walk(
     return [part[:, 1:-1, 1:-1] for part in latents]
 
 
-def _chosen(active: NDArray[np.bool_], start: int, stop: int) -> slice | NDArray[np.intp] | None:
+def _chosen(active: NDArray[np.bool_], start: int, stop: int) -> Chosen | None:
     """Return which components of a group are coded: a slice where they adjoin, which copies nothing; or None."""
     found = start + np.flatnonzero(active[start:stop])
     if not len(found):
@@ -250,7 +283,7 @@ def _lattice(place: context.Place) -> tuple[slice, slice]:
     return slice(row, None, 2), slice(column, None, 2)
 
 
-def _means(place: context.Place, padded: Array, weights: NDArray[np.int32], xp: types.ModuleType) -> Array:
+def _means(place: context.Place, padded: Array, weights: NDArray[np.int32], xp: types.ModuleType, unit: int) -> Array:
     """Return the means of a pass's laws, in eighths: a weighted sum of the neighbours it knows."""
     first = sum(len(pairs) for pairs in context.KNOWN[: place.number])
     total = xp.zeros_like(place.of(padded))
@@ -258,7 +291,8 @@ def _means(place: context.Place, padded: Array, weights: NDArray[np.int32], xp: 
         weight = int(weights[first + number])
         if weight:
             around = functools.reduce(operator.add, (place.of(padded, *offset) for offset in offsets))
-            total += weight * xp.clip(around, -_LARGEST_NEIGHBOUR, _LARGEST_NEIGHBOUR)
-    total += context.MEAN_UNIT // 16
-    total >>= 3
+            total += weight * xp.clip(around, -_LARGEST_NEIGHBOUR * unit, _LARGEST_NEIGHBOUR * unit)
+    eighth = context.MEAN_UNIT // FRACTIONS * unit
+    total += eighth // 2
+    total >>= eighth.bit_length() - 1
     return total

@@ -30,6 +30,9 @@ LARGEST_INTEGER = 2**26
 TABLED_SCALES = 16
 """Scales that have tables; a wider law is coded as a tabled one of its leading bits, the others being uniform."""
 
+SHIFTS = np.maximum(-(-(np.arange(SCALES) - (TABLED_SCALES - 1)) // PER_OCTAVE), 0).astype(np.int32)
+"""How many low bits are uniform under a law of each scale."""
+
 COLUMNS = 2 * REACH + 3
 """-REACH to REACH, then beyond them upwards, then downwards."""
 

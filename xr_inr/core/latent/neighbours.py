@@ -17,7 +17,9 @@ _FEWEST = 64
 Floats = NDArray[np.float64]
 
 
-def fit_mean_weights(latents: Latents, pyramid: Pyramid, parts: Sequence[slice] = (slice(None),)) -> NDArray[np.int32]:
+def fit_mean_weights(
+    latents: Latents, pyramid: Pyramid, parts: Sequence[slice] = (slice(None),), unit: int = 1
+) -> NDArray[np.int32]:
     """Return the `LatentSide.mean_weights` of latents; 0 where too few latents could tell.
 
     Parameters
@@ -28,13 +30,15 @@ def fit_mean_weights(latents: Latents, pyramid: Pyramid, parts: Sequence[slice] 
         The subbands.
     parts
         The components of each chunk.
+    unit
+        The latents count quantiser steps over this.
 
     Returns
     -------
     ndarray
         (`MEAN_CLASSES`, `MEAN_WEIGHTS`), and chunks along a third axis if there are several.
     """
-    padded = [_bordered(part) for part in latents]
+    padded = [_bordered(part) / unit for part in latents]
     shape = (context.MEAN_CLASSES, len(context.PASSES), len(latents[0]))
     normal, right, counts = np.zeros((*shape, 3, 3)), np.zeros((*shape, 3)), np.zeros(shape)
     for place in context.places(pyramid):

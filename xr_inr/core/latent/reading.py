@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,19 @@ def write_side(side: LatentSide, network: ContextNetwork) -> bytes:
     weights, offsets = side.mean_weights.ravel().astype(np.int64), side.offsets.astype(np.int64)
     writer.raw(write_parameters([_steps(side.scales), weights, offsets]))
     return writer.getvalue()
+
+
+def write_fine(side: LatentSide) -> bytes:
+    """Return the stored form of `LatentSide.fine_from`, of a side that has fine latents."""
+    return bytes([side.fine_from])
+
+
+def read_fine(data: bytes) -> int:
+    """Read what `write_fine` wrote; raises `PayloadError`."""
+    reader = ByteReader(data, "section of fine latents")
+    fine_from = reader.u8("index of the lowest fine scale", low=1, high=SCALES - 1)
+    reader.finish()
+    return fine_from
 
 
 def read_side(data: bytes, rank: int, pyramid: Pyramid) -> tuple[LatentSide, ContextNetwork]:
@@ -167,6 +180,8 @@ class LatentReader:
             if Section.LATENT_SIDE not in sections or Section.LATENT_STREAM not in sections:
                 raise PayloadError("the payload has no latents")
             self._side, self._network = read_side(sections[Section.LATENT_SIDE], self.basis.rank, self._pyramid)
+            if Section.LATENT_FINE in sections:
+                self._side = replace(self._side, fine_from=read_fine(sections[Section.LATENT_FINE]))
             self._stream = sections[Section.LATENT_STREAM]
             if Section.LATENT_SYNTHESIS in sections:
                 self.cascade = read_cascade(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
@@ -214,12 +229,13 @@ class LatentReader:
         height, width = (stop - start for start, stop in seen)
         active = np.flatnonzero((self._side.scales > 0).any(axis=0))
         if len(active) == self.basis.rank:
-            planes = synthesise(latents, self._pyramid, seen, self._arrays)
+            planes = synthesise(latents, self._pyramid, seen, self._arrays, self._side.unit)
         else:
             # Where all latents are zero, so is the plane.
             planes = self._arrays.zeros((self.basis.rank, height, width), "float32")
             chosen = self._arrays.put(active)
-            planes[chosen] = synthesise([part[chosen] for part in latents], self._pyramid, seen, self._arrays)
+            parts = [part[chosen] for part in latents]
+            planes[chosen] = synthesise(parts, self._pyramid, seen, self._arrays, self._side.unit)
         rows, columns = (
             slice(start - first, stop - first) for (start, stop), (first, _) in zip(window, seen, strict=True)
         )

@@ -42,7 +42,13 @@ class ScaleIndices:
         self._units: tuple[Array, ...] = ()
 
     def __call__(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
-        """Return the index of each law's scale, int32, shape (points,).
+        """Return the index of each law's scale, int32, shape (points,); arguments as for `halves`."""
+        if kernels.KERNELS is not None and self._arrays.device is None:
+            return self._compiled(kernels.KERNELS, features, place, offsets)
+        return self.halves(features, place, offsets) >> 1
+
+    def halves(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
+        """Return how many half indices each law's scale has, int32, shape (points,).
 
         Parameters
         ----------
@@ -54,8 +60,6 @@ class ScaleIndices:
             (points,) float32 what to add to each index, multiples of 1 / `network.OFFSET_UNIT`.
         """
         points = features.shape[1]
-        if kernels.KERNELS is not None and self._arrays.device is None:
-            return self._compiled(kernels.KERNELS, features, place, offsets)
         # Parts alike: few sizes of scratch, and none too small.
         step = -(-points // -(-points // self._at_once)) if points else 1
         if points == step:
@@ -79,7 +83,7 @@ class ScaleIndices:
         return indices
 
     def _outputs(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
-        """Return what the network gives, (points,), in [0, `SCALES` - 1]; to be rounded down."""
+        """Return twice what the network gives, (points,), in [0, 2 (`SCALES` - 1)]; to be rounded down."""
         arrays, xp = self._arrays, self._arrays.xp
         first, first_hidden, second, second_hidden, out = self._scratch(features.shape[1])
         xp.matmul(self._first, arrays.cast(features, self._dtype), out=first_hidden)
@@ -92,6 +96,7 @@ class ScaleIndices:
         xp.matmul(self._third, second, out=out)
         out += offsets
         arrays.clip(out, 0, SCALES - 1)
+        out *= 2
         return out[0]
 
     def _scratch(self, points: int) -> tuple[Array, ...]:

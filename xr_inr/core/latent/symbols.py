@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from xr_inr.core import kernels
 from xr_inr.core.latent.compiled import INVALID, TOO_LARGE, CompiledDecoder
+from xr_inr.core.latent.fine import NEXT_STATES, FineLaws
 from xr_inr.core.latent.laws import (
     FRACTIONS,
     LARGEST_INTEGER,
     PER_OCTAVE,
     REACH,
-    SCALES,
+    SHIFTS,
     TABLED_SCALES,
     probabilities,
 )
@@ -37,12 +38,13 @@ _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
 _HALF = FRACTIONS // 2
-_SHIFTS = np.maximum(-(-(np.arange(SCALES) - (TABLED_SCALES - 1)) // PER_OCTAVE), 0).astype(np.int32)
-"""How many low bits are uniform under a law of each scale."""
-
 _POWERS = 1 << np.arange(_MOST_ESCAPE_BITS + _ESCAPE_ORDER, -1, -1, dtype=np.int32)
 
 Integers = NDArray[np.int32]
+Whole = NDArray[np.integer[Any]]
+
+_Call = tuple[Integers, Whole, Whole, NDArray[np.bool_]]
+"""Integers, scales, means, and which have their lowest bit told first."""
 
 
 class SymbolEncoder:
@@ -50,10 +52,10 @@ class SymbolEncoder:
 
     def __init__(self) -> None:
         self._coder = constriction.stream.queue.RangeEncoder()
-        self._calls: list[tuple[Integers, NDArray[np.integer[Any]], NDArray[np.integer[Any]]]] = []
+        self._calls: list[_Call] = []
         self._gathered = 0
 
-    def put(self, values: Integers, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> None:
+    def put(self, values: Integers, scales: Whole, means: Whole, told: NDArray[np.bool_] | None = None) -> None:
         """Append integers; none of the arrays may change before all are coded.
 
         Parameters
@@ -64,6 +66,8 @@ class SymbolEncoder:
             Index of each one's scale.
         means
             Mean of each one's law, in eighths.
+        told
+            Which have their lowest bit told before all else; none if None. Their laws have uniform low bits.
 
         Raises
         ------
@@ -74,7 +78,7 @@ class SymbolEncoder:
             return
         if max(int(values.max()), -int(values.min())) > LARGEST_INTEGER:
             raise ValueError(TOO_LARGE)
-        self._calls.append((values, scales, means))
+        self._calls.append((values, scales, means, np.zeros(len(values), np.bool_) if told is None else told))
         self._gathered += len(values)
         if self._gathered >= _GATHERED:
             self._flush()
@@ -82,9 +86,10 @@ class SymbolEncoder:
     def put_calls(
         self,
         values: Integers,
-        scales: NDArray[np.integer[Any]],
-        means: NDArray[np.integer[Any]],
+        scales: Whole,
+        means: Whole,
         sizes: NDArray[np.int64],
+        told: NDArray[np.bool_] | None = None,
     ) -> None:
         """Append the integers of several calls, which lie end to end; `sizes` says how many each has, at least 1."""
         self._flush()
@@ -94,7 +99,8 @@ class SymbolEncoder:
             start = int(ends[first - 1]) if first else 0
             last = max(int(ends.searchsorted(start + _GATHERED, side="right")), first + 1)
             part = slice(start, int(ends[last - 1]))
-            self._code(values[part], scales[part], means[part], ends[first:last] - start)
+            of_part = None if told is None else told[part]
+            self._code(values[part], scales[part], means[part], of_part, ends[first:last] - start)
             first = last
 
     def getvalue(self) -> bytes:
@@ -108,17 +114,18 @@ class SymbolEncoder:
     def _flush(self) -> None:
         """Code all calls that were gathered."""
         if self._calls:
-            ends = np.cumsum([len(values) for values, _, _ in self._calls])
-            values, scales, means = (np.concatenate(parts) for parts in zip(*self._calls, strict=True))
+            ends = np.cumsum([len(call[0]) for call in self._calls])
+            values, scales, means, told = (np.concatenate(parts) for parts in zip(*self._calls, strict=True))
             self._calls, self._gathered = [], 0
-            self._code(values, scales, means, ends)
+            self._code(values, scales, means, told, ends)
 
     def _code(
         self,
         values: Integers,
-        scales: NDArray[np.integer[Any]],
-        means: NDArray[np.integer[Any]],
-        ends: NDArray[np.integer[Any]],
+        scales: Whole,
+        means: Whole,
+        told: NDArray[np.bool_] | None,
+        ends: Whole,
     ) -> None:
         """Code calls that lie end to end, in their order."""
         rows, base, shifts = _laws(scales, means)
@@ -130,16 +137,24 @@ class SymbolEncoder:
             relative = relative >> shifts
         outside = np.abs(relative) > REACH
         column = np.where(outside, np.where(relative > 0, _UP, _DOWN), relative + REACH).astype(np.int32)
-        more = outside if shifts is None else outside | (shifts > 0)
+        more, left = outside, shifts
+        if shifts is not None:
+            more = outside | (shifts > 0)
+            left = shifts if told is None else shifts - told
         coded = 0
         # Calls that are table symbols alone follow each other in the stream as if they were one.
         for call in np.unique(ends.searchsorted(np.flatnonzero(more), side="right")).tolist():
             end = int(ends[call])
-            self._symbols(column[coded:end], rows[coded:end])
             own = slice(int(ends[call - 1]) if call else 0, end)
-            if shifts is not None:
-                for count in np.unique(shifts[own][shifts[own] > 0]).tolist():
-                    self._bits(low[own][shifts[own] == count], count)
+            if told is not None and told[own].any():
+                self._symbols(column[coded : own.start], rows[coded : own.start])
+                self._bits(low[own][told[own]] & 1, 1)
+                low[own] >>= told[own]
+                coded = own.start
+            self._symbols(column[coded:end], rows[coded:end])
+            if left is not None:
+                for count in np.unique(left[own][left[own] > 0]).tolist():
+                    self._bits(low[own][left[own] == count], count)
             if outside[own].any():
                 self._escape(np.abs(relative[own][outside[own]]) - REACH - 1)
             coded = end
@@ -179,11 +194,11 @@ class SymbolDecoder:
         Reads it in C; None where `constriction` and numpy do, which give the same.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, compiled: bool = True) -> None:
         self._ends_in_zero = data.endswith(b"\0")
         padded = data + bytes(-len(data) % 4)
         words = np.frombuffer(padded, "<u4").astype(np.uint32)
-        self.compiled = None if kernels.KERNELS is None else CompiledDecoder(kernels.KERNELS, words)
+        self.compiled = None if kernels.KERNELS is None or not compiled else CompiledDecoder(kernels.KERNELS, words)
         self._coder: Any = self.compiled or constriction.stream.queue.RangeDecoder(words)
 
     def take(self, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> Integers:
@@ -199,19 +214,84 @@ class SymbolDecoder:
         if self.compiled is not None:
             return self.compiled.take(scales, means)
         rows, base, shifts = _laws(scales, means)
+        return self._finished(self._columns(rows), base, shifts)
+
+    def take_fine(self, laws: FineLaws, states: Integers) -> tuple[NDArray[np.int64], Integers]:
+        """Return the next call's latents in sixteenths, (components, latents of each), and the states after them.
+
+        Parameters
+        ----------
+        laws
+            Their laws.
+        states
+            (components,) the states before the call.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such latents.
+        """
+        lowest = np.zeros(laws.scales.shape, np.int32)
+        if laws.told.any():
+            lowest[laws.told] = self._bits(int(laws.told.sum()), 1)
+        if laws.led.any():
+            column, odd, states = self._led(laws, lowest, states)
+            _, base, shifts = _laws(laws.scales.ravel(), laws.means_of(odd).ravel())
+        else:
+            odd, states = laws.along(laws.bits_of_lowest(lowest), states)
+            rows, base, shifts = _laws(laws.scales.ravel(), laws.means.ravel())
+            column = self._columns(rows)
+        integers = self._finished(column, base, shifts, lowest.ravel(), laws.told.ravel())
+        return laws.latents(integers.reshape(odd.shape), odd), states
+
+    def _led(self, laws: FineLaws, lowest: Integers, states: Integers) -> tuple[Integers, Integers, Integers]:
+        """Return the columns of a call whose rows follow from states, which latents are odd, and the states after."""
+        of_grids = [_laws(laws.scales.ravel(), laws.means_of(odd).ravel()) for odd in (0, 1)]
+        rows, bases = [grid[0] for grid in of_grids], [grid[1].tolist() for grid in of_grids]
+        fine, led = laws.fine.ravel().tolist(), laws.led.ravel().tolist()
+        told_bits, next_states = laws.bits_of_lowest(lowest).ravel().tolist(), NEXT_STATES.tolist()
+        column, odd = np.empty(laws.scales.size, np.int32), np.zeros(laws.scales.size, np.int32)
+        points, states = laws.scales.shape[1], states.copy()
+        for n in range(len(column)):
+            state = states[n // points]
+            grid = state & 1 if fine[n] else 0
+            found = int(self._decoded(_categorical, probabilities()[rows[grid][n : n + 1]])[0])
+            column[n], odd[n] = found, grid
+            if fine[n]:
+                bit = told_bits[n]
+                if led[n] and found <= 2 * REACH:
+                    bit = (found - REACH + bases[grid][n]) & 1
+                states[n // points] = next_states[state][bit]
+        return column, odd.reshape(laws.scales.shape), states
+
+    def _columns(self, rows: NDArray[np.intp]) -> Integers:
+        """Return the columns of a call."""
         parts = [
             self._decoded(_categorical, probabilities().take(rows[start : start + _AT_ONCE], axis=0))
             for start in range(0, len(rows), _AT_ONCE)
         ]
-        column = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _finished(
+        self,
+        column: Integers,
+        base: Integers,
+        shifts: Integers | None,
+        lowest: Integers | None = None,
+        told: NDArray[np.bool_] | None = None,
+    ) -> Integers:
+        """Return the integers of a call from its columns and what follows them; `lowest` are bits that went before."""
         escapes = column.max() > 2 * REACH
         relative = column - REACH
         low = None
         if shifts is not None:
+            left = shifts if told is None else shifts - told
             low = np.zeros(len(column), np.int32)
-            for count, number in enumerate(np.bincount(shifts).tolist()):
+            for count, number in enumerate(np.bincount(left).tolist()):
                 if count and number:
-                    low[shifts == count] = self._bits(number, count)
+                    low[left == count] = self._bits(number, count)
+            if lowest is not None and told is not None:
+                low = np.where(told, 2 * low + lowest, low)
         if escapes:
             outside = column > 2 * REACH
             magnitudes = self._escape(int(outside.sum())) + REACH + 1
@@ -268,7 +348,7 @@ def _laws(
     above &= FRACTIONS - 1
     if scales.max() < TABLED_SCALES:
         return (scales * FRACTIONS + above).astype(np.intp), base.astype(np.int32, copy=False), None
-    shifts = _SHIFTS[scales]
+    shifts = SHIFTS[scales]
     rows = (scales - PER_OCTAVE * shifts) * FRACTIONS + np.where(shifts > 0, _HALF, above)
     return rows.astype(np.intp), base.astype(np.int32, copy=False), shifts
 

@@ -24,7 +24,7 @@ PLANE_BITS = 6
 """Fraction bits of a synthesised plane, in quantiser steps."""
 
 LARGEST_LATENT = 2**17 - 1
-"""Magnitude of a latent."""
+"""Magnitude of a latent, in quantiser steps."""
 
 LARGEST_PLANE = 2**27
 """What no synthesised plane reaches, in steps of 2**-6: latents grow by less than 16 in a synthesis."""
@@ -210,19 +210,23 @@ def analyse(planes: Array, pyramid: Pyramid, xp: types.ModuleType = np) -> list[
     return [part / pyramid.gain(subband) for part, subband in zip(flat, pyramid.subbands, strict=True)]
 
 
-def synthesise(latents: list[Array], pyramid: Pyramid, window: Window | None = None, arrays: Arrays = NUMPY) -> Array:
+def synthesise(
+    latents: list[Array], pyramid: Pyramid, window: Window | None = None, arrays: Arrays = NUMPY, unit: int = 1
+) -> Array:
     """Return the planes of integer latents, or a window of them.
 
     Parameters
     ----------
     latents
-        One array a subband, (rank, height, width), magnitudes up to `LARGEST_LATENT`.
+        One array a subband, (rank, height, width), magnitudes up to `LARGEST_LATENT` times `unit`.
     pyramid
         What they are subbands of.
     window
         The rows and columns to synthesise, not empty; only latents that these depend on are read. All if None.
     arrays
         What kind of array the latents are.
+    unit
+        The latents count quantiser steps over this, a power of two.
 
     Returns
     -------
@@ -234,7 +238,7 @@ def synthesise(latents: list[Array], pyramid: Pyramid, window: Window | None = N
     scaled = []
     for part, subband, (rows, columns) in zip(latents, pyramid.subbands, pyramid.reads(window), strict=True):
         # Rounded to float32 by hand, so that a product has one rounding wherever it is made.
-        gain = float(np.float32(pyramid.gain(subband) * 2**PLANE_BITS))
+        gain = float(np.float32(pyramid.gain(subband) * 2**PLANE_BITS)) / unit
         scaled.append(arrays.xp.round(arrays.cast(part[:, slice(*rows), slice(*columns)], "float32") * gain))
     return _joined(scaled, pyramid, arrays.xp, arrays.xp.round, window)
 
