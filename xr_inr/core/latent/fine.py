@@ -25,7 +25,7 @@ FINE_SPACING = 9
 STATES = 8
 NEXT_STATES = np.array(
     [
-        [(state >> 1 ^ state) & 1 | (state >> 2 ^ bit) & 1 << 1 | (state & 1) << 2 for bit in range(2)]
+        [((state >> 1 ^ state) & 1) | ((state >> 2 ^ bit) & 1) << 1 | (state & 1) << 2 for bit in range(2)]
         for state in range(STATES)
     ],
     np.int32,
