@@ -10,9 +10,9 @@ from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.fine import FineLaws
 from xr_inr.core.latent.latents import LatentSide, _walk, encode_latents, scales_of
-from xr_inr.core.latent.laws import scale_of_index
+from xr_inr.core.latent.laws import SCALES, scale_of_index
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
-from xr_inr.core.latent.reading import write_side
+from xr_inr.core.latent.reading import write_fine, write_side
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
@@ -61,9 +61,9 @@ def make_fine(side, size, network, *, fine_from=6, spread=1.0, largest=LARGEST_L
                 one = FineLaws(*(part[row : row + 1, n : n + 1] for part in astuple(laws)))
                 odd = np.where(one.fine, states[component] & 1, 0)
                 width = spread * scale_of_index(one.scales[0, 0])
-                integer = np.rint(one.means_of(odd) / 8 + random.logistic() * width).astype(np.int32)
                 limit = np.where(one.fine, (16 * largest - 9) // 18, largest)
-                integer = integer.clip(-limit, limit)
+                integer = np.rint(one.means_of(odd) / 8 + random.logistic() * width)
+                integer = integer.clip(-limit, limit).astype(np.int32)
                 states[component] = one.checked(integer, odd, states[[component]])[0]
                 found[row, n] = one.latents(integer, odd)[0, 0]
         return found
@@ -151,12 +151,16 @@ class Example:
     sections: dict
 
 
-def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, restoring=False, seed=0, silent=()):
+def make_example(
+    size=(24, 27), *, bands=5, rank=4, synthesis=True, restoring=False, fine_from=SCALES, seed=0, silent=()
+):
     """Return the sections of a whole latent model; the latents of `silent` components are all zero."""
     latents = make_latents(size, rank, seed=seed)
     for part in latents:
         part[list(silent)] = 0
     side = make_side(latents, size, seed=seed)
+    if fine_from < SCALES:
+        latents, side = make_fine(side, size, shipped(), fine_from=fine_from, seed=seed)
     sections = {
         Section.LATENT_BASIS: make_basis(bands, rank, seed=seed).to_bytes(),
         Section.LATENT_SIDE: write_side(side, shipped()),
@@ -166,4 +170,6 @@ def make_example(size=(24, 27), *, bands=5, rank=4, synthesis=True, restoring=Fa
         sections[Section.LATENT_SYNTHESIS] = write_cascade(make_cascade(rank, seed=seed))
     if restoring:
         sections[Section.LATENT_RESTORATION] = write_restoration(make_restoring(rank, seed=seed))
+    if fine_from < SCALES:
+        sections[Section.LATENT_FINE] = write_fine(side)
     return Example(size, bands, latents, sections)

@@ -191,7 +191,7 @@ def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, 
 def payload_with(encode, masked_scene, masked_payload, make_scene):
     """A function of a section that returns a payload that has it."""
     paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    latents = make_example((24, 27), restoring=True).sections
+    latents = make_example((24, 27), restoring=True, fine_from=6).sections
     around = read_container(encode(make_scene((5, 24, 27)), bpppb=0.5, model="latent").payload)[1]
     latent = write_container(Model.LATENT, {Section.SCENE: around[Section.SCENE]} | latents)
     exact = encode(make_scene((5, 24, 27), "u2"), max_error=0, bpppb=None, model="latent").payload

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.kinds import every_device, every_kind
 from tests.core.latent_examples import drawn, make_basis, make_example, make_latents, make_side, make_synthesis
-from tests.core.test_latent_stream import problems
+from tests.core.test_latent_stream import fine_problems, problems
 from tests.core.test_siren_evaluate import COLUMNS, ROWS, SIZE, network
 from xr_inr.core.arrays import Arrays
 from xr_inr.core.decode import Payload, decode
@@ -133,6 +133,16 @@ def test_what_a_user_told_torch_leaves_no_trace(device):
     with torch.autocast(device, torch.bfloat16):
         assert samples(example, device) == expected
     assert torch.get_float32_matmul_precision() == "medium"
+
+
+@every_kind
+@settings(max_examples=20, deadline=None)
+@given(problem=fine_problems())
+def test_fine_latents_are_those_of_numpy(arrays, problem):
+    latents, side, pyramid, network = problem
+    data = encode_latents(latents, side, pyramid, network)
+    for part, expected in zip(decode_latents(data, side, pyramid, network, arrays), latents, strict=True):
+        np.testing.assert_array_equal(arrays.get(part), expected)
 
 
 @every_device

@@ -1,5 +1,6 @@
 """The C kernels: for any input what constriction and numpy give, or the same refusal."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import constriction
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import NETWORKS, drawn, make_latents, make_side
+from tests.core.latent_examples import NETWORKS, drawn, make_fine, make_latents, make_side
 from tests.core.ways import COMPILED, both_ways, needs_kernels
 from tests.golden import make
 from xr_inr.core.arrays import NUMPY
@@ -151,6 +152,28 @@ def test_a_scale_beyond_the_laws_is_an_error(scale):
         CompiledDecoder(COMPILED, np.zeros(2, np.uint32)).take(np.array([0, scale]), np.array([0, 0]))
 
 
+def fine_call(data, halves, means, fine_from, states):
+    """Decode a call of fine latents and finish."""
+    decoder = SymbolDecoder(data)
+    found, after = decoder.take_fine(halves, means, fine_from, states)
+    decoder.finish()
+    return found.tolist(), after.tolist()
+
+
+@settings(max_examples=120)
+@given(st.binary(max_size=80), st.data())
+def test_any_bytes_under_any_laws_of_fine_latents(stream, data):
+    components, points = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 30))
+    seed, widest = data.draw(st.integers(0, 2**16)), data.draw(st.sampled_from([14, 31, 40, 2 * (SCALES - 1)]))
+    halves = drawn(0, widest, (components, points), seed).astype(np.int32)
+    means = drawn(-12_200, 12_200, (components, points), seed + 1).astype(np.int32)
+    states = drawn(0, 7, components, seed + 2).astype(np.int32)
+    fine_from = data.draw(st.integers(1, SCALES - 1))
+    # A few bytes end soon; zeros go on.
+    for ended in (stream, stream + b"\x7f" * 300):
+        assert_same(lambda ended=ended: fine_call(ended, halves, means, fine_from, states))
+
+
 # Columns
 
 
@@ -224,10 +247,10 @@ def test_columns_are_rounded_alike(spread, shape):
     st.integers(0, 2**16),
 )
 @example("shipped", (3, 2, 1), 10_000, 3, 0)
-def test_scale_indices_of_any_features(network, place, points, apart, seed):
+def test_half_indices_of_any_features(network, place, points, apart, seed):
     features = drawn(0, LARGEST_FEATURE, (FEATURES, points + apart), seed).astype(np.float32)[:, :points]
     offsets = (drawn(-8, 8, points, seed) / OFFSET_UNIT).astype(np.float32)
-    compiled, reference = both_ways(lambda: ScaleIndices(NETWORKS[network], NUMPY)(features, place, offsets))
+    compiled, reference = both_ways(lambda: ScaleIndices(NETWORKS[network], NUMPY).halves(features, place, offsets))
     np.testing.assert_array_equal(compiled, reference)
     assert compiled.dtype == reference.dtype == np.int32
 
@@ -289,6 +312,67 @@ def test_latents_that_an_encoder_wrote(size, rank, largest, network):
         for part, expected in zip(found, latents, strict=True):
             np.testing.assert_array_equal(part, expected)
             assert part.dtype == np.int32
+
+
+FROM = st.integers(1, SCALES - 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=400),
+    st.tuples(st.sampled_from(SIZES[:-1]), st.integers(1, 12)),
+    st.sampled_from(sorted(NETWORKS)),
+    st.integers(0, 2**16),
+    FROM,
+)
+def test_any_bytes_as_fine_latents(data, planes, network, seed, fine_from):
+    size, rank = planes
+    side = replace(some_side(size, rank, seed, seed % 9), fine_from=fine_from)
+
+    def latents():
+        return [part.tolist() for part in decode_latents(data, side, Pyramid.of(size), NETWORKS[network])]
+
+    assert_same(latents)
+
+
+@pytest.mark.parametrize("size", SIZES[:-1], ids=str)
+@pytest.mark.parametrize(
+    ("rank", "fine_from", "spread", "network"),
+    [
+        (1, 6, 1.0, "shipped"),
+        (3, 1, 300.0, "small"),
+        (9, 12, 1.0, "shipped"),
+        (6, 40, 3.0, "highest"),
+        (5, 4, 9.0, "small"),
+    ],
+)
+def test_fine_latents_that_an_encoder_wrote(size, rank, fine_from, spread, network):
+    side, pyramid = make_side(make_latents(size, rank, largest=60), size), Pyramid.of(size)
+    latents, side = make_fine(side, size, NETWORKS[network], fine_from=fine_from, spread=spread)
+    data, reference = both_ways(lambda: encode_latents(latents, side, pyramid, NETWORKS[network]))
+    assert data == reference
+    for found in both_ways(lambda: decode_latents(data, side, pyramid, NETWORKS[network])):
+        for part, expected in zip(found, latents, strict=True):
+            np.testing.assert_array_equal(part, expected)
+            assert part.dtype == np.int32
+
+
+@given(st.integers(0, 2**16), st.sampled_from([1, 8, 9, 16, 18]))
+@settings(max_examples=30, deadline=None)
+def test_fine_latents_that_no_encoder_writes_are_refused_alike(seed, change):
+    side, pyramid = make_side(make_latents((11, 12), 3, largest=60), (11, 12)), Pyramid.of((11, 12))
+    latents, side = make_fine(side, (11, 12), shipped(), fine_from=6)
+    part = latents[seed % len(latents)]
+    part.ravel()[seed % part.size] += change
+
+    def refusal():
+        try:
+            return encode_latents(latents, side, pyramid, shipped())
+        except ValueError as error:
+            return str(error)
+
+    compiled, reference = both_ways(refusal)
+    assert compiled == reference
 
 
 # Planes

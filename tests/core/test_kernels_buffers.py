@@ -14,6 +14,12 @@ NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
 POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
 SIDE = [np.zeros(737, np.float32), np.zeros(512, np.uint8), np.zeros((1, 2), np.int32), np.zeros(54, np.int32)]
 OFFSETS, LATENTS = np.zeros(2, np.float32), np.zeros((2, 5, 6), np.int32)
+PLAIN = (3, 4, SCALES)
+"""Height and width of latents of which none is fine."""
+
+THERE = STATE, WORDS, None
+"""A coder and its tables, which are put in."""
+
 PLANE = np.zeros((2, 3, 3), np.float32)
 LEVELS, WEIGHTS = np.zeros((4, 3), np.int64), np.zeros((3, 3), np.int64)
 
@@ -38,9 +44,14 @@ def network(**changed):
     return tuple((given | changed).values())
 
 
+def two_fives():
+    """Return half indices and means of five laws."""
+    return FIVE.copy(), FIVE.copy()
+
+
 def told(*, count=40, calls=40):
     """Return where `tell_latents` tells of latents and calls."""
-    return *(np.zeros(count, np.int32) for _ in range(3)), np.zeros(calls, np.int64)
+    return *(np.zeros(count, np.int32) for _ in range(3)), np.zeros(count, np.uint8), np.zeros(calls, np.int64)
 
 
 def told_columns(*, count=12, fronts=6):
@@ -87,16 +98,16 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ("take", (STATE, WORDS.astype(np.uint64), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
         ("take", (STATE, WORDS.astype(">u4"), None, FIVE, FIVE, FIVE.copy()), "must hold uint32"),
         ("take", (STATE, WORDS[::2], None, FIVE, FIVE, FIVE.copy()), "contiguous"),
-        ("take", (STATE, WORDS, None, FIVE[:4], FIVE, FIVE.copy()), "5 elements"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE[:4], FIVE.copy()), "5 elements"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE.astype(np.float32), FIVE.copy()), "must hold int32"),
-        ("take", (STATE, WORDS, None, FIVE, FIVE, frozen(FIVE)), "read-only|not writable"),
+        ("take", (*THERE, FIVE[:4], FIVE, FIVE.copy()), "5 elements"),
+        ("take", (*THERE, FIVE, FIVE[:4], FIVE.copy()), "5 elements"),
+        ("take", (*THERE, FIVE, FIVE.astype(np.float32), FIVE.copy()), "must hold int32"),
+        ("take", (*THERE, FIVE, FIVE, frozen(FIVE)), "read-only|not writable"),
         ("take", (STATE, WORDS, object(), FIVE, FIVE, FIVE.copy()), "Capsule"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS[:2], LEVELS), "9 elements"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS.ravel()), "rows and columns"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS, LEVELS[:0]), "rows and columns"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
-        ("read_columns", (STATE, WORDS, None, WEIGHTS - 65, LEVELS), "weight of an entry above"),
+        ("read_columns", (*THERE, WEIGHTS[:2], LEVELS), "9 elements"),
+        ("read_columns", (*THERE, WEIGHTS, LEVELS.ravel()), "rows and columns"),
+        ("read_columns", (*THERE, WEIGHTS, LEVELS[:0]), "rows and columns"),
+        ("read_columns", (*THERE, WEIGHTS[:, :0], LEVELS[:, :0]), "rows and columns"),
+        ("read_columns", (*THERE, WEIGHTS - 65, LEVELS), "weight of an entry above"),
         ("tell_columns", (WEIGHTS, LEVELS.ravel(), *told_columns()), "rows and columns"),
         ("tell_columns", (WEIGHTS[:, :2], LEVELS, *told_columns()), "contiguous|9 elements"),
         ("tell_columns", (WEIGHTS + 65, LEVELS, *told_columns()), "weight of an entry above"),
@@ -114,35 +125,99 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ("round_columns", rounding(plain=LEVELS + 2**26 + 1), "an entry must lie within"),
         ("round_columns", rounding(grown=np.full(4, 129)), "a growth must lie within"),
         ("round_columns", rounding(levels=frozen(LEVELS)), "read-only|not writable"),
-        ("read_latents", (STATE, WORDS, None, SIDE[0][1:], *SIDE[1:], OFFSETS, 3, 4, LATENTS), "737 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 3, 5, LATENTS), "70 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS[:1], 3, 4, LATENTS), "1 elements"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 0, 4, LATENTS), "at least 1"),
-        ("read_latents", (STATE, WORDS, None, *SIDE, OFFSETS, 2**40, 2**40, LATENTS), r"at most 2\*\*44"),
-        ("read_latents", (STATE, WORDS, None, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, 3, 4, LATENTS), "a scale"),
+        ("read_latents", (*THERE, SIDE[0][1:], *SIDE[1:], OFFSETS, *PLAIN, LATENTS), "737 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 5, SCALES, LATENTS), "70 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS[:1], *PLAIN, LATENTS), "1 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, 0, 4, SCALES, LATENTS), "at least 1"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, 2**40, 2**40, SCALES, LATENTS), r"at most 2\*\*44"),
         (
             "read_latents",
-            (STATE, WORDS, None, *SIDE[:3], SIDE[3] - 128, OFFSETS, 3, 4, LATENTS),
+            (*THERE, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, *PLAIN, LATENTS),
+            "a scale",
+        ),
+        (
+            "read_latents",
+            (*THERE, *SIDE[:3], SIDE[3] - 128, OFFSETS, *PLAIN, LATENTS),
             "weight of a neighbour",
         ),
         (
             "read_latents",
-            (STATE, WORDS, None, *SIDE[:2], np.zeros(256, np.int32), SIDE[3], np.zeros(256, np.float32), 3, 4, LATENTS),
+            (
+                STATE,
+                WORDS,
+                None,
+                *SIDE[:2],
+                np.zeros(256, np.int32),
+                SIDE[3],
+                np.zeros(256, np.float32),
+                3,
+                4,
+                SCALES,
+                LATENTS,
+            ),
             "at most 255",
         ),
-        ("tell_latents", (*SIDE, OFFSETS, 0, 4, LATENTS, *told()), "at least 1"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 5, LATENTS, *told()), "70 elements"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, np.full_like(LATENTS, -(2**31)), *told()), "a latent must lie in"),
-        ("tell_latents", (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, 3, 4, LATENTS, *told(count=1)), "room for all"),
-        ("tell_latents", (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, 3, 4, LATENTS, *told(calls=0)), "room for all"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, LATENTS, *told()[:3], np.zeros(9, np.int32)), "must hold int64"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, LATENTS, told()[0], told(count=5)[1], *told()[2:]), "40 elements"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, frozen(LATENTS), *told()), "read-only|not writable"),
-        ("scale_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
-        ("scale_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
-        ("scale_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),
-        ("scale_indices", (*NETWORK, np.asfortranarray(POINTS), POINTS[0], INDICES), "rows of floats"),
-        ("scale_indices", (*NETWORK, POINTS, POINTS[0, :4], INDICES), "5 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, 0, 4, SCALES, LATENTS, *told()), "at least 1"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 5, SCALES, LATENTS, *told()), "70 elements"),
+        (
+            "tell_latents",
+            (*SIDE, OFFSETS, *PLAIN, np.full_like(LATENTS, -(2**31)), *told()),
+            "a latent must lie in",
+        ),
+        (
+            "tell_latents",
+            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, *PLAIN, LATENTS, *told(count=1)),
+            "room for all",
+        ),
+        (
+            "tell_latents",
+            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, *PLAIN, LATENTS, *told(calls=0)),
+            "room for all",
+        ),
+        (
+            "tell_latents",
+            (*SIDE, OFFSETS, *PLAIN, LATENTS, *told()[:4], np.zeros(9, np.int32)),
+            "must hold int64",
+        ),
+        ("tell_latents", (*SIDE, OFFSETS, *PLAIN, LATENTS, *told()[:3], *told(count=39)[3:]), "40 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, 0, LATENTS, *told()), r"must lie in \[1, 48\]. Got 0"),
+        ("tell_latents", (*SIDE, OFFSETS, 3, 4, 6, LATENTS, *told()), "8192 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 4, 49, LATENTS), r"must lie in \[1, 48\]. Got 49"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 4, 6, LATENTS), "8192 elements"),
+        ("take_fine", (*THERE, 0, *two_fives(), FIVE[:1].copy(), FIVE.copy()), "must lie in"),
+        ("take_fine", (*THERE, 6, FIVE[:4].copy(), FIVE.copy(), FIVE[:1].copy(), FIVE.copy()), "5 elem"),
+        (
+            "take_fine",
+            (*THERE, 6, FIVE.copy(), frozen(FIVE), FIVE[:1].copy(), FIVE.copy()),
+            "read-only|not w",
+        ),
+        (
+            "take_fine",
+            (*THERE, 6, FIVE.copy(), FIVE.copy(), FIVE[:2].copy(), FIVE.copy()),
+            "as many latents",
+        ),
+        (
+            "take_fine",
+            (*THERE, 6, FIVE.copy(), FIVE.copy(), FIVE[:0].copy(), FIVE.copy()),
+            "as many latents",
+        ),
+        ("take_fine", (*THERE, 6, *two_fives(), FIVE[:1] + 8, FIVE.copy()), "a state must lie"),
+        (
+            "take_fine",
+            (*THERE, 6, FIVE + 95, FIVE.copy(), FIVE[:1].copy(), FIVE.copy()),
+            "index of a scale",
+        ),
+        (
+            "tell_latents",
+            (*SIDE, OFFSETS, *PLAIN, LATENTS, told()[0], told(count=5)[1], *told()[2:]),
+            "40 elements",
+        ),
+        ("tell_latents", (*SIDE, OFFSETS, *PLAIN, frozen(LATENTS), *told()), "read-only|not writable"),
+        ("half_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
+        ("half_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
+        ("half_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),
+        ("half_indices", (*NETWORK, np.asfortranarray(POINTS), POINTS[0], INDICES), "rows of floats"),
+        ("half_indices", (*NETWORK, POINTS, POINTS[0, :4], INDICES), "5 elements"),
         ("restore", (np.zeros(5), 1.0, 0.0, 256.0, 0, np.zeros(5, np.uint8)), "8- or 16-bit"),
         ("restore", (np.zeros(5), 1.0, np.nan, 1.0, 0, np.zeros(5, np.uint8)), "8- or 16-bit"),
         ("restore", (np.zeros(5), 1.0, 0.0, 1.0, 4, np.zeros(5, np.uint8)), "8- or 16-bit"),

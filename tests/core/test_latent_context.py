@@ -19,6 +19,7 @@ from xr_inr.core.latent.context import (
     places,
     stored_features,
 )
+from xr_inr.core.latent.fine import FINE_UNIT
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.soft_features import Groups, Passes, SoftFeatures, Visit
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
@@ -90,6 +91,14 @@ def test_magnitudes_are_logarithms_rounded_to_whole_sixteenths():
     expected = [min(((1 + value) ** 32).bit_length() // 2, LARGEST_FEATURE) for value in range(1000)]
     assert found.tolist() == expected
     assert found.dtype == np.float32
+
+
+def test_magnitudes_of_sixteenths_of_a_step_are_those_of_steps_and_of_what_lies_between():
+    steps = np.arange(1000, dtype=np.int32)
+    np.testing.assert_array_equal(magnitudes(FINE_UNIT * steps, unit=FINE_UNIT), magnitudes(steps))
+    # As above, of (16 + n) / 16: its 32nd power over 2**128.
+    expected = [min(((16 + n) ** 32 >> 128).bit_length() // 2, LARGEST_FEATURE) for n in range(9000)]
+    assert magnitudes(np.arange(9000), unit=FINE_UNIT).tolist() == expected
 
 
 def test_magnitudes_know_no_sign_and_no_more_than_127():

@@ -47,7 +47,8 @@ def every_sample(reader, example):
 
 def expected_samples(example):
     """Return what latents, networks and basis give, one after the other."""
-    planes = synthesise(example.latents, Pyramid.of(example.size))
+    unit = 16 if Section.LATENT_FINE in example.sections else 1
+    planes = synthesise(example.latents, Pyramid.of(example.size), unit=unit)
     if Section.LATENT_SYNTHESIS in example.sections:
         planes = foretell(planes, read_cascade(example.sections[Section.LATENT_SYNTHESIS], RANK))
     if Section.LATENT_RESTORATION in example.sections:
@@ -62,6 +63,26 @@ def expected_samples(example):
 def test_samples_are_the_basis_applied_to_the_planes(size, synthesis, restoring):
     example = make_example(size, synthesis=synthesis, restoring=restoring)
     np.testing.assert_array_equal(every_sample(reader_of(example), example), expected_samples(example))
+
+
+def test_samples_of_fine_latents_are_the_basis_applied_to_the_planes():
+    for silent in ((), (1,)):
+        example = make_example(fine_from=6, silent=silent)
+        np.testing.assert_array_equal(every_sample(reader_of(example), example), expected_samples(example))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\0", r"lowest fine scale in the section of fine latents must be in \[1, 47\]. Got 0"),
+        (b"\x30", r"must be in \[1, 47\]. Got 48"),
+        (b"", "truncated section of fine latents"),
+        (b"\x06\x06", "1 bytes too many in the section of fine latents"),
+    ],
+)
+def test_a_lowest_fine_scale_that_is_none_is_refused(data, message):
+    with pytest.raises(PayloadError, match=message):
+        reader_of(EXAMPLE, LATENT_FINE=data)
 
 
 def test_samples_are_the_same_however_they_are_asked_for():

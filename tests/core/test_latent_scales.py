@@ -37,8 +37,8 @@ def indices_of(network, features, arrays=NUMPY, offset=0.0):
     return arrays.get(ScaleIndices(network, arrays)(arrays.put(features), PLACE, arrays.put(offsets)))
 
 
-def definition(network, features, place, offset=0):
-    """Return scale indices in Python's integers; the offset counts 1 / `OFFSET_UNIT`."""
+def definition(network, features, place, offset=0, *, parts=1):
+    """Return parts of scale indices in Python's integers; the offset counts 1 / `OFFSET_UNIT`."""
     number, orientation, level = place
     indices = []
     for point in features.T.astype(int).tolist():
@@ -61,7 +61,7 @@ def definition(network, features, place, offset=0):
         out = sum(weight * value for weight, value in zip(network.third[0].tolist(), hidden, strict=True))
         one = WEIGHT_UNIT * VALUE_UNIT
         out += int(network.third_bias[0]) + one // 2 + offset * one // OFFSET_UNIT
-        indices.append(min(max(out // one, 0), SCALES - 1))
+        indices.append(parts * min(max(out, 0), (SCALES - 1) * one) // one)
     return indices
 
 
@@ -80,6 +80,16 @@ def test_offsets_move_indices_before_they_are_rounded_and_clipped(network, offse
     features = some_features()
     found = indices_of(network, features, arrays, offset / OFFSET_UNIT)
     assert found.tolist() == definition(network, features, PLACE, offset)
+
+
+@every_kind
+@every_network
+@pytest.mark.parametrize("offset", [-3, 0, 1])
+def test_half_indices_are_those_of_whole_number_arithmetic(network, offset, arrays):
+    features = some_features()
+    offsets = arrays.put(np.full(features.shape[1], offset / OFFSET_UNIT, np.float32))
+    found = arrays.get(ScaleIndices(network, arrays).halves(arrays.put(features), PLACE, offsets))
+    assert (found.dtype, found.tolist()) == (np.int32, definition(network, features, PLACE, offset, parts=2))
 
 
 def test_an_example_gives_many_indices():

@@ -14,6 +14,7 @@ from xr_inr.core.latent import context
 from xr_inr.core.latent import latents as stream
 from xr_inr.core.latent.latents import LatentSide, decode_latents, encode_latents, mean_class, scale_row, scales_of
 from xr_inr.core.latent.laws import SCALES
+from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, shipped
 from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 from xr_inr.exceptions import PayloadError
@@ -149,10 +150,10 @@ class Recorder:
     def __init__(self):
         self.calls = []
 
-    def put(self, values, scales, means):
+    def put(self, values, scales, means, _told=None):
         self.calls.append((values.tolist(), scales.tolist(), means.tolist()))
 
-    def put_calls(self, values, scales, means, sizes):
+    def put_calls(self, values, scales, means, sizes, _told=None):
         cuts = np.cumsum(sizes)[:-1]
         for call in zip(*(np.split(part, cuts) for part in (values, scales, means)), strict=True):
             self.put(*call)
@@ -257,6 +258,13 @@ def test_scales_follow_the_mean_magnitude(mean, index):
     latents = [np.zeros((1, 1000, 1000), np.int32)]
     latents[0].ravel()[: int(1e6 * min(mean, 1.0))] = max(mean, 1.0)
     assert scales_of(latents, Pyramid((1000, 1000), 0)).tolist() == [[index]]
+
+
+def test_scales_and_weights_of_latents_in_sixteenths_are_those_of_steps():
+    latents, pyramid = make_latents((45, 48), 3, largest=90), Pyramid.of((45, 48))
+    grown = [16 * part for part in latents]
+    np.testing.assert_array_equal(scales_of(grown, pyramid, 16), scales_of(latents, pyramid))
+    np.testing.assert_array_equal(fit_mean_weights(grown, pyramid, unit=16), fit_mean_weights(latents, pyramid))
 
 
 def test_a_scale_stands_for_all_details_of_a_level():

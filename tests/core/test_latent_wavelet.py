@@ -171,6 +171,16 @@ def test_synthesis_gives_the_same_bits_in_any_memory_order(size, laid_out):
     assert found.tobytes() == synthesise(latents, pyramid).tobytes()
 
 
+@pytest.mark.parametrize("size", [(1, 1), (24, 27), (45, 22)], ids=str)
+def test_latents_in_parts_of_a_step_make_parts_of_what_steps_make(size):
+    latents, pyramid = make_latents(size, 3, largest=90), Pyramid.of(size)
+    grown = [16 * part for part in latents]
+    np.testing.assert_array_equal(synthesise(grown, pyramid, unit=16), synthesise(latents, pyramid))
+    between = synthesise([part + 9 for part in grown], pyramid, unit=16) / 2.0**PLANE_BITS
+    exact = synthesise_unrounded([part + 9 / 16 for part in latents], pyramid, np)
+    assert np.abs(between - exact).max() < 0.3
+
+
 def test_synthesis_of_a_component_does_not_depend_on_the_others():
     pyramid, latents = Pyramid.of((24, 27)), make_latents((24, 27), 5, largest=LARGEST_LATENT)
     whole = synthesise(latents, pyramid)

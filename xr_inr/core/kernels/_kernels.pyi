@@ -10,6 +10,7 @@ from typing_extensions import Buffer
 DONE: int
 INVALID_STREAM: int
 TOO_LARGE: int
+LATENT_TOO_LARGE: int
 
 Laws = NewType("Laws", object)
 
@@ -18,6 +19,19 @@ def laws(left: Buffer, /) -> Laws: ...
 
 # All int32, of one length.
 def take(state: Buffer, words: Buffer, laws: Laws, scales: Buffer, means: Buffer, values: Buffer, /) -> int: ...
+
+# All int32, (components, latents of each), but `states`, (components,). Half indices and means are overwritten.
+def take_fine(
+    state: Buffer,
+    words: Buffer,
+    laws: Laws,
+    fine_from: int,
+    half_indices: Buffer,
+    means: Buffer,
+    states: Buffer,
+    latents: Buffer,
+    /,
+) -> int: ...
 
 # int64: (3, columns), and (rows, columns).
 def read_columns(state: Buffer, words: Buffer, laws: Laws, weights: Buffer, levels: Buffer, /) -> int: ...
@@ -45,9 +59,10 @@ def round_columns(
     /,
 ) -> int: ...
 
-# `network` is float32: first, of_pass, of_orientation, of_level, second, third as `scale_indices` has them, joined.
-# `logarithms` is uint8 (512,), `offsets` float32 (components,). The others are int32: `scales` (levels + 1,
-# components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of one, joined.
+# `network` is float32: first, of_pass, of_orientation, of_level, second, third as `half_indices` has them, joined.
+# `logarithms` is uint8 (512,), or (8192,) where `fine_from` is below 48; `offsets` float32 (components,). The rest is
+# int32: `scales` (levels + 1, components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of
+# one, joined.
 def read_latents(
     state: Buffer,
     words: Buffer,
@@ -59,12 +74,14 @@ def read_latents(
     offsets: Buffer,
     height: int,
     width: int,
+    fine_from: int,
     latents: Buffer,
     /,
 ) -> int: ...
 
-# The same of known latents: their values, scale indices and means in the order of the stream, int32, and how many each
-# call of a decoder would take, int64. Returns how many latents and calls there are.
+# The same of known latents: the integers that they are coded as, scale indices and means in the order of the stream,
+# int32, which have their lowest bit told first, uint8, and how many each call of a decoder would take, int64. Returns
+# how many latents and calls there are.
 def tell_latents(
     network: Buffer,
     logarithms: Buffer,
@@ -73,23 +90,25 @@ def tell_latents(
     offsets: Buffer,
     height: int,
     width: int,
+    fine_from: int,
     latents: Buffer,
     values: Buffer,
     scale_indices: Buffer,
     means: Buffer,
+    told: Buffer,
     sizes: Buffer,
     /,
 ) -> tuple[int, int]: ...
 
-# float32, and int32 for `indices`; `features` is (13, points), its rows any distance apart.
-def scale_indices(
+# float32, and int32 for `halves`; `features` is (13, points), its rows any distance apart.
+def half_indices(
     first: Buffer,
     first_bias: Buffer,
     second: Buffer,
     third: Buffer,
     features: Buffer,
     offsets: Buffer,
-    indices: Buffer,
+    halves: Buffer,
     /,
 ) -> int: ...
 

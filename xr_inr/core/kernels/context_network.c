@@ -58,7 +58,7 @@ INLINED void layer(
     }
 }
 
-INLINED void evaluate(const ContextNetwork *network, const Lanes *features, const float *offsets, int32_t *indices) {
+INLINED void evaluate(const ContextNetwork *network, const Lanes *features, const float *offsets, int32_t *halves) {
     Lanes first[NETWORK_HIDDEN], second[NETWORK_HIDDEN];
     layer(first, features, NETWORK_FEATURES, network->first, NETWORK_FEATURES, network->first_bias, 1);
     layer(second, first, NETWORK_HIDDEN, network->second, NETWORK_HIDDEN + 1, network->second + NETWORK_HIDDEN,
@@ -68,19 +68,19 @@ INLINED void evaluate(const ContextNetwork *network, const Lanes *features, cons
     for (int unit = 0; unit < NETWORK_HIDDEN; unit++) sums[unit % 4] += second[unit] * network->third[unit];
     Lanes sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     clip(&sum, LARGEST_INDEX);
-    *(WholeLanesThere *)indices = TO_WHOLE(sum);
+    *(WholeLanesThere *)halves = TO_WHOLE(sum + sum);
 }
 
 INLINED void evaluate_all(
     const ContextNetwork *network, size_t points, const float *features, ptrdiff_t stride, const float *offsets,
-    int32_t *indices
+    int32_t *halves
 ) {
     Lanes inputs[NETWORK_FEATURES];
     const size_t whole = points - points % LANES, rest = points - whole;
     for (size_t start = 0; start < whole; start += LANES) {
         for (int feature = 0; feature < NETWORK_FEATURES; feature++)
             inputs[feature] = *(const LanesThere *)(features + feature * stride + start);
-        evaluate(network, inputs, offsets + start, indices + start);
+        evaluate(network, inputs, offsets + start, halves + start);
     }
     if (rest) {
         float last_offsets[LANES] = {0};
@@ -90,7 +90,7 @@ INLINED void evaluate_all(
             memcpy(&inputs[feature], features + feature * stride + whole, rest * sizeof(float));
         memcpy(last_offsets, offsets + whole, rest * sizeof(float));
         evaluate(network, inputs, last_offsets, found);
-        memcpy(indices + whole, found, rest * sizeof(int32_t));
+        memcpy(halves + whole, found, rest * sizeof(int32_t));
     }
 }
 
@@ -98,21 +98,21 @@ INLINED void evaluate_all(
 /* With wider instructions, where the processor has them; the bits are the same. */
 __attribute__((target("avx2"))) static void evaluate_all_avx2(
     const ContextNetwork *network, size_t points, const float *features, ptrdiff_t stride, const float *offsets,
-    int32_t *indices
+    int32_t *halves
 ) {
-    evaluate_all(network, points, features, stride, offsets, indices);
+    evaluate_all(network, points, features, stride, offsets, halves);
 }
 #endif
 
-void scale_indices(
+void half_indices(
     const ContextNetwork *network, size_t points, const float *features, ptrdiff_t stride, const float *offsets,
-    int32_t *indices
+    int32_t *halves
 ) {
 #if defined(__GNUC__) && defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
-        evaluate_all_avx2(network, points, features, stride, offsets, indices);
+        evaluate_all_avx2(network, points, features, stride, offsets, halves);
         return;
     }
 #endif
-    evaluate_all(network, points, features, stride, offsets, indices);
+    evaluate_all(network, points, features, stride, offsets, halves);
 }

@@ -1,4 +1,4 @@
-/* The context network: features of latents in, the index of each law's scale out. core/latent/scales.py. */
+/* The context network: features of latents in, half indices of each law's scale out. core/latent/scales.py. */
 #ifndef XR_INR_CONTEXT_NETWORK_H
 #define XR_INR_CONTEXT_NETWORK_H
 
@@ -19,10 +19,10 @@ typedef struct {
     const float *third;
 } ContextNetwork;
 
-/* Write the scale indices of points. Feature f of point p is features[f * stride + p]. */
-void scale_indices(
+/* Write how many half indices the scales of points have. Feature f of point p is features[f * stride + p]. */
+void half_indices(
     const ContextNetwork *network, size_t points, const float *features, ptrdiff_t stride, const float *offsets,
-    int32_t *indices
+    int32_t *halves
 );
 
 #endif

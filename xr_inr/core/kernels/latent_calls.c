@@ -15,6 +15,13 @@ static int within(const Py_buffer *view, int32_t low, int32_t high, const char *
     return 1;
 }
 
+/* Whether latents can be fine from a scale on; sets an error if not. */
+static int is_fine_from(int scale) {
+    if (scale >= 1 && scale <= LAW_SCALES) return 1;
+    PyErr_Format(PyExc_ValueError, "the lowest scale of fine latents must lie in [1, %d]. Got %d.", LAW_SCALES, scale);
+    return 0;
+}
+
 /* The parts of a context network, which lie end to end. */
 static LatentLaws parted(const float *network) {
     LatentLaws side = {.network.first = network};
@@ -34,6 +41,7 @@ enum {
 typedef struct {
     PyObject *network, *logarithms, *scales, *means, *offsets;
     Py_ssize_t height, width;
+    int fine_from;
 } Given;
 
 /* Take buffers of what is given, the laws that they make, and latents that fit; NULL with an error set where one does not.
@@ -45,10 +53,12 @@ static Py_buffer *opened(const Given *given, PyObject *of_latents, Buffers *buff
         PyErr_SetString(PyExc_ValueError, "the size of a scene must be at least 1 and at most 2**44 pixels");
         return NULL;
     }
+    if (!is_fine_from(given->fine_from)) return NULL;
+    const int unit_bits = given->fine_from == LAW_SCALES ? 0 : FINE_UNIT_BITS;
     *pyramid = pyramid_of((size_t)given->height, (size_t)given->width);
     Py_buffer *network, *logarithms, *scales, *means, *offsets;
     if (!(network = buffer(buffers, given->network, FLOAT32, READ, NETWORK_SIZE)) ||
-        !(logarithms = buffer(buffers, given->logarithms, UINT8, READ, LOGARITHMS)) ||
+        !(logarithms = buffer(buffers, given->logarithms, UINT8, READ, LOGARITHMS << unit_bits)) ||
         !(means = buffer(buffers, given->means, INT32, READ, MEAN_CLASSES * MEAN_WEIGHTS)) ||
         !within(means, -127, 127, "the weight of a neighbour") ||
         !(offsets = buffer(buffers, given->offsets, FLOAT32, READ, -1)) ||
@@ -66,6 +76,8 @@ static Py_buffer *opened(const Given *given, PyObject *of_latents, Buffers *buff
     side->mean_weights = means->buf;
     side->offsets = offsets->buf;
     side->logarithms = logarithms->buf;
+    side->fine_from = given->fine_from;
+    side->unit_bits = unit_bits;
     return buffer(buffers, of_latents, INT32, WRITE, (Py_ssize_t)bordered_size(pyramid, components));
 }
 
@@ -73,8 +85,9 @@ PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *of_state, *of_words, *of_laws, *of_latents, *result = NULL;
     Given given;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOOnnO", &of_state, &of_words, &of_laws, &given.network, &given.logarithms,
-                          &given.scales, &given.means, &given.offsets, &given.height, &given.width, &of_latents))
+    if (!PyArg_ParseTuple(arguments, "OOOOOOOOnniO", &of_state, &of_words, &of_laws, &given.network, &given.logarithms,
+                          &given.scales, &given.means, &given.offsets, &given.height, &given.width, &given.fine_from,
+                          &of_latents))
         return NULL;
     const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
     if (!laws) return NULL;
@@ -98,14 +111,14 @@ PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
 
 PyObject *py_tell_latents(PyObject *self, PyObject *arguments) {
     (void)self;
-    PyObject *of_latents, *of_values, *of_scales, *of_means, *of_sizes, *result = NULL;
+    PyObject *of_latents, *of_values, *of_scales, *of_means, *of_told, *of_sizes, *result = NULL;
     Given given;
-    if (!PyArg_ParseTuple(arguments, "OOOOOnnOOOOO", &given.network, &given.logarithms, &given.scales, &given.means,
-                          &given.offsets, &given.height, &given.width, &of_latents, &of_values, &of_scales, &of_means,
-                          &of_sizes))
+    if (!PyArg_ParseTuple(arguments, "OOOOOnniOOOOOO", &given.network, &given.logarithms, &given.scales, &given.means,
+                          &given.offsets, &given.height, &given.width, &given.fine_from, &of_latents, &of_values, &of_scales,
+                          &of_means, &of_told, &of_sizes))
         return NULL;
     Buffers buffers = {.count = 0};
-    Py_buffer *latents, *values, *scales, *means, *sizes;
+    Py_buffer *latents, *values, *scales, *means, *first, *sizes;
     Pyramid pyramid;
     LatentLaws side;
     if ((latents = opened(&given, of_latents, &buffers, &pyramid, &side)) &&
@@ -113,16 +126,59 @@ PyObject *py_tell_latents(PyObject *self, PyObject *arguments) {
         (values = buffer(&buffers, of_values, INT32, WRITE, -1)) &&
         (scales = buffer(&buffers, of_scales, INT32, WRITE, elements(values))) &&
         (means = buffer(&buffers, of_means, INT32, WRITE, elements(values))) &&
+        (first = buffer(&buffers, of_told, UINT8, WRITE, elements(values))) &&
         (sizes = buffer(&buffers, of_sizes, INT64, WRITE, -1))) {
         LatentCalls told = {.room = (size_t)elements(values), .room_of_calls = (size_t)elements(sizes),
-                            .values = values->buf, .scales = scales->buf, .means = means->buf, .sizes = sizes->buf};
+                            .values = values->buf, .scales = scales->buf, .means = means->buf, .told = first->buf,
+                            .sizes = sizes->buf};
         Status status;
         Py_BEGIN_ALLOW_THREADS
         status = tell_latents(&side, &pyramid, latents->buf, &told);
         Py_END_ALLOW_THREADS
         if (status == NO_ROOM) PyErr_SetString(PyExc_ValueError, "there must be room for all latents and all calls");
+        else if (status == OFF_GRID)
+            PyErr_Format(PyExc_ValueError,
+                         "a latent must be a multiple of 16 sixteenths of a step, a fine one of 9. Got %d.", told.wrong);
+        else if (status == WRONG_STATE)
+            PyErr_SetString(PyExc_ValueError, "a fine latent must be of the grid that the state of its component says");
         else if (status != DONE) result = outcome(status);
         else result = Py_BuildValue("nn", (Py_ssize_t)told.count, (Py_ssize_t)told.calls);
+    }
+    let_go(&buffers);
+    return result;
+}
+
+PyObject *py_take_fine(PyObject *self, PyObject *arguments) {
+    (void)self;
+    PyObject *of_state, *of_words, *of_laws, *of_halves, *of_means, *of_states, *of_latents, *result = NULL;
+    int fine_from;
+    if (!PyArg_ParseTuple(arguments, "OOOiOOOO", &of_state, &of_words, &of_laws, &fine_from, &of_halves, &of_means,
+                          &of_states, &of_latents))
+        return NULL;
+    const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
+    if (!laws) return NULL;
+    Buffers buffers = {.count = 0};
+    Py_buffer *state, *words, *halves, *means, *states, *latents;
+    Coder coder;
+    if (!is_fine_from(fine_from)) return NULL;
+    if ((state = buffer(&buffers, of_state, UINT64, WRITE, 3)) && (words = buffer(&buffers, of_words, UINT32, READ, -1)) &&
+        (latents = buffer(&buffers, of_latents, INT32, WRITE, -1)) &&
+        (halves = buffer(&buffers, of_halves, INT32, WRITE, elements(latents))) &&
+        (means = buffer(&buffers, of_means, INT32, WRITE, elements(latents))) &&
+        (states = buffer(&buffers, of_states, INT32, WRITE, -1)) && within(states, 0, STATES - 1, "a state") &&
+        open_coder(&coder, state, words)) {
+        const Py_ssize_t components = elements(states), points = components ? elements(latents) / components : 0;
+        if (components * points != elements(latents)) {
+            PyErr_SetString(PyExc_ValueError, "every component must have as many latents");
+        } else {
+            Status status;
+            Py_BEGIN_ALLOW_THREADS
+            status = take_fine(&coder, laws, fine_from, (size_t)components, (size_t)points, halves->buf, means->buf,
+                               states->buf, latents->buf);
+            Py_END_ALLOW_THREADS
+            close_coder(&coder, state);
+            result = outcome(status);
+        }
     }
     let_go(&buffers);
     return result;

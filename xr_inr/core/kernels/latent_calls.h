@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+PyObject *py_take_fine(PyObject *self, PyObject *arguments);
 PyObject *py_read_latents(PyObject *self, PyObject *arguments);
 PyObject *py_tell_latents(PyObject *self, PyObject *arguments);
 

@@ -14,8 +14,11 @@ typedef struct {
     const Laws *laws;
     LatentCalls *told;
     Surroundings known;
-    /* Scratch for a call: the laws and the integers of a group. */
-    int32_t *scales, *means, *values;
+    /* Scratch for a call: the laws and the integers of a group; halves are scales in the end. */
+    int32_t *halves, *means, *values;
+    uint8_t *told_first;
+    /* Of every component, and of those of a call. */
+    int32_t states[MOST_COMPONENTS], group_states[MOST_COMPONENTS];
 } Walk;
 
 Pyramid pyramid_of(size_t height, size_t width) {
@@ -48,6 +51,7 @@ size_t bordered_size(const Pyramid *pyramid, size_t components) {
 static void keep(const Surroundings *known, const Place *place, size_t component, const int32_t *values) {
     const Subband *own = &known->pyramid->subbands[place->subband];
     const size_t stride = own->width + 2;
+    const int32_t largest = (LOGARITHMS << known->side->unit_bits) - 1;
     int32_t *plane = known->latents[place->subband] + component * (own->height + 2) * stride;
     for (size_t row = 0; row < place->rows; row++) {
         const size_t down = 1 + FIRST_ROW[place->number] + 2 * row;
@@ -56,7 +60,7 @@ static void keep(const Surroundings *known, const Place *place, size_t component
         uint32_t *last = known->last + row * place->columns;
         for (size_t n = 0; n < place->columns; n++) {
             const int32_t value = values[row * place->columns + n], size = value < 0 ? -value : value;
-            const uint8_t magnitude = known->side->logarithms[size < LOGARITHMS ? size : LOGARITHMS - 1];
+            const uint8_t magnitude = known->side->logarithms[size < largest ? size : largest];
             target[2 * n] = value;
             magnitudes[2 * n] = magnitude;
             last[n] += magnitude;
@@ -81,11 +85,35 @@ static Status tell(Walk *walk, size_t count) {
     if (count == 0) return DONE;
     if (count > told->room - told->count || told->calls == told->room_of_calls) return NO_ROOM;
     memcpy(told->values + told->count, walk->values, count * sizeof(int32_t));
-    memcpy(told->scales + told->count, walk->scales, count * sizeof(int32_t));
+    memcpy(told->scales + told->count, walk->halves, count * sizeof(int32_t));
     memcpy(told->means + told->count, walk->means, count * sizeof(int32_t));
+    memcpy(told->told + told->count, walk->told_first, count);
     told->sizes[told->calls++] = (int64_t)count;
     told->count += count;
     return DONE;
+}
+
+/* Turn half indices of a call into the indices that its laws have where there are no fine latents. */
+static void halve(Walk *walk, size_t count) {
+    for (size_t n = 0; n < count; n++) walk->halves[n] >>= 1;
+    if (walk->told) memset(walk->told_first, 0, count);
+}
+
+/* Read or tell a call of components of a group. */
+static Status call(Walk *walk, size_t components, size_t points) {
+    const int fine_from = walk->known.side->fine_from;
+    const size_t count = components * points;
+    if (fine_from == LAW_SCALES) {
+        halve(walk, count);
+        return walk->told ? tell(walk, count)
+                          : take(walk->coder, walk->laws, count, walk->halves, walk->means, walk->values);
+    }
+    if (!walk->told)
+        return take_fine(walk->coder, walk->laws, fine_from, components, points, walk->halves, walk->means,
+                         walk->group_states, walk->values);
+    const Status status = tell_fine(fine_from, components, points, walk->halves, walk->means, walk->group_states,
+                                    walk->values, walk->told_first, &walk->told->wrong);
+    return status == DONE ? tell(walk, count) : status;
 }
 
 static Status walk_pass(Walk *walk, const Place *place) {
@@ -111,19 +139,22 @@ static Status walk_pass(Walk *walk, const Place *place) {
         size_t chosen = 0;
         for (size_t component = start; component < stop; component++) {
             if (active[component] <= 0) continue;
-            laws_of(known, &network, place, component, last_bits, walk->scales + chosen * points,
+            laws_of(known, &network, place, component, last_bits, walk->halves + chosen * points,
                     walk->means + chosen * points);
             if (walk->told) look_up(known, place, component, walk->values + chosen * points);
-            chosen++;
+            walk->group_states[chosen++] = walk->states[component];
         }
-        const Status status = walk->told ? tell(walk, chosen * points)
-                                         : take(walk->coder, walk->laws, chosen * points, walk->scales, walk->means,
-                                                walk->values);
+        const Status status = call(walk, chosen, points);
         if (status != DONE) return status;
         memset(known->last, 0, points * sizeof(uint32_t));
         chosen = 0;
-        for (size_t component = start; component < stop; component++)
-            if (active[component] > 0) keep(known, place, component, walk->values + chosen++ * points);
+        for (size_t component = start; component < stop; component++) {
+            if (active[component] <= 0) continue;
+            /* Told latents stand where they belong, and values hold what they are coded as. */
+            if (walk->told) look_up(known, place, component, walk->values + chosen * points);
+            walk->states[component] = walk->group_states[chosen];
+            keep(known, place, component, walk->values + chosen++ * points);
+        }
         for (size_t n = 0; n < points; n++) known->before[n] += known->last[n];
         for (last_bits = 0; (size_t)1 << last_bits < stop - start;) last_bits++;
     }
@@ -172,14 +203,15 @@ static Status walk_latents(Walk walk, int32_t *latents) {
     walk.known.around = malloc(walk.known.rank * points);
     walk.known.before = malloc(points * sizeof(uint32_t));
     walk.known.last = malloc(points * sizeof(uint32_t));
-    walk.scales = malloc(group * sizeof(int32_t));
+    walk.halves = malloc(group * sizeof(int32_t));
+    walk.told_first = malloc(group);
     walk.means = malloc(group * sizeof(int32_t));
     walk.values = malloc(group * sizeof(int32_t));
     walk.known.features = malloc(NETWORK_FEATURES * columns * sizeof(float));
     walk.known.offsets = malloc(columns * sizeof(float));
     Status status = NO_MEMORY;
-    if (magnitudes && walk.known.around && walk.known.before && walk.known.last && walk.scales && walk.means && walk.values &&
-        walk.known.features && walk.known.offsets) {
+    if (magnitudes && walk.known.around && walk.known.before && walk.known.last && walk.halves && walk.means && walk.values &&
+        walk.told_first && walk.known.features && walk.known.offsets) {
         for (int index = 0; index < pyramid->count; index++) walk.known.magnitudes[index].values = magnitudes + starts[index];
         status = walk_passes(&walk);
     }
@@ -187,7 +219,8 @@ static Status walk_latents(Walk walk, int32_t *latents) {
     free(walk.known.around);
     free(walk.known.before);
     free(walk.known.last);
-    free(walk.scales);
+    free(walk.halves);
+    free(walk.told_first);
     free(walk.means);
     free(walk.values);
     free(walk.known.features);

@@ -3,6 +3,7 @@
 #define XR_INR_LATENTS_H
 
 #include "context_network.h"
+#include "fine.h"
 #include "range_coder.h"
 
 enum { MOST_LEVELS = 6, MOST_SUBBANDS = 1 + 3 * MOST_LEVELS, MOST_COMPONENTS = 255, LOGARITHMS = 512 };
@@ -29,8 +30,12 @@ typedef struct {
     const int32_t *mean_weights;
     /* (components) what each adds to its scale indices. */
     const float *offsets;
-    /* LOGARITHMS of magnitudes. */
+    /* Magnitudes of 0, 1, 2 and so on, LOGARITHMS << unit_bits of them. */
     const uint8_t *logarithms;
+    /* Latents under laws of at least this scale are fine; LAW_SCALES where there are none. */
+    int fine_from;
+    /* Latents count steps over 2^unit_bits. */
+    int unit_bits;
     /* Without a first_bias: that is a sum of the biases of a pass, an orientation and a level. */
     ContextNetwork network;
     /* (4, 4 and MOST_LEVELS + 1) x NETWORK_HIDDEN. */
@@ -53,7 +58,11 @@ typedef struct {
     /* Room for so many latents and calls; how many there are. */
     size_t room, room_of_calls, count, calls;
     int32_t *values, *scales, *means;
+    /* 1 where the lowest bit of an integer goes before the columns of its call. */
+    uint8_t *told;
     int64_t *sizes;
+    /* The latent that is not on a grid, where that is the status. */
+    int32_t wrong;
 } LatentCalls;
 
 /* Tell of all latents, laid out as `read_latents` leaves them, in the order it would read them. */

@@ -55,30 +55,30 @@ static PyObject *py_take(PyObject *self, PyObject *arguments) {
     return result;
 }
 
-static PyObject *py_scale_indices(PyObject *self, PyObject *arguments) {
+static PyObject *py_half_indices(PyObject *self, PyObject *arguments) {
     (void)self;
-    PyObject *of_first, *of_bias, *of_second, *of_third, *of_features, *of_offsets, *of_indices, *result = NULL;
+    PyObject *of_first, *of_bias, *of_second, *of_third, *of_features, *of_offsets, *of_halves, *result = NULL;
     if (!PyArg_ParseTuple(arguments, "OOOOOOO", &of_first, &of_bias, &of_second, &of_third, &of_features, &of_offsets,
-                          &of_indices))
+                          &of_halves))
         return NULL;
     Buffers buffers = {.count = 0};
-    Py_buffer *first, *bias, *second, *third, *features, *offsets, *indices;
+    Py_buffer *first, *bias, *second, *third, *features, *offsets, *halves;
     const Py_ssize_t hidden = NETWORK_HIDDEN;
     if ((first = buffer(&buffers, of_first, FLOAT32, READ, hidden * NETWORK_FEATURES)) &&
         (bias = buffer(&buffers, of_bias, FLOAT32, READ, hidden)) &&
         (second = buffer(&buffers, of_second, FLOAT32, READ, hidden * (hidden + 1))) &&
         (third = buffer(&buffers, of_third, FLOAT32, READ, hidden + 1)) &&
-        (indices = buffer(&buffers, of_indices, INT32, WRITE, -1)) &&
-        (offsets = buffer(&buffers, of_offsets, FLOAT32, READ, elements(indices))) &&
-        (features = buffer(&buffers, of_features, FLOAT32, ROWS, NETWORK_FEATURES * elements(indices)))) {
-        const Py_ssize_t points = elements(indices);
+        (halves = buffer(&buffers, of_halves, INT32, WRITE, -1)) &&
+        (offsets = buffer(&buffers, of_offsets, FLOAT32, READ, elements(halves))) &&
+        (features = buffer(&buffers, of_features, FLOAT32, ROWS, NETWORK_FEATURES * elements(halves)))) {
+        const Py_ssize_t points = elements(halves);
         const int rows = features->ndim == 2 && features->shape[0] == NETWORK_FEATURES;
         if (!rows || (points > 1 && features->strides[1] != 4) || features->strides[0] % 4 != 0) {
             PyErr_SetString(PyExc_ValueError, "features must be rows of floats that adjoin");
         } else {
             const ContextNetwork network = {first->buf, bias->buf, second->buf, third->buf};
             Py_BEGIN_ALLOW_THREADS
-            scale_indices(&network, (size_t)points, features->buf, features->strides[0] / 4, offsets->buf, indices->buf);
+            half_indices(&network, (size_t)points, features->buf, features->strides[0] / 4, offsets->buf, halves->buf);
             Py_END_ALLOW_THREADS
             result = outcome(DONE);
         }
@@ -134,6 +134,7 @@ static PyObject *py_merge(PyObject *self, PyObject *arguments) {
 static PyMethodDef METHODS[] = {
     {"laws", py_laws, METH_O, NULL},
     {"take", py_take, METH_VARARGS, NULL},
+    {"take_fine", py_take_fine, METH_VARARGS, NULL},
     {"read_columns", py_read_columns, METH_VARARGS, NULL},
     {"tell_columns", py_tell_columns, METH_VARARGS, NULL},
     {"round_columns", py_round_columns, METH_VARARGS, NULL},
@@ -144,14 +145,15 @@ static PyMethodDef METHODS[] = {
     {"spectra", py_spectra, METH_VARARGS, NULL},
     {"say", py_say, METH_VARARGS, NULL},
     {"sines", py_sines, METH_VARARGS, NULL},
-    {"scale_indices", py_scale_indices, METH_VARARGS, NULL},
+    {"half_indices", py_half_indices, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static int fill(PyObject *module) {
     return PyModule_AddIntConstant(module, "DONE", DONE) < 0 ||
                    PyModule_AddIntConstant(module, "INVALID_STREAM", INVALID_STREAM) < 0 ||
-                   PyModule_AddIntConstant(module, "TOO_LARGE", TOO_LARGE) < 0
+                   PyModule_AddIntConstant(module, "TOO_LARGE", TOO_LARGE) < 0 ||
+                   PyModule_AddIntConstant(module, "LATENT_TOO_LARGE", LATENT_TOO_LARGE) < 0
                ? -1
                : 0;
 }

@@ -1,11 +1,8 @@
-/* The range decoder and a call of integers: docs/format.md, "Range coder" and "Integers under laws".
-
-Every symbol narrows the range to at least 2^8, so one word restores 2^32; a stream that has ended goes on in zeros. */
-#include "range_coder.h"
+/* Calls of integers from a stream: docs/format.md, "Integers under laws". */
+#include "coder_steps.h"
 
 #include <stdlib.h>
 
-enum { REACH = 12, COLUMN_UP = 25, COLUMN_DOWN = 26, TABLED_SCALES = 16, MOST_SHIFT = 11, HALF = 4 };
 enum { ESCAPE_ORDER = 2, MOST_ESCAPE_BITS = 24 };
 static const int32_t LARGEST_ESCAPE = 1 << 27;
 
@@ -24,37 +21,6 @@ int laws_prepare(Laws *laws) {
     return 1;
 }
 
-static inline void narrow(Coder *coder, uint64_t left, uint64_t size, uint64_t scale) {
-    coder->code -= scale * left;
-    coder->range = scale * size;
-    if (coder->range < (uint64_t)1 << 32) {
-        uint32_t word = coder->position < coder->count ? coder->words[coder->position++] : 0;
-        coder->code = coder->code << 32 | word;
-        coder->range <<= 32;
-    }
-}
-
-/* Return the column of a table row, or -1 where the stream is not one that an encoder writes. */
-static inline int next_column(Coder *coder, const Laws *laws, int row) {
-    const uint64_t scale = coder->range >> LAW_BITS;
-    if (coder->code >= scale << LAW_BITS) return -1;
-    const uint32_t quantile = (uint32_t)(coder->code / scale);
-    const uint32_t *left = laws->left[row];
-    int column = laws->first[row][quantile >> (LAW_BITS - BUCKET_BITS)];
-    while (left[column + 1] <= quantile) column++;
-    narrow(coder, left[column], left[column + 1] - left[column], scale);
-    return column;
-}
-
-/* Return a bit, or -1. */
-static inline int next_bit(Coder *coder) {
-    const uint64_t scale = coder->range >> LAW_BITS, half = (uint64_t)1 << (LAW_BITS - 1);
-    if (coder->code >= scale << LAW_BITS) return -1;
-    const int bit = coder->code >= scale * half;
-    narrow(coder, bit ? half : 0, half, scale);
-    return bit;
-}
-
 /* Read bits of the values at some indices, planes of bits from the highest to the lowest. */
 static Status read_bits(Coder *coder, int bits, const size_t *chosen, size_t count, int32_t *values) {
     for (size_t n = 0; n < count; n++) values[chosen[n]] = 0;
@@ -67,23 +33,26 @@ static Status read_bits(Coder *coder, int bits, const size_t *chosen, size_t cou
     return DONE;
 }
 
-/* How many low bits are uniform under a law. */
-static inline int shift_of(int32_t scale) { return scale < TABLED_SCALES ? 0 : (scale - TABLED_SCALES + 3) / 3; }
+/* How many low bits of an integer follow its column: one fewer where its lowest was told. */
+static inline int bits_left(const int32_t *scales, const int8_t *lowest, size_t n) {
+    return shift_of(scales[n]) - (lowest && lowest[n] >= 0);
+}
 
-/* The integer that a law is centred on. */
-static inline int32_t base_of(int32_t mean) { return (int32_t)(((int64_t)mean + HALF) >> 3); }
-
-/* Read the low bits of integers under wide laws into low, by rising shift; shifts has a bit for each that occurs, and
-chosen is scratch. */
+/* Read the low bits of integers under wide laws into low, by rising number; chosen is scratch. */
 static Status read_low(
-    Coder *coder, unsigned shifts, size_t count, const int32_t *scales, int32_t *low, size_t *chosen
+    Coder *coder, size_t count, const int32_t *scales, const int8_t *lowest, int32_t *low, size_t *chosen
 ) {
-    for (int shift = 1; shift <= MOST_SHIFT; shift++) {
+    unsigned occurring = 0;
+    for (size_t n = 0; n < count; n++) {
+        occurring |= 1u << bits_left(scales, lowest, n);
+        low[n] = 0;
+    }
+    for (int bits = 1; bits <= MOST_SHIFT; bits++) {
         size_t found = 0;
-        if (!(shifts >> shift & 1)) continue;
+        if (!(occurring >> bits & 1)) continue;
         for (size_t n = 0; n < count; n++)
-            if (shift_of(scales[n]) == shift) chosen[found++] = n;
-        const Status status = read_bits(coder, shift, chosen, found, low);
+            if (bits_left(scales, lowest, n) == bits) chosen[found++] = n;
+        const Status status = read_bits(coder, bits, chosen, found, low);
         if (status != DONE) return status;
     }
     return DONE;
@@ -128,9 +97,8 @@ static Status read_excess(
     return DONE;
 }
 
-/* The rarer part of a call: some law has a shift, or some column is an escape. values holds columns, then integers. */
-static Status finish_call(
-    Coder *coder, unsigned shifts, int escapes, size_t count, const int32_t *scales, const int32_t *means,
+Status finish_call(
+    Coder *coder, int escapes, size_t count, const int32_t *scales, const int32_t *means, const int8_t *lowest,
     int32_t *values
 ) {
     if (count > SIZE_MAX / sizeof(size_t)) return NO_MEMORY;
@@ -140,7 +108,7 @@ static Status finish_call(
     int32_t *lengths = escapes ? malloc(count * sizeof(int32_t)) : NULL;
     Status status = NO_MEMORY;
     if (!chosen || !low || (escapes && (!excess || !lengths))) goto done;
-    status = read_low(coder, shifts, count, scales, low, chosen);
+    status = read_low(coder, count, scales, lowest, low, chosen);
     if (status == DONE && escapes) status = read_excess(coder, count, values, excess, lengths, chosen);
     for (size_t n = 0; status == DONE && n < count; n++) {
         const int shift = shift_of(scales[n]);
@@ -150,6 +118,7 @@ static Status finish_call(
             if (magnitude > LARGEST_ESCAPE >> shift) status = TOO_LARGE;
             else leading = values[n] == COLUMN_UP ? magnitude : -magnitude;
         }
+        if (lowest && lowest[n] >= 0) low[n] = 2 * low[n] + lowest[n];
         if (shift) leading = leading * (1 << shift) + low[n] - (1 << (shift - 1));
         values[n] = leading + base_of(means[n]);
     }
@@ -162,20 +131,17 @@ done:
 }
 
 Status take(Coder *coder, const Laws *laws, size_t count, const int32_t *scales, const int32_t *means, int32_t *values) {
-    unsigned shifts = 0;
-    int escapes = 0;
+    int wide = 0, escapes = 0;
     for (size_t n = 0; n < count; n++) {
         const int32_t scale = scales[n];
         if (scale < 0 || scale >= LAW_SCALES) return BAD_SCALE;
-        const int shift = shift_of(scale);
-        const int fraction = shift ? HALF : (int)(((uint32_t)means[n] + HALF) & 7);
-        const int column = next_column(coder, laws, 8 * (scale - 3 * shift) + fraction);
+        const int column = next_column(coder, laws, row_of_law(scale, means[n]));
         if (column < 0) return INVALID_STREAM;
-        shifts |= 1u << shift;
+        wide |= scale >= TABLED_SCALES;
         escapes |= column >= COLUMN_UP;
         values[n] = column;
     }
-    if (shifts > 1 || escapes) return finish_call(coder, shifts, escapes, count, scales, means, values);
+    if (wide || escapes) return finish_call(coder, escapes, count, scales, means, NULL, values);
     for (size_t n = 0; n < count; n++) values[n] += base_of(means[n]) - REACH;
     return DONE;
 }

@@ -9,7 +9,8 @@ enum { LAW_ROWS = 128, LAW_COLUMNS = 27, LAW_BITS = 24, LAW_SCALES = 48 };
 enum { BUCKET_BITS = 6, BUCKETS = 1 << BUCKET_BITS };
 
 /* What a kernel comes to; the numbers are those of the names in module.c. */
-typedef enum { DONE = 0, INVALID_STREAM = 1, TOO_LARGE = 2, NO_MEMORY = 3, BAD_SCALE = 4, NO_ROOM = 5 } Status;
+typedef enum { DONE = 0, INVALID_STREAM = 1, TOO_LARGE = 2, NO_MEMORY = 3, BAD_SCALE = 4, NO_ROOM = 5,
+               LATENT_TOO_LARGE = 6, OFF_GRID = 7, WRONG_STATE = 8 } Status;
 
 /* Integer tables: left[row][n] is where column n begins; it rises strictly from 0 to 2^24. */
 typedef struct {
@@ -32,5 +33,12 @@ int laws_prepare(Laws *laws);
 
 /* One call: count integers, one for each law. Scales are indices, means count eighths. */
 Status take(Coder *coder, const Laws *laws, size_t count, const int32_t *scales, const int32_t *means, int32_t *values);
+
+/* The rarer part of a call: some law has uniform low bits, or some column is an escape. values holds columns, then
+integers; lowest, if there is one, the lowest bit of each integer whose lowest bit went before the columns, or -1. */
+Status finish_call(
+    Coder *coder, int escapes, size_t count, const int32_t *scales, const int32_t *means, const int8_t *lowest,
+    int32_t *values
+);
 
 #endif

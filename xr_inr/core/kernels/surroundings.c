@@ -3,13 +3,11 @@
 
 #include <string.h>
 
-enum { LARGEST_NEIGHBOUR = 255 };
+enum { LARGEST_NEIGHBOUR = 255, MEAN_BITS = 3 };
 /* Neighbours that a pass knows, as the power of two that they are. */
 static const int KNOWN_BITS[PASSES] = {0, 2, 2, 3};
 
-static inline int32_t limited(int32_t sum) {
-    return sum < -LARGEST_NEIGHBOUR ? -LARGEST_NEIGHBOUR : sum > LARGEST_NEIGHBOUR ? LARGEST_NEIGHBOUR : sum;
-}
+static inline int32_t limited(int32_t sum, int32_t largest) { return sum < -largest ? -largest : sum > largest ? largest : sum; }
 
 void look_around(const Surroundings *known, const Place *place, size_t component, uint8_t *found) {
     const ptrdiff_t stride = (ptrdiff_t)known->magnitudes[place->subband].stride;
@@ -104,9 +102,10 @@ static void of_siblings(const Surroundings *known, const Place *place, size_t co
 /* Features 11 and 12: the groups before. Every group but the last has a power of two of components. */
 static void of_groups(const Surroundings *known, const Place *place, int last_bits, size_t row, float *features) {
     const size_t count = place->columns;
+    const int unit_bits = known->side->unit_bits;
     for (size_t n = 0; n < count; n++) {
         const uint32_t before = known->before[row * count + n] / 16;
-        features[n] = (float)known->side->logarithms[before < LOGARITHMS ? before : LOGARITHMS - 1];
+        features[n] = (float)known->side->logarithms[(before < LOGARITHMS ? before : LOGARITHMS - 1) << unit_bits];
         features[count + n] = (float)(known->last[row * count + n] >> last_bits);
     }
 }
@@ -125,20 +124,22 @@ static void means_of(const Surroundings *known, const Place *place, size_t compo
     const int32_t *weights =
         known->side->mean_weights + (3 * (own->level < 2 ? own->level : 2) + own->orientation) * MEAN_WEIGHTS;
     const int32_t *above = here - stride, *below = here + stride;
+    const int unit_bits = known->side->unit_bits;
+    const int32_t largest = LARGEST_NEIGHBOUR << unit_bits, half = 4 << unit_bits;
     for (size_t n = 0; n < place->columns; n++, here += 2, above += 2, below += 2) {
-        const int32_t straight = limited(here[-1] + here[1]), upright = limited(above[0] + below[0]);
-        const int32_t diagonal = limited(above[-1] + above[1] + below[-1] + below[1]);
+        const int32_t straight = limited(here[-1] + here[1], largest), upright = limited(above[0] + below[0], largest);
+        const int32_t diagonal = limited(above[-1] + above[1] + below[-1] + below[1], largest);
         int32_t total = 0;
         if (place->number == 1) total = weights[0] * diagonal;
         if (place->number == 2) total = weights[1] * straight + weights[2] * upright;
         if (place->number == 3) total = weights[3] * straight + weights[4] * upright + weights[5] * diagonal;
-        means[n] = (total + 4) >> 3;
+        means[n] = (total + half) >> (MEAN_BITS + unit_bits);
     }
 }
 
 void laws_of(
     const Surroundings *known, const ContextNetwork *network, const Place *place, size_t component, int last_bits,
-    int32_t *scales, int32_t *means
+    int32_t *halves, int32_t *means
 ) {
     const LatentLaws *side = known->side;
     const size_t count = place->columns;
@@ -146,7 +147,7 @@ void laws_of(
     float *features = known->features;
     fill(features + 8 * count, count, 2 * side->scales[row_of_scales * side->components + component]);
     fill(features + 9 * count, count, 2 * side->scales[coarser * side->components + component]);
-    fill(features + 10 * count, count, side->logarithms[component]);
+    fill(features + 10 * count, count, side->logarithms[component << side->unit_bits]);
     for (size_t n = 0; n < count; n++) known->offsets[n] = side->offsets[component];
     for (size_t row = 0; row < place->rows; row++) {
         of_neighbours(known, place, component, row, features);
@@ -154,7 +155,7 @@ void laws_of(
         of_components(known, place, component, row, features + 5 * count);
         of_siblings(known, place, component, row, features + 7 * count);
         of_groups(known, place, last_bits, row, features + 11 * count);
-        scale_indices(network, count, features, (ptrdiff_t)count, known->offsets, scales + row * count);
+        half_indices(network, count, features, (ptrdiff_t)count, known->offsets, halves + row * count);
         means_of(known, place, component, row, means + row * count);
     }
 }

@@ -48,10 +48,10 @@ static inline uint8_t *row_of(const Surroundings *known, int subband, size_t com
 /* Write the mean magnitude of all known neighbours at every position of a component. */
 void look_around(const Surroundings *known, const Place *place, size_t component, uint8_t *found);
 
-/* Write the laws of a component's latents in a pass; the last group had 2^last_bits components. */
+/* Write half indices and means of the laws of a component's latents in a pass; the last group had 2^last_bits components. */
 void laws_of(
     const Surroundings *known, const ContextNetwork *network, const Place *place, size_t component, int last_bits,
-    int32_t *scales, int32_t *means
+    int32_t *halves, int32_t *means
 );
 
 #endif

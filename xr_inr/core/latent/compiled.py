@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.latent.laws import LARGEST_INTEGER, left_bounds
+from xr_inr.core.latent.wavelet import LARGEST_LATENT
 from xr_inr.exceptions import PayloadError
 
 _LARGEST_RANGE = 2**64 - 1
@@ -20,6 +21,7 @@ _MOST_LEFT_OVER = 2**33 - 1
 """What the code of a stream that ended where it should stays below: `constriction` allows as much."""
 
 INVALID = "the coded integers are not ones that xr_inr writes"
+LATENT_TOO_LARGE = f"a latent must lie within +-{LARGEST_LATENT}"
 TOO_LARGE = f"a coded integer must lie within +-{LARGEST_INTEGER}"
 
 
@@ -54,6 +56,21 @@ class CompiledDecoder:
         self._check(self._kernels.take(self._state, self._words, self._laws, *laws, values))
         return values
 
+    def take_fine(
+        self, half_indices: NDArray[np.int32], means: NDArray[np.int32], fine_from: int, states: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the latents of a call and the states after it; arguments as for `SymbolDecoder.take_fine`.
+
+        Raises
+        ------
+        PayloadError
+            When the stream does not hold such latents.
+        """
+        latents, after = np.empty(means.shape, np.int32), np.array(states, np.int32)
+        laws = np.array(half_indices, np.int32), np.array(means, np.int32)
+        self._check(self._kernels.take_fine(self._state, self._words, self._laws, fine_from, *laws, after, latents))
+        return latents, after
+
     def take_columns(self, weights: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
         """Return the entries of columns, (rows, columns), both at least 1.
 
@@ -74,7 +91,9 @@ class CompiledDecoder:
         self._check(self._kernels.read_columns(self._state, self._words, self._laws, given, levels))
         return levels
 
-    def take_latents(self, *side: NDArray[Any], size: tuple[int, int], numbers: int) -> NDArray[np.int32]:
+    def take_latents(
+        self, *side: NDArray[Any], size: tuple[int, int], fine_from: int, numbers: int
+    ) -> NDArray[np.int32]:
         """Return all latents of planes, each subband with a border of one, one after the other.
 
         Parameters
@@ -83,6 +102,8 @@ class CompiledDecoder:
             What goes before them, as `_kernels.pyi` has it: network, logarithms, scales, mean weights and offsets.
         size
             (height, width) of the planes.
+        fine_from
+            Index of the lowest scale whose latents are fine; `SCALES` where none are.
         numbers
             How many numbers that makes.
 
@@ -93,7 +114,7 @@ class CompiledDecoder:
         """
         latents = np.zeros(numbers, np.int32)
         given = [np.ascontiguousarray(part) for part in side]
-        self._check(self._kernels.read_latents(self._state, self._words, self._laws, *given, *size, latents))
+        self._check(self._kernels.read_latents(self._state, self._words, self._laws, *given, *size, fine_from, latents))
         return latents
 
     def maybe_exhausted(self) -> bool:
@@ -106,6 +127,8 @@ class CompiledDecoder:
             raise PayloadError(INVALID)
         if status == self._kernels.TOO_LARGE:
             raise PayloadError(TOO_LARGE)
+        if status == self._kernels.LATENT_TOO_LARGE:
+            raise PayloadError(LATENT_TOO_LARGE)
 
 
 @functools.cache

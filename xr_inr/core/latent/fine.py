@@ -7,14 +7,14 @@ state. So an encoder has the freedom of a grid twice as dense at the bits of a s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.laws import FRACTIONS, REACH, SHIFTS
+from xr_inr.core.latent.laws import FRACTIONS, REACH, SHIFTS, places_of
 
 FINE_UNIT = 16
 """A quantiser step, where there are fine latents: all latents count sixteenths then."""
@@ -140,6 +140,37 @@ class FineLaws:
             *before, after[component] = states_along(int(states[component]), bits[component, fine].tolist())
             odd[component, fine] = np.array(before, np.int32) & 1
         return odd, after
+
+    def led_along(
+        self, lowest: Integers, states: Integers, column_of: Callable[[int], int]
+    ) -> tuple[Integers, Integers, Integers]:
+        """Return the columns of a call whose rows follow from states, its odd latents, and the states after it.
+
+        Parameters
+        ----------
+        lowest
+            The lowest bits that were told.
+        states
+            The states before the call.
+        column_of
+            Decodes the next column, from its row of tables.
+        """
+        grids = [places_of(self.scales.ravel(), self.means_of(odd).ravel()) for odd in (0, 1)]
+        rows, bases = [grid[0].tolist() for grid in grids], [grid[1].tolist() for grid in grids]
+        fine, led = self.fine.ravel().tolist(), self.led.ravel().tolist()
+        bits = self.bits_of_lowest(lowest).ravel().tolist()
+        columns, odd, after = np.empty(self.scales.size, np.int32), np.zeros(self.scales.size, np.int32), states.copy()
+        points = self.scales.shape[1]
+        for n in range(len(columns)):
+            state = int(after[n // points])
+            grid = state & 1 if fine[n] else 0
+            column = column_of(rows[grid][n])
+            columns[n], odd[n] = column, grid
+            if led[n] and column <= 2 * REACH:
+                bits[n] = (column - REACH + bases[grid][n]) & 1
+            if fine[n]:
+                after[n // points] = _NEXT[state][bits[n]]
+        return columns, odd.reshape(self.scales.shape), after
 
     def checked(self, integers: Integers, odd: Integers, states: Integers) -> Integers:
         """Return the states after a call of known latents.

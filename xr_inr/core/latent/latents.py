@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xr_inr.core import kernels
 from xr_inr.core.arrays import NUMPY, Array, Arrays
 from xr_inr.core.latent import context
-from xr_inr.core.latent.compiled import CompiledDecoder
+from xr_inr.core.latent.compiled import LATENT_TOO_LARGE, CompiledDecoder
 from xr_inr.core.latent.fine import FINE_UNIT, FineLaws
 from xr_inr.core.latent.laws import FRACTIONS, SCALES, index_of_scale
 from xr_inr.core.latent.network import OFFSET_UNIT, ContextNetwork
@@ -26,7 +26,6 @@ from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
 from xr_inr.exceptions import PayloadError
 
 _LARGEST_NEIGHBOUR = 255
-_TOO_LARGE = f"a latent must lie within +-{LARGEST_LATENT}"
 Latents = list[Integers]
 """One array a subband, (rank, height, width)."""
 
@@ -118,7 +117,7 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
     encoder = SymbolEncoder()
     largest = side.unit * LARGEST_LATENT
     if any(part.size and (part.max() > largest or part.min() < -largest) for part in latents):
-        raise ValueError(_TOO_LARGE)
+        raise ValueError(LATENT_TOO_LARGE)
     states = np.zeros(side.scales.shape[1], np.int32)
 
     def exchange(values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
@@ -133,7 +132,7 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
         encoder.put(integers.ravel(), laws.scales.ravel(), laws.means_of(odd).ravel(), laws.told.ravel())
         return values
 
-    if kernels.KERNELS is None or side.fine_from < SCALES:
+    if kernels.KERNELS is None:
         _walk(latents, side, pyramid, network, exchange)
     else:
         encoder.put_calls(*_told(kernels.KERNELS, latents, side, pyramid, network))
@@ -150,40 +149,40 @@ def decode_latents(
     PayloadError
         When it does not hold such latents.
     """
-    decoder = SymbolDecoder(data, compiled=side.fine_from == SCALES)
+    decoder = SymbolDecoder(data)
     states = np.zeros(side.scales.shape[1], np.int32)
     largest = side.unit * LARGEST_LATENT
 
     def exchange(_values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
         if side.fine_from == SCALES:
             return decoder.take(halves.ravel() >> 1, means.ravel()).reshape(means.shape)
-        laws = FineLaws.of(halves, means, side.fine_from)
-        found, states[chosen] = decoder.take_fine(laws, states[chosen])
-        # At once, since sums of neighbours must stay within an int32.
-        if np.abs(found).max() > largest:
-            raise PayloadError(_TOO_LARGE)
-        return found.astype(np.int32)
+        found, states[chosen] = decoder.take_fine(halves, means, side.fine_from, states[chosen])
+        return found
 
     if decoder.compiled is not None and arrays.device is None:
         latents = _compiled(decoder.compiled, side, pyramid, network)
     else:
         latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
     if any(math.prod(part.shape) and int(abs(part).max()) > largest for part in latents):
-        raise PayloadError(_TOO_LARGE)
+        raise PayloadError(LATENT_TOO_LARGE)
     decoder.finish()
     return latents
 
 
 def _told(
     compiled: types.ModuleType, latents: Latents, side: LatentSide, pyramid: Pyramid, network: ContextNetwork
-) -> tuple[Integers, Integers, Integers, NDArray[np.int64]]:
-    """Return what `_walk` would exchange, by the C kernel: values, scale indices, means, and the sizes of calls."""
+) -> tuple[Integers, Integers, Integers, NDArray[np.int64], NDArray[np.bool_]]:
+    """Return what `SymbolEncoder.put_calls` takes of all latents, by the C kernel."""
     padded = np.concatenate([np.pad(part, ((0, 0), (1, 1), (1, 1))).ravel() for part in latents], dtype=np.int32)
-    values, scales, means = (np.empty(sum(part.size for part in latents), np.int32) for _ in range(3))
+    most = sum(part.size for part in latents)
+    values, scales, means = (np.empty(most, np.int32) for _ in range(3))
+    told = np.empty(most, np.uint8)
     sizes = np.empty(len(context.PASSES) * len(latents) * len(context.groups(len(latents[0]))), np.int64)
     given = _given(side, network)
-    count, calls = compiled.tell_latents(*given, *pyramid.size, padded, values, scales, means, sizes)
-    return values[:count], scales[:count], means[:count], sizes[:calls]
+    count, calls = compiled.tell_latents(
+        *given, *pyramid.size, side.fine_from, padded, values, scales, means, told, sizes
+    )
+    return values[:count], scales[:count], means[:count], sizes[:calls], told[:count].view(np.bool_)
 
 
 def _compiled(decoder: CompiledDecoder, side: LatentSide, pyramid: Pyramid, network: ContextNetwork) -> Latents:
@@ -191,7 +190,8 @@ def _compiled(decoder: CompiledDecoder, side: LatentSide, pyramid: Pyramid, netw
     components = side.scales.shape[1]
     shapes = [(components, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
     ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
-    latents = decoder.take_latents(*_given(side, network), size=pyramid.size, numbers=ends[-1])
+    given = _given(side, network)
+    latents = decoder.take_latents(*given, size=pyramid.size, fine_from=side.fine_from, numbers=ends[-1])
     parts = [latents[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]
     return [part[:, 1:-1, 1:-1] for part in parts]
 
@@ -200,7 +200,7 @@ def _given(side: LatentSide, network: ContextNetwork) -> tuple[NDArray[Any], ...
     """Return what the C kernels take of what goes before latents."""
     offsets = (side.offsets / OFFSET_UNIT).astype(np.float32)
     scales, weights = (np.ascontiguousarray(part, np.int32) for part in (side.scales, side.mean_weights))
-    return kernel_weights(network), context.kernel_logarithms(), scales, weights, offsets
+    return kernel_weights(network), context.kernel_logarithms(side.unit), scales, weights, offsets
 
 
 def _walk(

@@ -8,6 +8,7 @@ IEEE 754 fixes, and are rounded to multiples of 2**-15 before they are used.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,20 @@ def left_bounds() -> NDArray[np.uint32]:
     bounds[:, 1:] = np.arange(1, COLUMNS + 1) + shares.astype(np.int64)
     bounds.setflags(write=False)
     return bounds
+
+
+def places_of(
+    scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32] | None]:
+    """Return the table rows of laws, the integers they are centred on, and the low bits that are uniform (or None)."""
+    above = means + FRACTIONS // 2
+    base = above >> 3
+    above &= FRACTIONS - 1
+    if scales.max() < TABLED_SCALES:
+        return (scales * FRACTIONS + above).astype(np.intp), base.astype(np.int32, copy=False), None
+    shifts = SHIFTS[scales]
+    rows = (scales - PER_OCTAVE * shifts) * FRACTIONS + np.where(shifts > 0, FRACTIONS // 2, above)
+    return rows.astype(np.intp), base.astype(np.int32, copy=False), shifts
 
 
 def _power_of_two(exponent: float) -> float:

@@ -43,8 +43,6 @@ class ScaleIndices:
 
     def __call__(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
         """Return the index of each law's scale, int32, shape (points,); arguments as for `halves`."""
-        if kernels.KERNELS is not None and self._arrays.device is None:
-            return self._compiled(kernels.KERNELS, features, place, offsets)
         return self.halves(features, place, offsets) >> 1
 
     def halves(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
@@ -59,6 +57,8 @@ class ScaleIndices:
         offsets
             (points,) float32 what to add to each index, multiples of 1 / `network.OFFSET_UNIT`.
         """
+        if kernels.KERNELS is not None and self._arrays.device is None:
+            return self._compiled(kernels.KERNELS, features, place, offsets)
         points = features.shape[1]
         # Parts alike: few sizes of scratch, and none too small.
         step = -(-points // -(-points // self._at_once)) if points else 1
@@ -73,14 +73,14 @@ class ScaleIndices:
     def _compiled(
         self, compiled: types.ModuleType, features: Array, place: tuple[int, int, int], offsets: Array
     ) -> Array:
-        """Return the indices as the C kernel gives them, which takes rows of features however far apart."""
+        """Return half indices as the C kernel gives them, which takes rows of features however far apart."""
         rows = np.asarray(features, np.float32)
         if rows.strides[1] != rows.itemsize:
             rows = np.ascontiguousarray(rows)
         weights = self._first, self._first_bias(place), self._second, self._third
-        indices = np.empty(features.shape[1], np.int32)
-        compiled.scale_indices(*weights, rows, np.ascontiguousarray(offsets, np.float32), indices)
-        return indices
+        halves = np.empty(features.shape[1], np.int32)
+        compiled.half_indices(*weights, rows, np.ascontiguousarray(offsets, np.float32), halves)
+        return halves
 
     def _outputs(self, features: Array, place: tuple[int, int, int], offsets: Array) -> Array:
         """Return twice what the network gives, (points,), in [0, 2 (`SCALES` - 1)]; to be rounded down."""

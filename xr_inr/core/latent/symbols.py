@@ -13,17 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import kernels
-from xr_inr.core.latent.compiled import INVALID, TOO_LARGE, CompiledDecoder
-from xr_inr.core.latent.fine import NEXT_STATES, FineLaws
+from xr_inr.core.latent.compiled import INVALID, LATENT_TOO_LARGE, TOO_LARGE, CompiledDecoder
+from xr_inr.core.latent.fine import FINE_UNIT, FineLaws
 from xr_inr.core.latent.laws import (
-    FRACTIONS,
     LARGEST_INTEGER,
-    PER_OCTAVE,
     REACH,
-    SHIFTS,
-    TABLED_SCALES,
+    places_of,
     probabilities,
 )
+from xr_inr.core.latent.wavelet import LARGEST_LATENT
 from xr_inr.exceptions import PayloadError
 
 _MOST_ESCAPE_BITS = 24
@@ -37,7 +35,6 @@ _GATHERED = 2**14
 _categorical = constriction.stream.model.Categorical(perfect=False)
 _coin = constriction.stream.model.Uniform(2)
 _UP, _DOWN = 2 * REACH + 1, 2 * REACH + 2
-_HALF = FRACTIONS // 2
 _POWERS = 1 << np.arange(_MOST_ESCAPE_BITS + _ESCAPE_ORDER, -1, -1, dtype=np.int32)
 
 Integers = NDArray[np.int32]
@@ -128,7 +125,7 @@ class SymbolEncoder:
         ends: Whole,
     ) -> None:
         """Code calls that lie end to end, in their order."""
-        rows, base, shifts = _laws(scales, means)
+        rows, base, shifts = places_of(scales, means)
         relative = values - base
         low = relative
         if shifts is not None:
@@ -194,11 +191,11 @@ class SymbolDecoder:
         Reads it in C; None where `constriction` and numpy do, which give the same.
     """
 
-    def __init__(self, data: bytes, *, compiled: bool = True) -> None:
+    def __init__(self, data: bytes) -> None:
         self._ends_in_zero = data.endswith(b"\0")
         padded = data + bytes(-len(data) % 4)
         words = np.frombuffer(padded, "<u4").astype(np.uint32)
-        self.compiled = None if kernels.KERNELS is None or not compiled else CompiledDecoder(kernels.KERNELS, words)
+        self.compiled = None if kernels.KERNELS is None else CompiledDecoder(kernels.KERNELS, words)
         self._coder: Any = self.compiled or constriction.stream.queue.RangeDecoder(words)
 
     def take(self, scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]) -> Integers:
@@ -213,16 +210,20 @@ class SymbolDecoder:
             return np.zeros(0, np.int32)
         if self.compiled is not None:
             return self.compiled.take(scales, means)
-        rows, base, shifts = _laws(scales, means)
+        rows, base, shifts = places_of(scales, means)
         return self._finished(self._columns(rows), base, shifts)
 
-    def take_fine(self, laws: FineLaws, states: Integers) -> tuple[NDArray[np.int64], Integers]:
-        """Return the next call's latents in sixteenths, (components, latents of each), and the states after them.
+    def take_fine(
+        self, half_indices: Integers, means: Integers, fine_from: int, states: Integers
+    ) -> tuple[Integers, Integers]:
+        """Return the latents of the next call, in sixteenths, and the states after it.
 
         Parameters
         ----------
-        laws
-            Their laws.
+        half_indices, means
+            Of their laws, as for `FineLaws.of`, (components, latents of each).
+        fine_from
+            Index of the lowest scale whose latents are fine.
         states
             (components,) the states before the call.
 
@@ -231,38 +232,29 @@ class SymbolDecoder:
         PayloadError
             When the stream does not hold such latents.
         """
-        lowest = np.zeros(laws.scales.shape, np.int32)
+        if self.compiled is not None:
+            return self.compiled.take_fine(half_indices, means, fine_from, states)
+        laws = FineLaws.of(half_indices, means, fine_from)
+        lowest = np.zeros(means.shape, np.int32)
         if laws.told.any():
             lowest[laws.told] = self._bits(int(laws.told.sum()), 1)
         if laws.led.any():
-            column, odd, states = self._led(laws, lowest, states)
-            _, base, shifts = _laws(laws.scales.ravel(), laws.means_of(odd).ravel())
+            column, odd, states = laws.led_along(lowest, states, self._column)
+            _, base, shifts = places_of(laws.scales.ravel(), laws.means_of(odd).ravel())
         else:
             odd, states = laws.along(laws.bits_of_lowest(lowest), states)
-            rows, base, shifts = _laws(laws.scales.ravel(), laws.means.ravel())
+            rows, base, shifts = places_of(laws.scales.ravel(), laws.means.ravel())
             column = self._columns(rows)
         integers = self._finished(column, base, shifts, lowest.ravel(), laws.told.ravel())
-        return laws.latents(integers.reshape(odd.shape), odd), states
+        found = laws.latents(integers.reshape(odd.shape), odd)
+        # At once, since sums of neighbours must stay within an int32.
+        if np.abs(found).max() > FINE_UNIT * LARGEST_LATENT:
+            raise PayloadError(LATENT_TOO_LARGE)
+        return found.astype(np.int32), states
 
-    def _led(self, laws: FineLaws, lowest: Integers, states: Integers) -> tuple[Integers, Integers, Integers]:
-        """Return the columns of a call whose rows follow from states, which latents are odd, and the states after."""
-        of_grids = [_laws(laws.scales.ravel(), laws.means_of(odd).ravel()) for odd in (0, 1)]
-        rows, bases = [grid[0] for grid in of_grids], [grid[1].tolist() for grid in of_grids]
-        fine, led = laws.fine.ravel().tolist(), laws.led.ravel().tolist()
-        told_bits, next_states = laws.bits_of_lowest(lowest).ravel().tolist(), NEXT_STATES.tolist()
-        column, odd = np.empty(laws.scales.size, np.int32), np.zeros(laws.scales.size, np.int32)
-        points, states = laws.scales.shape[1], states.copy()
-        for n in range(len(column)):
-            state = states[n // points]
-            grid = state & 1 if fine[n] else 0
-            found = int(self._decoded(_categorical, probabilities()[rows[grid][n : n + 1]])[0])
-            column[n], odd[n] = found, grid
-            if fine[n]:
-                bit = told_bits[n]
-                if led[n] and found <= 2 * REACH:
-                    bit = (found - REACH + bases[grid][n]) & 1
-                states[n // points] = next_states[state][bit]
-        return column, odd.reshape(laws.scales.shape), states
+    def _column(self, row: int) -> int:
+        """Return the column of one integer."""
+        return int(self._decoded(_categorical, probabilities()[row : row + 1])[0])
 
     def _columns(self, rows: NDArray[np.intp]) -> Integers:
         """Return the columns of a call."""
@@ -337,20 +329,6 @@ class SymbolDecoder:
                 count = length + _ESCAPE_ORDER
                 values[lengths == length] = self._bits(found, count) + (1 << count) - (1 << _ESCAPE_ORDER)
         return values
-
-
-def _laws(
-    scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
-) -> tuple[NDArray[np.intp], Integers, Integers | None]:
-    """Return the table rows, the integers the laws are centred on, and the low bits that are uniform (or None)."""
-    above = means + _HALF
-    base = above >> 3
-    above &= FRACTIONS - 1
-    if scales.max() < TABLED_SCALES:
-        return (scales * FRACTIONS + above).astype(np.intp), base.astype(np.int32, copy=False), None
-    shifts = SHIFTS[scales]
-    rows = (scales - PER_OCTAVE * shifts) * FRACTIONS + np.where(shifts > 0, _HALF, above)
-    return rows.astype(np.intp), base.astype(np.int32, copy=False), shifts
 
 
 def _centre(shifts: Integers) -> Integers:
