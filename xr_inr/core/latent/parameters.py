@@ -98,19 +98,33 @@ def bits_under(
     means
         Mean of each one's law, in eighths; likewise.
     """
+    rows, columns, more = symbols_under(values, scales, means)
+    found: NDArray[np.float32] = (table_bits()[rows, columns] + more).astype(np.float32)
+    return found
+
+
+def symbols_under(
+    values: NDArray[np.integer[Any]], scales: NDArray[np.integer[Any]], means: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.integer[Any]]]:
+    """Return the row and the column that stand for each number under its law, and how many bits follow them.
+
+    Parameters
+    ----------
+    values, scales, means
+        As for `bits_under`.
+    """
     base = (means + FRACTIONS // 2) >> 3
     shifts = np.maximum(-((TABLED_SCALES - 1 - scales) // PER_OCTAVE), 0)
     fractions = np.where(shifts > 0, FRACTIONS // 2, means + FRACTIONS // 2 - (base << 3))
     leading = (values - base + (1 << shifts >> 1)) >> shifts
     excess = np.maximum(np.abs(leading) - REACH, 0)
     beyond = np.where(leading > 0, 2 * REACH + 1, 2 * REACH + 2)
-    column = np.where(excess > 0, beyond, leading + REACH)
-    bits = table_bits()[(scales - PER_OCTAVE * shifts) * FRACTIONS + fractions, column] + shifts
+    columns = np.where(excess > 0, beyond, leading + REACH)
+    more = shifts
     if excess.any():
         # An Exp-Golomb code of order 2.
-        bits = bits + np.where(excess > 0, 2 * np.frexp(excess + 3.0)[1] - 3, 0)
-    found: NDArray[np.float32] = bits.astype(np.float32)
-    return found
+        more = shifts + np.where(excess > 0, 2 * np.frexp(excess + 3.0)[1] - 3, 0)
+    return (scales - PER_OCTAVE * shifts) * FRACTIONS + fractions, columns, more
 
 
 @functools.cache
