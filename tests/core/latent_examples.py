@@ -15,6 +15,7 @@ from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEI
 from xr_inr.core.latent.reading import write_fine, write_side
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
+from xr_inr.core.latent.trellis import Chains
 from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
 
 
@@ -83,6 +84,19 @@ def extreme_network(sign=1):
     """Return the context network whose sums are largest: every weight and bias at its limit."""
     limits = _limits(LARGEST_WEIGHT, LARGEST_BIAS)
     return ContextNetwork(**{name: np.full(shape, sign * limits[name], np.int32) for name, shape in SHAPES.items()})
+
+
+def make_chains(count, points, *, halves=(0, 94), largest=40, seed=0):
+    """Return chains of latents that look random, targets up to `largest` steps."""
+    shape = (count, points)
+    return Chains(
+        targets=drawn(-1000, 1000, shape, seed) * largest / 1000,
+        norms=drawn(20, 200, shape, seed + 1) / 100,
+        slopes=drawn(-30, 100, shape, seed + 2) / 1000,
+        halves=drawn(*halves, shape, seed + 3).astype(np.int32),
+        means=drawn(-90, 90, shape, seed + 4).astype(np.int32),
+        now=(drawn(-40, 40, shape, seed + 5) * 8).astype(np.int32),
+    )
 
 
 def _limits(weight, bias):

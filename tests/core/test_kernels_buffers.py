@@ -76,6 +76,15 @@ def rounding(**changed):
     return tuple((given | changed).values())
 
 
+def chains(**changed):
+    """Return arguments of `search_trellis` that fit, two chains of three latents, but for those given."""
+    given = dict.fromkeys(("targets", "norms", "slopes"), np.zeros((2, 3)))
+    given |= dict.fromkeys(("halves", "means", "now"), np.zeros((2, 3), np.int32))
+    given |= {"bits": np.zeros((128, 27)), "magnitudes": np.zeros(8192), "fine_from": 6, "weight": 0.1}
+    given |= {"states": np.zeros(2, np.int32), "latents": np.zeros((2, 3), np.int32)}
+    return tuple((given | changed).values())
+
+
 def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
     """Return arguments of `spectra` that fit, but for those given: three bands, rank 2, five pixels."""
     directions = np.zeros((3, 2)) if directions is None else directions
@@ -239,6 +248,22 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ("merge", (PLANE, np.ascontiguousarray(PLANE[:, :2]), PLANE, PLANE, PLANE), r"must be \(2, 3, 3\)"),
         ("merge", (PLANE, PLANE, PLANE[:1], PLANE, PLANE), r"must be \(2, 3, 3\)"),
         ("merge", (PLANE, PLANE, PLANE, PLANE, PLANE), r"must be \(2, 6, 6\)"),
+        ("search_trellis", chains(targets=np.zeros((2, 2))), "6 elements"),
+        ("search_trellis", chains(norms=np.zeros((2, 3), np.float32)), "must hold float64"),
+        ("search_trellis", chains(slopes=np.zeros((3, 2)).T), "contiguous"),
+        ("search_trellis", chains(halves=np.full((2, 3), 95, np.int32)), "a half index must lie in .* Got 95"),
+        ("search_trellis", chains(halves=np.full((2, 3), -1, np.int32)), "a half index must lie in"),
+        ("search_trellis", chains(means=np.zeros(5, np.int32)), "6 elements"),
+        ("search_trellis", chains(now=np.zeros((2, 3), np.int64)), "must hold int32"),
+        ("search_trellis", chains(bits=np.zeros((128, 28))), "3456 elements"),
+        ("search_trellis", chains(magnitudes=np.zeros(512)), "8192 elements"),
+        ("search_trellis", chains(fine_from=0), "fine_from must lie in .* Got 0"),
+        ("search_trellis", chains(fine_from=49), "fine_from must lie in"),
+        ("search_trellis", chains(states=np.zeros(3, np.int32)), "2 elements"),
+        ("search_trellis", chains(states=np.full(2, 8, np.int32)), "a state must lie in .* Got 8"),
+        ("search_trellis", chains(states=frozen(np.zeros(2, np.int32))), "read-only|not writable"),
+        ("search_trellis", chains(latents=np.zeros(6, np.int32)), r"latents must be \(count, points\)"),
+        ("search_trellis", chains(latents=frozen(np.zeros((2, 3), np.int32))), "read-only|not writable"),
         ("sines", (np.zeros(5, np.float32), 1.0), "must hold float64"),
         ("sines", (np.zeros(6)[::2], 1.0), "contiguous"),
         ("sines", (frozen(np.zeros(5)), 1.0), "read-only|not writable"),

@@ -7,25 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from tests.core.latent_examples import drawn
+from tests.core.latent_examples import drawn, make_chains
+from tests.core.ways import way  # noqa: F401 - runs this module both ways
 from xr_inr.core.latent.laws import SCALES, probabilities
 from xr_inr.core.latent.trellis import Chains, search
 from xr_inr.core.latent.wavelet import LARGEST_LATENT
 
 WEIGHT = 0.14
-
-
-def make_chains(count, points, *, halves=(0, 94), largest=40, seed=0):
-    """Return chains that look random, targets up to `largest` steps."""
-    shape = (count, points)
-    return Chains(
-        targets=drawn(-1000, 1000, shape, seed) * largest / 1000,
-        norms=drawn(20, 200, shape, seed + 1) / 100,
-        slopes=drawn(-30, 100, shape, seed + 2) / 1000,
-        halves=drawn(*halves, shape, seed + 3).astype(np.int32),
-        means=drawn(-90, 90, shape, seed + 4).astype(np.int32),
-        now=(drawn(-40, 40, shape, seed + 5) * 8).astype(np.int32),
-    )
 
 
 def part_of(chains, part):

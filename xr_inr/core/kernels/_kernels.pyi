@@ -132,6 +132,24 @@ def spectra(
 # float32, (rank, rows, columns) each: the even rows and columns in `low`; details along x, along y and both.
 def merge(low: Buffer, along_x: Buffer, along_y: Buffer, both: Buffer, planes: Buffer, /) -> int: ...
 
+# float64 `targets`, `norms`, `slopes` and int32 `halves`, `means`, `now`, `latents` (count, points); float64 `bits`
+# (128, 27) and `magnitudes` (8192,); int32 `states` (count,), which are replaced.
+def search_trellis(
+    targets: Buffer,
+    norms: Buffer,
+    slopes: Buffer,
+    halves: Buffer,
+    means: Buffer,
+    now: Buffer,
+    bits: Buffer,
+    magnitudes: Buffer,
+    fine_from: int,
+    weight: float,
+    states: Buffer,
+    latents: Buffer,
+    /,
+) -> int: ...
+
 # float64: `gains` of 2 or 5 coordinates of each plane, `layers` weights (out, in) and biases of each layer joined,
 # `last_gains` (outputs,). float32: `planes` (inputs, rows, columns), and `said` (outputs, rows, columns).
 def say(

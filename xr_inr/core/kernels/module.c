@@ -6,6 +6,7 @@
 #include "latent_calls.h"
 #include "sample_calls.h"
 #include "sine_calls.h"
+#include "trellis_calls.h"
 #include "wavelet.h"
 
 static void free_laws(PyObject *capsule) { PyMem_Free(PyCapsule_GetPointer(capsule, LAWS_NAME)); }
@@ -140,6 +141,7 @@ static PyMethodDef METHODS[] = {
     {"round_columns", py_round_columns, METH_VARARGS, NULL},
     {"read_latents", py_read_latents, METH_VARARGS, NULL},
     {"tell_latents", py_tell_latents, METH_VARARGS, NULL},
+    {"search_trellis", py_search_trellis, METH_VARARGS, NULL},
     {"merge", py_merge, METH_VARARGS, NULL},
     {"restore", py_restore, METH_VARARGS, NULL},
     {"spectra", py_spectra, METH_VARARGS, NULL},

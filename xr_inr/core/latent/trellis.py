@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xr_inr.core import kernels
 from xr_inr.core.latent.laws import REACH, SCALES, TABLED_SCALES, probabilities
 from xr_inr.core.latent.parameters import symbols_under
 from xr_inr.core.latent.wavelet import LARGEST_LATENT
@@ -88,6 +89,17 @@ def search(chains: Chains, states: Integers, fine_from: int, weight: float) -> I
         When arrays do not fit together, or hold what no latent, law or state can be.
     """
     _check(chains, states, fine_from, weight)
+    if kernels.KERNELS is None:
+        return _searched(chains, states, fine_from, weight)
+    latents, ends = np.empty(chains.targets.shape, np.int32), states.copy()
+    arrays = (np.ascontiguousarray(getattr(chains, field.name)) for field in fields(Chains))
+    kernels.KERNELS.search_trellis(*arrays, bits_of_columns(), magnitudes(), fine_from, weight, ends, latents)
+    states[:] = ends
+    return latents
+
+
+def _searched(chains: Chains, states: Integers, fine_from: int, weight: float) -> Integers:
+    """Do what `search` does, in numpy."""
     count, points = chains.targets.shape
     costs = np.where(np.arange(STATES)[:, None] == states, 0.0, np.inf)
     fine = chains.halves >> 1 >= fine_from
