@@ -42,7 +42,11 @@ def test_any_chains(shape, fine_from, weight, **drawing):
 @settings(max_examples=60, deadline=None)
 @given(
     numbers=st.lists(st.tuples(*[st.floats(-(2.0**64), 2.0**64)] * 3), min_size=1, max_size=20),
-    integers=st.lists(st.tuples(st.integers(0, 94), *[st.integers(-(2**31), 2**31 - 1)] * 2), min_size=20, max_size=20),
+    integers=st.lists(
+        st.tuples(st.integers(0, 94), st.integers(-(2**27), 2**27), st.integers(-(2**31), 2**31 - 1)),
+        min_size=20,
+        max_size=20,
+    ),
     fine_from=st.integers(1, SCALES),
 )
 def test_any_numbers_that_are_allowed(numbers, integers, fine_from):

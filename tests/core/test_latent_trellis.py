@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.latent_examples import drawn, make_chains
 from tests.core.ways import way  # noqa: F401 - runs this module both ways
+from xr_inr.core.latent.fine import FineLaws
 from xr_inr.core.latent.laws import SCALES, probabilities
 from xr_inr.core.latent.trellis import Chains, search
 from xr_inr.core.latent.wavelet import LARGEST_LATENT
@@ -126,6 +127,15 @@ def test_all_latents_can_be_in_their_states_and_states_go_on_from_call_to_call(f
     assert [Walk(chains, chain, fine_from).of(found[chain], 0)[1] for chain in range(3)] == states.tolist()
 
 
+@pytest.mark.parametrize("fine_from", [1, 6, 20, SCALES])
+def test_what_is_found_is_what_a_stream_can_hold(fine_from):
+    chains = make_chains(5, 300)
+    states = np.arange(5, dtype=np.int32)
+    found = search(chains, states, fine_from, WEIGHT)
+    laws = FineLaws.of(chains.halves, chains.means, fine_from)
+    np.testing.assert_array_equal(laws.checked(*laws.integers(found), np.arange(5, dtype=np.int32)), states)
+
+
 def test_fine_latents_of_unit_scale_cost_less_than_whole_ones():
     uniform = (drawn(0, 9999, (8, 1000)) + 0.5) / 10_000
     empty = np.zeros(uniform.shape, np.int32)
@@ -183,6 +193,7 @@ def test_no_latents_are_found_for_none(shape):
         ({"slopes": np.full((2, 5), -1e30)}, r"slopes must lie in .* Got -1e\+30"),
         ({"halves": np.full((2, 5), 95, np.int32)}, r"halves must lie in \[0, 94\]. Got 95"),
         ({"halves": np.full((2, 5), -1, np.int32)}, "halves must lie in"),
+        ({"means": np.full((2, 5), 2**27 + 1, np.int32)}, "means must lie in .* Got 134217729"),
         ({"states": np.zeros(3, np.int32)}, r"states must be int32, of shape \(2,\)"),
         ({"states": np.array([0, 8], np.int32)}, r"states must lie in \[0, 7\]. Got 8"),
         ({"fine_from": 0}, r"fine_from must lie in \[1, 48\]. Got 0"),

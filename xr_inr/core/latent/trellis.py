@@ -15,14 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core import kernels
-from xr_inr.core.latent.laws import REACH, SCALES, TABLED_SCALES, probabilities
+from xr_inr.core.latent.fine import FINE_SPACING, FINE_UNIT, NEXT_STATES, STATES, FineLaws
+from xr_inr.core.latent.laws import SCALES, probabilities
 from xr_inr.core.latent.parameters import symbols_under
 from xr_inr.core.latent.wavelet import LARGEST_LATENT
-
-FINE_UNIT, FINE_SPACING, STATES = 16, 9, 8
-NEXT_STATES = np.array(
-    [[(s >> 1 ^ s) & 1 | ((s >> 2 ^ b) & 1) << 1 | (s & 1) << 2 for b in range(2)] for s in range(STATES)]
-)
 
 _WAYS = np.argsort(NEXT_STATES.ravel(), kind="stable").reshape(STATES, 2)
 _BEFORE, _BITS = _WAYS >> 1, _WAYS & 1
@@ -32,13 +28,12 @@ _MAGNITUDES = 8192
 _LARGEST = 2.0**64
 """Magnitude of targets, norms, slopes and lambda: no sum of costs overflows."""
 
-_LARGEST_HALF = 2 * (SCALES - 1)
+_LARGEST_HALF, _LARGEST_MEAN = 2 * (SCALES - 1), 2**27
 _AT_ONCE = 2**18
 """Latents whose candidates are weighed at a time."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int32]
-Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ class Chains:
     """Half indices of scales."""
 
     means: Integers
-    """Means of laws, in eighths of a step."""
+    """Means of laws, in eighths of a step, magnitudes up to 2**27."""
 
     now: Integers
     """What they are, in sixteenths of a step; no candidate where it is none that a latent can be."""
@@ -108,7 +103,7 @@ def _searched(chains: Chains, states: Integers, fine_from: int, weight: float) -
     step = max(_AT_ONCE // max(count, 1), 1)
     for start in range(0, points, step):
         part = slice(start, start + step)
-        candidates[..., part], charges = _cheapest(chains, part, fine[:, part], weight)
+        candidates[..., part], charges = _cheapest(chains, part, fine_from, weight)
         for point in range(start, min(start + step, points)):
             charge = charges[..., point - start]
             into = costs[_BEFORE] + charge[_BEFORE & 1, _BITS]
@@ -127,62 +122,56 @@ def _searched(chains: Chains, states: Integers, fine_from: int, weight: float) -
     return latents
 
 
-def _cheapest(chains: Chains, part: slice, fine: NDArray[np.bool_], weight: float) -> tuple[Integers, Floats]:
+def _cheapest(chains: Chains, part: slice, fine_from: int, weight: float) -> tuple[Integers, Floats]:
     """Return the cheapest candidate for each q and bit, and what it costs, (2, 2, count, points)."""
+    fine = chains.halves[:, part] >> 1 >= fine_from
     candidates, charges = np.empty((2, 2, *fine.shape), np.int32), np.empty((2, 2, *fine.shape))
     for weigh, some in ((_weigh_fine, fine), (_weigh_plain, ~fine)):
         own = Chains(*(getattr(chains, field.name)[:, part][some] for field in fields(Chains)))
-        candidates[..., some], charges[..., some] = weigh(own, weight)
+        laws = FineLaws.of(own.halves, own.means, fine_from)
+        candidates[..., some], charges[..., some] = weigh(own, laws, weight)
     return candidates, charges
 
 
-def _weigh_plain(some: Chains, weight: float) -> tuple[Integers, Floats]:
+def _weigh_plain(some: Chains, laws: FineLaws, weight: float) -> tuple[Integers, Floats]:
     """Return the cheapest of what latents are, what is nearest, one nearer to zero, and zero; (latents,) each."""
-    nearest = np.clip(np.rint(some.targets), -LARGEST_LATENT, LARGEST_LATENT).astype(np.int64)
-    now = np.clip(some.now // FINE_UNIT, -LARGEST_LATENT, LARGEST_LATENT).astype(np.int64)
+    nearest = np.clip(np.rint(some.targets), -LARGEST_LATENT, LARGEST_LATENT).astype(np.int32)
+    now = np.clip(some.now // FINE_UNIT, -LARGEST_LATENT, LARGEST_LATENT)
     numbers = np.stack([now, nearest, nearest - np.sign(nearest), np.zeros_like(nearest)])
-    bits, _ = _bits(numbers, some.halves.astype(np.int64) >> 1, some.means.astype(np.int64))
-    charges = _charges(some, FINE_UNIT * numbers, bits, weight)
+    charges = _charges(some, FINE_UNIT * numbers, _bits(numbers, laws.scales, laws.means), weight)
     charges[0][some.now % FINE_UNIT != 0] = np.inf
     best = charges.argmin(axis=0)[None]
-    candidates = FINE_UNIT * np.take_along_axis(numbers, best, 0)[0]
-    return candidates.astype(np.int32), np.take_along_axis(charges, best, 0)[0]
+    return FINE_UNIT * np.take_along_axis(numbers, best, 0)[0], np.take_along_axis(charges, best, 0)[0]
 
 
-def _weigh_fine(some: Chains, weight: float) -> tuple[Integers, Floats]:
+def _weigh_fine(some: Chains, laws: FineLaws, weight: float) -> tuple[Integers, Floats]:
     """Return the cheapest candidate for each q and bit, and what it costs; (2, 2, latents) each."""
-    scales, means, tabled = _fine_laws(some.halves, some.means)
-    candidates = np.zeros((2, 2, len(scales)), np.int32)
+    candidates = np.zeros((2, 2, *some.targets.shape), np.int32)
     charges = np.full(candidates.shape, np.inf)
     largest = FINE_UNIT * LARGEST_LATENT // FINE_SPACING
     for q in range(2):
+        odd = np.full(some.targets.shape, q, np.int32)
         below = np.floor((some.targets * FINE_UNIT / FINE_SPACING - q) / 2)
         for apart in range(-2, 4):
-            numbers = np.clip(below + apart, -((largest + q) // 2), (largest - q) // 2).astype(np.int64)
-            latents = FINE_SPACING * (2 * numbers + q)
-            bits, escapes = _bits(numbers, scales, np.where(tabled, means - 4 * q, means))
-            of_candidates = _charges(some, latents, bits, weight)
-            bit = np.where(tabled & escapes, 0, numbers & 1)
-            for own in range(2):
-                better = (bit == own) & (of_candidates < charges[q, own])
-                candidates[q, own][better] = latents[better]
-                charges[q, own][better] = of_candidates[better]
+            numbers = np.clip(below + apart, -((largest + q) // 2), (largest - q) // 2).astype(np.int32)
+            latents = FINE_SPACING * (2 * numbers + odd)
+            of_candidates = _charges(some, latents, _bits(numbers, laws.scales, laws.means_of(odd)), weight)
+            bits = laws.bits(numbers, odd)
+            for bit in range(2):
+                better = (bits == bit) & (of_candidates < charges[q, bit])
+                candidates[q, bit][better] = latents[better]
+                charges[q, bit][better] = of_candidates[better]
     return candidates, charges
 
 
-def _fine_laws(halves: Integers, means: Integers) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
-    """Return scales and means of laws of fine latents, and where q moves the mean."""
-    scales = (halves.astype(np.int64) - 1) >> 1
-    return scales, (8 * means.astype(np.int64) + 4) // 9, scales < TABLED_SCALES
-
-
-def _bits(numbers: Numbers, scales: Numbers, means: Numbers) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the bits of whole numbers under laws, and which of them are escapes."""
+def _bits(numbers: Integers, scales: Integers, means: Integers) -> Floats:
+    """Return the bits of whole numbers under laws."""
     rows, columns, more = symbols_under(numbers, scales, means)
-    return bits_of_columns()[rows, columns] + more, columns > 2 * REACH
+    found: Floats = bits_of_columns()[rows, columns] + more
+    return found
 
 
-def _charges(some: Chains, latents: Numbers, bits: Floats, weight: float) -> Floats:
+def _charges(some: Chains, latents: Integers, bits: Floats, weight: float) -> Floats:
     """Return what candidates in sixteenths cost."""
     sizes = magnitudes()[np.minimum(np.abs(latents), _MAGNITUDES - 1)]
     squares = some.norms * np.square(latents / FINE_UNIT - some.targets)
@@ -220,6 +209,7 @@ def _check(chains: Chains, states: Integers, fine_from: int, weight: float) -> N
     for name, array in floats.items():
         _check_range(name, array, -_LARGEST, _LARGEST)
     _check_range("halves", chains.halves, 0, _LARGEST_HALF)
+    _check_range("means", chains.means, -_LARGEST_MEAN, _LARGEST_MEAN)
     _check_range("states", states, 0, STATES - 1)
     _check_range("fine_from", np.array(fine_from), 1, SCALES)
     _check_range("weight", np.array(weight), 0, _LARGEST)
