@@ -44,6 +44,10 @@ def _uncharged(decide: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda *args, slopes, **rest: decide(*args, slopes=torch.zeros_like(slopes), **rest)
 
 
+def _nothing_felt(felt: Callable[..., NDArray[np.float32]]) -> Callable[..., NDArray[np.float32]]:
+    return lambda *given: np.zeros_like(felt(*given))
+
+
 def _ones(norms: Callable[..., list[NDArray[np.float32]]]) -> Callable[..., list[NDArray[np.float32]]]:
     return lambda pyramid: [np.ones_like(part) for part in norms(pyramid)]
 
@@ -208,6 +212,18 @@ TAKEN_AWAY = (
         kept=YES,
         replaces={"batch.sweep_together": _single_sweep, "model.PROBE_SWEEPS": constant(1)},
         preset={"sweeps": 1},
+    ),
+    Variant(
+        "no trellis",
+        "Every latent is rounded by itself, however wide its law.",
+        kept=YES,
+        preset={"trellis_rounds": 0},
+    ),
+    Variant(
+        "trellis of eight states, targets as before",
+        "While latents go through the trellis, their targets do not follow what was changed before them.",
+        kept=YES,
+        replaces={"level_changes.LevelChanges.felt": _nothing_felt},
     ),
     Variant(
         "no charge for others",

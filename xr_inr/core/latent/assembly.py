@@ -12,11 +12,12 @@ from xr_inr.core.bitstream import Section
 from xr_inr.core.latent.aim import Sections
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import foretell, write_cascade
-from xr_inr.core.latent.latents import encode_latents
+from xr_inr.core.latent.latents import LatentSide, encode_latents
+from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import ContextNetwork
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import side_of, whole
-from xr_inr.core.latent.reading import write_side
+from xr_inr.core.latent.reading import write_fine, write_side
 from xr_inr.core.latent.restoration import restore, write_restoration
 from xr_inr.core.latent.soft_scene import SoftSynthesis
 from xr_inr.core.latent.wavelet import PLANE_BITS, synthesise
@@ -35,13 +36,14 @@ def assemble(
     network: ContextNetwork,
     offsets: NDArray[np.int32],
     step: float,
+    side: LatentSide | None = None,
 ) -> Sections:
     """Return the sections of a payload.
 
     Parameters
     ----------
     latents
-        Whole numbers, one tensor a subband.
+        One tensor a subband, in steps: whole numbers, or sixteenths where `side` says so.
     cascade
         The sinusoidal networks that foretell.
     restoring
@@ -54,18 +56,24 @@ def assemble(
         (rank,) the `LatentSide.offsets`.
     step
         The quantiser step, on the [0, 1] scale.
+    side
+        What the laws of latents follow from, if they were decided under laws that are fixed; of whole ones that is what
+        suits them best, and None.
     """
     pyramid = source.pyramid
-    integers = whole(latents)
-    side = side_of(integers, pyramid, offsets)
+    integers = whole(latents, 1 if side is None else side.unit)
+    if side is None:
+        side = side_of(integers, pyramid, offsets)
     stored = tuple(network.stored(network.step_bits) for network in cascade)
     last = None if restoring is None else restoring.stored(restoring.step_bits)
-    planes = restore(foretell(synthesise(integers, pyramid), stored), last).reshape(len(integers[0]), -1)
+    planes = restore(foretell(synthesise(integers, pyramid, unit=side.unit), stored), last).reshape(len(integers[0]), -1)
     sections = {
         Section.LATENT_BASIS: _basis(planes, source, step).to_bytes(),
         Section.LATENT_SIDE: write_side(side, network),
         Section.LATENT_STREAM: encode_latents(integers, side, pyramid, network),
     }
+    if side.fine_from < SCALES:
+        sections[Section.LATENT_FINE] = write_fine(side)
     if stored:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)
     if last is not None:

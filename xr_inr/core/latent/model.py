@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,14 +16,16 @@ from xr_inr.core.latent.by_components import analysed, synthesised
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.local_turn import LocalTurn
+from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.memory import home_of
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
+from xr_inr.core.latent.requantise import requantise
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
 from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene
-from xr_inr.core.latent.steps import LatentResult, Steps, Task
+from xr_inr.core.latent.steps import LatentResult, Steps, Task, Widths
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.memory import CPU
 from xr_inr.exceptions import BudgetError
@@ -64,17 +65,6 @@ class Haste:
     """Whether what is left of the sweeps of a fit shall be left out."""
 
     hurried: bool = False
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Hidden widths of networks, to try."""
-
-    synthesis: Sequence[int]
-    """Of the last one that foretells."""
-
-    restoration: Sequence[int]
-    """Of the one that restores."""
 
 
 class Fitting:
@@ -191,6 +181,12 @@ class Fitting:
                 yield from self._restore()
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
+        self._fine = self._preset.trellis_rounds > 0
+        for _ in range(self._preset.trellis_rounds):
+            if self._haste.hurried or not self._fine:
+                break
+            self._requantise()
+            self._reweigh(1.0)
 
     def _restart(self) -> None:
         """Round what the networks leave of the planes, from nothing."""
@@ -240,6 +236,7 @@ class Fitting:
         rank = len(self._scene.planes)
         pyramid = self._source.pyramid
         self._rounder = Rounder(pyramid, rank, self._network, self._device, self._seed, home=self._home)
+        self._fine, self._side = False, None
         self._left_out = self._energy_left_out()
 
     def _restore(self) -> Steps[None]:
@@ -267,8 +264,19 @@ class Fitting:
         self._assembled = None
         self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
-    def _rescale(self, factor: float) -> None:
+    def _requantise(self) -> None:
+        """Let latents go through a trellis; where few would, they are whole from now on."""
+        self._done += 1
         self._assembled = None
+        found = requantise(self._latents, self._scene, self._rounder, self._weight)
+        if found is None:
+            self._fine, self._side = False, None
+            self._latents = [torch.round(part) for part in self._latents]
+        else:
+            self._latents, self._side = found.latents, found.side
+
+    def _rescale(self, factor: float) -> None:
+        self._assembled, self._side = None, None
         factor = max(factor, self._source.finest_step / self._step)
         self._step *= factor
         self._scene.rescale(factor)
@@ -305,7 +313,10 @@ class Fitting:
                 self._rescale(2.0 ** float(np.clip(OCTAVES_OF_STEP * pace * missed, -1.0, 1.0)))
                 self._weight = WEIGHT
             pace *= _HASTE
-            yield from self._sweep(self._weight, _CORRECTION_SHARE)
+            if self._fine:
+                self._requantise()
+            if not self._fine:
+                yield from self._sweep(self._weight, _CORRECTION_SHARE)
         if kept is None:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)
@@ -342,6 +353,7 @@ class Fitting:
                 network=self._network,
                 offsets=self._rounder.offsets,
                 step=self._step,
+                side=self._side,
             )
             self._assembled = latents, sections
         return self._assembled[1]

@@ -34,6 +34,9 @@ class LatentPreset:
     turn_iterations: int
     """Steps of the descent that turns directions once more, by local energies."""
 
+    trellis_rounds: int
+    """How often latents of wide laws go through a trellis, once sweeps are done."""
+
     tries: int
     """Fits to do, each but the first on what the one before decodes to, with networks as wide as those of the best so
     far; the best payload is kept."""
@@ -51,6 +54,7 @@ _BALANCED = LatentPreset(
     learning_rate=2e-2,
     toll=1.0,
     turn_iterations=80,
+    trellis_rounds=3,
     tries=1,
     slack=1.0,
 )
@@ -67,6 +71,7 @@ LATENT_PRESETS = {
             synthesis_iterations=80,
             learning_rate=3e-2,
             turn_iterations=40,
+            trellis_rounds=2,
         ),
         _BALANCED,
         replace(
@@ -76,6 +81,7 @@ LATENT_PRESETS = {
             synthesis_widths=(8, 24, 48),
             restoration_widths=(8, 24, 48),
             synthesis_iterations=600,
+            trellis_rounds=4,
             tries=3,
             slack=0.4,
         ),

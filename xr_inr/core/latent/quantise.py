@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xr_inr.core.latent.fine import unit_of
 from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
@@ -49,18 +50,26 @@ def first_latents(targets: list[Tensor]) -> list[Tensor]:
     return [torch.sign(target) * torch.floor(target.abs() + _FIRST_ROUNDING) for target in targets]
 
 
-def whole(latents: list[Tensor]) -> Latents:
-    """Return whole latents as the coder takes them."""
-    return [part.detach().round().to(torch.int32).cpu().numpy() for part in latents]
+def whole(latents: list[Tensor], unit: int = 1) -> Latents:
+    """Return latents as the coder takes them: whole numbers that count steps over `unit`."""
+    return [(part.detach() * unit).round().to(torch.int32).cpu().numpy() for part in latents]
 
 
-def side_of(latents: Latents, pyramid: Pyramid, offsets: NDArray[np.int32], layout: Layout | None = None) -> LatentSide:
+def side_of(
+    latents: Latents,
+    pyramid: Pyramid,
+    offsets: NDArray[np.int32],
+    layout: Layout | None = None,
+    fine_from: int = SCALES,
+) -> LatentSide:
     """Return what is stored beside latents to predict them, with these offsets of components.
 
     Where a layout of several chunks is given, it is that of all of them, as `SoftCoder` takes it.
     """
     parts = (slice(None),) if layout is None else layout.parts
-    return LatentSide(scales_of(latents, pyramid), fit_mean_weights(latents, pyramid, parts), offsets)
+    unit = unit_of(fine_from)
+    scales, weights = scales_of(latents, pyramid, unit), fit_mean_weights(latents, pyramid, parts, unit)
+    return LatentSide(scales, weights, offsets, fine_from)
 
 
 class Rounder:

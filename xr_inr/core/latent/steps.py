@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -68,6 +68,17 @@ class Task:
     """Whether planes and latents shall lie in the memory of the CPU, and parts of them be sent to the device; they do
     in any case where the device lacks memory for them.
     """
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Hidden widths of networks, to try."""
+
+    synthesis: Sequence[int]
+    """Of the last one that foretells."""
+
+    restoration: Sequence[int]
+    """Of the one that restores."""
 
 
 Ask = Sweep | Turn | LocalTurn | Descent

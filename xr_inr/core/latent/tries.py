@@ -14,10 +14,10 @@ import numpy as np
 
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.basis import MOST_COMPONENTS
-from xr_inr.core.latent.model import OCTAVES_OF_STEP, PROBE_SWEEPS, Fitting, Haste, Widths
+from xr_inr.core.latent.model import OCTAVES_OF_STEP, PROBE_SWEEPS, Fitting, Haste
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.rotation import Turn, components_for
-from xr_inr.core.latent.steps import LatentResult, Steps, Task
+from xr_inr.core.latent.steps import LatentResult, Steps, Task, Widths
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.monitor import Progress
 from xr_inr.exceptions import BudgetError

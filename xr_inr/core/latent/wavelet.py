@@ -314,6 +314,11 @@ def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Arr
     return xp.concatenate([paired.reshape(shape), rest], axis)
 
 
+def merged(low: Array, high: Array) -> Array:
+    """Return the samples of which low-pass ones and details, along the last axis, are the lifting's, unrounded."""
+    return _merge(low, high, np, _unrounded)
+
+
 def _beside_odd(even: Array, count: int, xp: types.ModuleType, axis: int = -1) -> Array:
     """Sum of the two even samples beside each odd one, mirrored at the end."""
     after = even[_part(axis, 1)]
