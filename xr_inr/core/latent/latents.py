@@ -32,8 +32,9 @@ Latents = list[Integers]
 Chosen = slice | NDArray[np.intp]
 """Components: a slice where they adjoin."""
 
-Exchange = Callable[[Integers | None, Integers, Integers, Chosen], Integers]
-"""Codes latents (None when decoding) of some components and returns them, under (half indices, means in eighths).
+Exchange = Callable[[context.Place, Chosen, Integers | None, Integers, Integers], Integers]
+"""Codes or finds latents of a pass and some components, and returns them: given are the latents, None where they are not
+known, and half indices of scales and means in eighths.
 
 All arrays are (components, latents of each).
 """
@@ -59,7 +60,12 @@ class LatentSide:
     @property
     def unit(self) -> int:
         """What latents count: quantiser steps over this."""
-        return 1 if self.fine_from == SCALES else FINE_UNIT
+        return unit_of(self.fine_from)
+
+
+def unit_of(fine_from: int) -> int:
+    """Return the `LatentSide.unit` of latents that are fine from a scale on."""
+    return 1 if fine_from == SCALES else FINE_UNIT
 
 
 def scales_of(latents: Latents, pyramid: Pyramid, unit: int = 1) -> NDArray[np.int32]:
@@ -120,7 +126,9 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
         raise ValueError(LATENT_TOO_LARGE)
     states = np.zeros(side.scales.shape[1], np.int32)
 
-    def exchange(values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
+    def exchange(
+        _place: context.Place, chosen: Chosen, values: Integers | None, halves: Integers, means: Integers
+    ) -> Integers:
         if values is None:
             raise TypeError("latents must be given to be encoded")
         if side.fine_from == SCALES:
@@ -133,7 +141,7 @@ def encode_latents(latents: Latents, side: LatentSide, pyramid: Pyramid, network
         return values
 
     if kernels.KERNELS is None:
-        _walk(latents, side, pyramid, network, exchange)
+        walk(latents, side, pyramid, network, exchange)
     else:
         encoder.put_calls(*_told(kernels.KERNELS, latents, side, pyramid, network))
     return encoder.getvalue()
@@ -153,7 +161,9 @@ def decode_latents(
     states = np.zeros(side.scales.shape[1], np.int32)
     largest = side.unit * LARGEST_LATENT
 
-    def exchange(_values: Integers | None, halves: Integers, means: Integers, chosen: Chosen) -> Integers:
+    def exchange(
+        _place: context.Place, chosen: Chosen, _values: Integers | None, halves: Integers, means: Integers
+    ) -> Integers:
         if side.fine_from == SCALES:
             return decoder.take(halves.ravel() >> 1, means.ravel()).reshape(means.shape)
         found, states[chosen] = decoder.take_fine(halves, means, side.fine_from, states[chosen])
@@ -162,7 +172,7 @@ def decode_latents(
     if decoder.compiled is not None and arrays.device is None:
         latents = _compiled(decoder.compiled, side, pyramid, network)
     else:
-        latents = _walk(None, side, pyramid, network, exchange, arrays=arrays)
+        latents = walk(None, side, pyramid, network, exchange, arrays=arrays)
     if any(math.prod(part.shape) and int(abs(part).max()) > largest for part in latents):
         raise PayloadError(LATENT_TOO_LARGE)
     decoder.finish()
@@ -186,7 +196,7 @@ def _told(
 
 
 def _compiled(decoder: CompiledDecoder, side: LatentSide, pyramid: Pyramid, network: ContextNetwork) -> Latents:
-    """Return what `_walk` does, by the C kernel."""
+    """Return what `walk` does, by the C kernel."""
     components = side.scales.shape[1]
     shapes = [(components, subband.shape[0] + 2, subband.shape[1] + 2) for subband in pyramid.subbands]
     ends = np.cumsum([math.prod(shape) for shape in shapes]).tolist()
@@ -203,7 +213,7 @@ def _given(side: LatentSide, network: ContextNetwork) -> tuple[NDArray[Any], ...
     return kernel_weights(network), context.kernel_logarithms(side.unit), scales, weights, offsets
 
 
-def _walk(
+def walk(
     known: Latents | None,
     side: LatentSide,
     pyramid: Pyramid,
@@ -259,7 +269,7 @@ def _walk(
                     )
                 ).reshape(-1, points)
                 known_here = None if given is None else given[chosen]
-                values = arrays.put(exchange(known_here, halves, means[chosen], chosen))
+                values = arrays.put(exchange(place, chosen, known_here, halves, means[chosen]))
                 magnitudes = context.magnitudes(values, arrays, side.unit)
                 target[chosen] = values.reshape(-1, *size)
                 target_magnitudes[chosen] = magnitudes.reshape(-1, *size)

@@ -81,10 +81,35 @@ class LevelChanges:
         self._go_to(place)
         if self._is_approximation(place):
             return np.zeros((len(components), place.rows, place.columns), np.float32)
-        planes, (first_row, first_column), (along_y, along_x) = self._planes, self._first(place), self._axes(place)
-        chosen = planes[np.asarray(components)]
+        return self._seen(self._planes[np.asarray(components)], place)
+
+    def felt_of(self, place: Place, planes: Changes) -> Changes:
+        """Return the same of changes that planes have for other reasons.
+
+        Parameters
+        ----------
+        place
+            The pass, not of the approximation.
+        planes
+            (count, height, width) those changes, in steps.
+        """
+        for level in range(self._pyramid.subbands[place.subband].level):
+            planes = self._coarser(planes, self._pyramid.sizes[level + 1])
+        return self._seen(np.pad(planes, ((0, 0), (_REACH, _REACH + 2), (_REACH, _REACH + 2))), place)
+
+    def whole(self, place: Place, count: int) -> Changes:
+        """Return what was changed so far of the first `count` planes, (count, height, width), in steps."""
+        self._go_to(place)
+        planes = self._inner(self._planes[:count], self._level)
+        for level in reversed(range(self._level)):
+            planes = self._inner(self._finer(planes, self._pyramid.sizes[level]), level)
+        return planes
+
+    def _seen(self, planes: Changes, place: Place) -> Changes:
+        """Return the products of planes of a pass's level with the shapes of its latents, (count, rows, columns)."""
+        (first_row, first_column), (along_y, along_x) = self._first(place), self._axes(place)
         lines = sum(
-            weights[:, None] * chosen[:, first_row + n :: 4][:, : place.rows] for n, weights in enumerate(along_y.T)
+            weights[:, None] * planes[:, first_row + n :: 4][:, : place.rows] for n, weights in enumerate(along_y.T)
         )
         found: Changes = sum(
             weights * lines[:, :, first_column + n :: 4][:, :, : place.columns] for n, weights in enumerate(along_x.T)
@@ -132,10 +157,23 @@ class LevelChanges:
         subband = self._pyramid.subbands[place.subband]
         wanted = self._pyramid.levels if subband.orientation == APPROXIMATION else subband.level
         while self._level > wanted:
-            rows, columns = self._pyramid.sizes[self._level]
+            coarse = self._inner(self._planes, self._level)
             self._level -= 1
-            coarse = self._planes[:, _REACH : _REACH + rows, _REACH : _REACH + columns]
             self._planes = self._finer(coarse, self._pyramid.sizes[self._level])
+
+    def _inner(self, planes: Changes, level: int) -> Changes:
+        """Return planes of a level without what is around them."""
+        rows, columns = self._pyramid.sizes[level]
+        return planes[:, _REACH : _REACH + rows, _REACH : _REACH + columns]
+
+    def _coarser(self, planes: Changes, size: tuple[int, int]) -> Changes:
+        """Return the products of planes with the shapes of low-pass samples: the transpose of `_finer`."""
+        (rows, columns), (height, width) = size, planes.shape[1:]
+        around = np.pad(planes, ((0, 0), (_REACH, _REACH), (_REACH, _REACH)))
+        low_y, low_x = _shapes(height)[0].T, _shapes(width)[0].T
+        lines = sum(weights[:, None] * around[:, n : n + 2 * rows - 1 : 2] for n, weights in enumerate(low_y))
+        found: Changes = sum(weights * lines[:, :, n : n + 2 * columns - 1 : 2] for n, weights in enumerate(low_x))
+        return found
 
     def _finer(self, coarse: Changes, size: tuple[int, int]) -> Changes:
         """Return low-pass planes as they are one level finer."""

@@ -35,6 +35,18 @@ _NEAR = 0.04
 _SAVED_LATER = 0.14
 """Octaves of rate by which a restart may miss the target, and by which later sweeps lower the rate."""
 
+_SAVED_BY_TRELLIS = 0.06
+"""Octaves of rate that a trellis saves."""
+
+_CLOSE = 0.06
+"""Octaves of rate up to which lambda alone brings latents of a trellis to the target: at another step all would change."""
+
+_TRELLIS_PACE = 3.0
+"""Octaves of lambda for one of rate, then."""
+
+_SAVED_BY_LAMBDA = 0.25
+"""Octaves of rate that one of lambda saves, the step being as it is."""
+
 _SHARES = (0.6, 0.5, 0.5)
 """Part of the latents that the first sweeps decide on; too many at once overshoot, since the wavelet is not quite
 orthonormal."""
@@ -182,11 +194,12 @@ class Fitting:
             if index >= sweeps - _SETTLING:
                 self._reweigh(1.0)
         self._fine = self._preset.trellis_rounds > 0
-        for _ in range(self._preset.trellis_rounds):
+        # At the step that lambda as it is, and what a trellis saves, ask for.
+        saved = _SAVED_BY_LAMBDA * math.log2(WEIGHT / self._weight) + _SAVED_BY_TRELLIS
+        for index in range(self._preset.trellis_rounds):
             if self._haste.hurried or not self._fine:
                 break
-            self._requantise()
-            self._reweigh(1.0)
+            self._requantise(self._judge(self._sections(self._latents)).missed - (0.0 if index else saved))
 
     def _restart(self) -> None:
         """Round what the networks leave of the planes, from nothing."""
@@ -264,34 +277,45 @@ class Fitting:
         self._assembled = None
         self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
-    def _requantise(self) -> None:
-        """Let latents go through a trellis; where few would, they are whole from now on."""
+    def _requantise(self, missed: float) -> None:
+        """Let latents go through a trellis, at a step or a lambda that comes nearer to the target.
+
+        Where few would, latents are whole from now on.
+        """
         self._done += 1
         self._assembled = None
-        found = requantise(self._latents, self._scene, self._rounder, self._weight)
+        octaves = max(OCTAVES_OF_STEP * missed, math.log2(self._source.finest_step / self._step))
+        if self._side is None or (abs(missed) > _CLOSE and abs(octaves) > 0.0):
+            self._rescale(2.0 ** min(octaves, 1.0), whole=False)
+            self._weight = WEIGHT
+        else:
+            self._turn_weight(_TRELLIS_PACE * missed)
+        found = requantise(self._latents, self._scene, self._rounder, self._weight, self._side)
         if found is None:
             self._fine, self._side = False, None
             self._latents = [torch.round(part) for part in self._latents]
         else:
             self._latents, self._side = found.latents, found.side
 
-    def _rescale(self, factor: float) -> None:
+    def _rescale(self, factor: float, *, whole: bool = True) -> None:
         self._assembled, self._side = None, None
         factor = max(factor, self._source.finest_step / self._step)
         self._step *= factor
         self._scene.rescale(factor)
-        self._latents = [torch.round(part / factor) for part in self._latents]
+        self._latents = [torch.round(part / factor) if whole else part / factor for part in self._latents]
 
     def _reweigh(self, pace: float) -> None:
         """Change lambda so that the next sweep comes nearer to the target."""
-        missed = self._judge(self._sections(self._latents)).missed
-        turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
+        self._turn_weight(pace * self._judge(self._sections(self._latents)).missed)
+
+    def _turn_weight(self, octaves: float) -> None:
+        turn = 2.0 ** float(np.clip(octaves, -1.0, 1.0))
         self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
 
     def _settle(self) -> Steps[LatentResult]:
         """Change lambda, and where need be the step, until the target is met; keep the best that meets it."""
         kept: tuple[Sections, Verdict] | None = None
-        pace = 1.0
+        pace = 1.0 / _HASTE
         for attempt in range(_CORRECTIONS):
             sections = self._sections(self._latents)
             verdict = self._judge(sections)
@@ -307,16 +331,16 @@ class Fitting:
                     break
             if kept is not None and attempt >= _CORRECTIONS // 2:
                 break
-            turn = 2.0 ** float(np.clip(pace * missed, -1.0, 1.0))
-            self._weight = float(np.clip(self._weight * turn, _FINEST_WEIGHT, _COARSEST_WEIGHT))
+            pace *= _HASTE
+            if self._fine:
+                self._requantise(missed)
+            if self._fine:
+                continue
+            self._turn_weight(pace * missed)
             if abs(missed) > _FAR or self._weight in (_FINEST_WEIGHT, _COARSEST_WEIGHT):
                 self._rescale(2.0 ** float(np.clip(OCTAVES_OF_STEP * pace * missed, -1.0, 1.0)))
                 self._weight = WEIGHT
-            pace *= _HASTE
-            if self._fine:
-                self._requantise()
-            if not self._fine:
-                yield from self._sweep(self._weight, _CORRECTION_SHARE)
+            yield from self._sweep(self._weight, _CORRECTION_SHARE)
         if kept is None:
             if self._aim.budget is not None:
                 return LatentResult.mean_only(self._aim.scene)

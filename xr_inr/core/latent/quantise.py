@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xr_inr.core.latent.fine import unit_of
-from xr_inr.core.latent.latents import Latents, LatentSide, scales_of
+from xr_inr.core.latent.latents import Latents, LatentSide, scales_of, unit_of
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
