@@ -154,6 +154,13 @@ def _stream(data: bytes) -> None:
     reader.within((0, 8), (0, 8))
 
 
+def _fine(data: bytes) -> None:
+    """Decode latents of a payload as if other ones of them were fine."""
+    _, held = next(part for part in seeds.parts() if Section.LATENT_STREAM in part[1])
+    reader = LatentReader({**held, Section.LATENT_FINE: data}, _BANDS, _SIZE)
+    reader.within((0, 8), (0, 8))
+
+
 def _residual(data: bytes) -> None:
     """Decode samples: another residual layer on top of a payload's model."""
     model, held = next(part for part in seeds.parts() if Section.RESIDUAL in part[1])
@@ -171,6 +178,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.LATENT_SYNTHESIS: _networks,
     Section.LATENT_SIDE: lambda data: read_side(data, _BANDS, Pyramid.of(_SIZE)),
     Section.LATENT_STREAM: _stream,
+    Section.LATENT_FINE: _fine,
     Section.LATENT_RESTORATION: _restoring,
     Section.RESIDUAL: _residual,
 }

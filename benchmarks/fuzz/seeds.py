@@ -30,6 +30,7 @@ RANK = 8
 """Components of these."""
 
 _FORMS = ("latent_fast", "siren_fast", "siren_paper")
+_WIDEST = 47
 _RICH = 12
 """How often one of every section stands among the payloads, each of which has few."""
 
@@ -130,6 +131,8 @@ def _with_all(payload: bytes) -> bytes:
     )
     if model is Model.LATENT:
         held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3), Section.LATENT_RESTORATION: _restoring(rank=3)}
+        # No law of these is so wide: the stream stays one, and altered it is read from a lower scale on.
+        held = held | {Section.LATENT_FINE: bytes([_WIDEST])}
     return write_container(model, held | changed.to_sections())
 
 

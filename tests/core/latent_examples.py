@@ -9,7 +9,7 @@ from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import write_cascade
 from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.fine import FineLaws
-from xr_inr.core.latent.latents import LatentSide, _walk, encode_latents, scales_of
+from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of, walk
 from xr_inr.core.latent.laws import SCALES, scale_of_index
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_fine, write_side
@@ -69,7 +69,7 @@ def make_fine(side, size, network, *, fine_from=6, spread=1.0, largest=LARGEST_L
                 found[row, n] = one.latents(integer, odd)[0, 0]
         return found
 
-    return _walk(None, side, pyramid, network, drawn_under), side
+    return walk(None, side, pyramid, network, drawn_under), side
 
 
 def make_network(*, weight=24, bias=600, seed=0):

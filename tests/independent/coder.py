@@ -81,27 +81,33 @@ class Stream:
     def call(self, scales, means):
         """Return an integer for each law."""
         laws = [(int(s), int(m)) for s, m in zip(scales, means, strict=True)]
-        shifts = [max(-(-(s - 15) // 3), 0) for s, _ in laws]
+        columns = [self.column(*law) for law in laws]
+        return np.array(self.completed(laws, columns, [None] * len(laws)), int)
+
+    def column(self, s, m):
+        """Return the column of the next integer under a law."""
+        shift, base = shift_of(s), (m + 4) >> 3
+        return self.symbol(bounds(8 * (s - 3 * shift) + (4 if shift else m + 4 - 8 * base)))
+
+    def completed(self, laws, columns, lowest):
+        """Return the integers of a call from its columns; `lowest` has the bits read before them, or None."""
+        shifts = [shift_of(s) for s, _ in laws]
         bases = [(m + 4) >> 3 for _, m in laws]
-        columns = []
-        for (s, m), shift, base in zip(laws, shifts, bases, strict=True):
-            columns.append(self.symbol(bounds(8 * (s - 3 * shift) + (4 if shift else m + 4 - 8 * base))))
+        left = [shift - (bit is not None) for shift, bit in zip(shifts, lowest, strict=True)]
         leading = [column - 12 for column in columns]
         low = [0] * len(laws)
-        for shift in sorted({shift for shift in shifts if shift}):
-            chosen = [number for number, own in enumerate(shifts) if own == shift]
-            for number, value in zip(chosen, self.planes(len(chosen), shift), strict=True):
+        for count in sorted({count for count in left if count}):
+            chosen = [number for number, own in enumerate(left) if own == count]
+            for number, value in zip(chosen, self.planes(len(chosen), count), strict=True):
                 low[number] = value
+        low = [rest if bit is None else 2 * rest + bit for rest, bit in zip(low, lowest, strict=True)]
         outside = [number for number, column in enumerate(columns) if column > 24]
         for number, excess in zip(outside, self.excesses(len(outside)), strict=True):
             leading[number] = (13 + excess) * (1 if columns[number] == 25 else -1)
-        return np.array(
-            [
-                n * 2**shift + rest - (2 ** (shift - 1) if shift else 0) + base
-                for n, shift, rest, base in zip(leading, shifts, low, bases, strict=True)
-            ],
-            int,
-        )
+        return [
+            n * 2**shift + rest - (2 ** (shift - 1) if shift else 0) + base
+            for n, shift, rest, base in zip(leading, shifts, low, bases, strict=True)
+        ]
 
     def excesses(self, number):
         lengths = [0] * number
@@ -120,6 +126,10 @@ class Stream:
 
     def end(self):
         assert self.at >= len(self.words)
+
+
+def shift_of(s):
+    return max(-(-(s - 15) // 3), 0)
 
 
 def sets_of(data, sizes):

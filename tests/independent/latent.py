@@ -56,12 +56,12 @@ def columns_of(stream, rows, kinds):
     return np.array(entries[2:])
 
 
-def synthesised(latents, subbands):
+def synthesised(latents, subbands, unit):
     """Return the planes, (rank, height, width) float32 in steps of 2**-6."""
     parts = []
     for z, (level, orientation, _) in zip(latents, subbands, strict=True):
         exponent = 2 - 2 * level if orientation == 2 else -2 * level
-        gain = np.float32(64 * 1.149604398860241**exponent)
+        gain = np.float32(64 * 1.149604398860241**exponent) / np.float32(unit)
         parts.append(np.rint(z.astype(np.float32) * gain))
     low = parts[0]
     for first in range(1, len(parts), 3):
@@ -177,8 +177,12 @@ def values_of(sections, header, network_file):
     sums = np.zeros((bands, size[0] * size[1]))
     if rank:
         subbands = subbands_of(size)
-        latents = latents_of(sections[9], sections[10], rank, subbands, network_file)
-        planes = synthesised(latents, subbands)
+        fine_from = None
+        if 13 in sections:
+            (fine_from,) = sections[13]
+            assert 1 <= fine_from <= 47
+        latents = latents_of(sections[9], sections[10], rank, subbands, network_file, fine_from=fine_from)
+        planes = synthesised(latents, subbands, 16 if fine_from else 1)
         if 8 in sections:
             planes = with_networks(planes, sections[8])
         if 12 in sections:

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from .coder import Stream, sets_of
+from .fine import FineCalls, PlainCalls
 
 PASSES = ((0, 0), (1, 1), (0, 1), (1, 0))
 ACROSS, DOWN = ((0, -1), (0, 1)), ((-1, 0), (1, 0))
@@ -26,9 +27,9 @@ PARTS = (
 )
 
 
-def table(numbers):
-    """Return T of whole numbers."""
-    return np.minimum(np.rint(16 * np.log2(1 + np.asarray(numbers))), 127).astype(int)
+def table(numbers, unit=1):
+    """Return T of whole numbers, or T16 for a unit of 16."""
+    return np.minimum(np.rint(16 * np.log2(1 + np.asarray(numbers) / unit)), 127).astype(int)
 
 
 def subbands_of(size):
@@ -70,8 +71,9 @@ def summed(planes, rows, columns, offsets):
     return sum(at(planes, rows + down, columns + across) for down, across in offsets)
 
 
-def latents_of(side, data, rank, subbands, network_file):
-    """Return the latents of each subband, (rank, height, width)."""
+def latents_of(side, data, rank, subbands, network_file, *, fine_from=None):
+    """Return the latents of each subband, (rank, height, width), in sixteenths if some are fine."""
+    unit = 16 if fine_from else 1
     network = network_of(side[:4], network_file)
     levels = subbands[0][0]
     steps, weights, offsets = sets_of(side[4:], [(levels + 1) * rank, 54, rank])
@@ -83,6 +85,7 @@ def latents_of(side, data, rank, subbands, network_file):
     latents = [np.zeros((rank, *size), int) for _, _, size in subbands]
     sizes = [np.zeros((last, *size), int) for _, _, size in subbands]
     stream = Stream(data)
+    calls = FineCalls(stream, fine_from, last) if fine_from else PlainCalls(stream)
     for number, (level, orientation, shape) in enumerate(subbands):
         row = 0 if orientation == 3 else levels - level
         for pass_number, (first_row, first_column) in enumerate(PASSES):
@@ -99,8 +102,8 @@ def latents_of(side, data, rank, subbands, network_file):
                 own = weights[3 * min(level, 2) + orientation]
                 for column, offset in zip(WEIGHTS[pass_number], KNOWN[pass_number], strict=True):
                     near = summed(latents[number][:last], rows, columns, offset)
-                    means += own[column] * near.clip(-255, 255)
-                means = (means + 4) >> 3
+                    means += own[column] * near.clip(-255 * unit, 255 * unit)
+                means = (means + 4 * unit) // (8 * unit)
             biases = (
                 network["of_pass"][pass_number] + network["of_orientation"][orientation] + network["of_level"][level]
             )
@@ -115,11 +118,12 @@ def latents_of(side, data, rank, subbands, network_file):
                     continue
                 flat = features[:, chosen].reshape(13, -1)
                 shifts = np.repeat(offsets[chosen], len(rows) * len(columns))
-                found = stream.call(law_scales(network, flat, biases, shifts), means[chosen].ravel())
+                halves = half_indices(network, flat, biases, shifts)
+                found = calls.call(halves, means[chosen].ravel(), np.repeat(chosen, len(rows) * len(columns)))
                 values = found.reshape(len(chosen), len(rows), len(columns))
                 where = np.ix_(chosen, rows, columns)
                 latents[number][where] = values
-                sizes[number][where] = table(np.abs(values))
+                sizes[number][where] = table(np.abs(values), unit)
     stream.end()
     return latents
 
@@ -149,7 +153,8 @@ def features_of_pass(sizes, subbands, number, known, place):
     return found
 
 
-def law_scales(network, features, biases, offsets):
+def half_indices(network, features, biases, offsets):
     a = ((network["first"] @ features + biases[:, None]) >> 5).clip(0, 255)
     b = ((network["second"] @ a + network["second_bias"][:, None]) >> 5).clip(0, 255)
-    return ((network["third"] @ b + network["third_bias"][:, None] + 256 + 256 * offsets) >> 9).clip(0, 47)[0]
+    out = (network["third"] @ b + network["third_bias"][:, None] + 256 + 256 * offsets)[0]
+    return (2 * out).clip(0, 47 * 1024) >> 9

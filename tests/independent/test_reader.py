@@ -185,6 +185,34 @@ def test_a_restoring_network_gives_the_samples_of_the_package(payload_of_eight_c
     np.testing.assert_array_equal(samples, expected(payload))
 
 
+def with_fine_latents(payload, fine_from, spread):
+    """Return a payload with latents drawn under their laws, those under wide laws on the grids of a trellis."""
+    from tests.core.latent_examples import make_fine
+    from xr_inr.core import bitstream
+    from xr_inr.core.latent.latents import encode_latents
+    from xr_inr.core.latent.reading import read_side, write_fine
+    from xr_inr.core.latent.wavelet import Pyramid
+
+    model, sections = bitstream.read_container(payload)
+    pyramid = Pyramid.of((24, 26))
+    side, network = read_side(sections[bitstream.Section.LATENT_SIDE], 8, pyramid)
+    latents, side = make_fine(side, (24, 26), network, fine_from=fine_from, spread=spread)
+    changed = {
+        bitstream.Section.LATENT_STREAM: encode_latents(latents, side, pyramid, network),
+        bitstream.Section.LATENT_FINE: write_fine(side),
+    }
+    return bitstream.write_container(model, {**sections, **changed})
+
+
+@pytest.mark.parametrize(("fine_from", "spread"), [(6, 1.0), (1, 1.0), (9, 2.0), (12, 40.0), (47, 1.0)], ids=str)
+def test_fine_latents_give_the_samples_of_the_package(payload_of_eight_components, fine_from, spread):
+    """With laws that have uniform low bits and laws that have none, and escapes of both."""
+    from xr_inr.core.decode import decode as expected
+
+    payload = with_fine_latents(payload_of_eight_components, fine_from, spread)
+    np.testing.assert_array_equal(decode(payload), expected(payload))
+
+
 @pytest.mark.parametrize("window", [np.s_[12:14, 6:9], np.s_[0:1, 0:1], np.s_[23:24, 20:26]], ids=str)
 def test_windows_of_the_package_are_parts_of_what_the_page_gives(payload_of_eight_components, window):
     """With as many pixels around them as there are networks, which the page says is enough."""
