@@ -74,13 +74,13 @@ class Recording(SymbolEncoder):
         super().__init__()
         self.told = []
 
-    def put(self, values, scales, means):
+    def put(self, values, scales, means, told=None):
         self.told.append(scales)
-        super().put(values, scales, means)
+        super().put(values, scales, means, told)
 
-    def put_calls(self, values, scales, means, sizes):
+    def put_calls(self, values, scales, means, sizes, told=None):
         self.told.append(scales)
-        super().put_calls(values, scales, means, sizes)
+        super().put_calls(values, scales, means, sizes, told)
 
 
 def indices_of(example, network):
