@@ -113,7 +113,7 @@ def test_latents_of_one_step_too_many_are_not_coded(sign):
 
 
 def test_latents_of_a_stream_that_are_too_large_are_refused():
-    """Coded without fine latents, but read as if they were sixteenths there is nothing too large; in 9/8 there is."""
+    """The stream of latents that are the largest in steps, read as fine ones: their unit is 9/8 of a step."""
     largest = [np.full((2, *part.shape), LARGEST_LATENT, np.int32) for part in Pyramid.of((5, 7)).subbands]
     side = make_side(largest, (5, 7))
     data = encode_latents(largest, side, Pyramid.of((5, 7)), make_network())
