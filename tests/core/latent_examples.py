@@ -54,7 +54,7 @@ def make_fine(side, size, network, *, fine_from=6, spread=1.0, largest=LARGEST_L
     side, pyramid = replace(side, fine_from=fine_from), Pyramid.of(size)
     random, states = np.random.default_rng(seed), np.zeros(side.scales.shape[1], np.int32)
 
-    def drawn_under(_known, halves, means, chosen):
+    def drawn_under(_place, chosen, _known, halves, means):
         laws = FineLaws.of(halves, means, fine_from)
         found = np.zeros(means.shape, np.int32)
         for row, component in enumerate(np.arange(len(states))[chosen]):

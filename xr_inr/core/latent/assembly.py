@@ -66,7 +66,9 @@ def assemble(
         side = side_of(integers, pyramid, offsets)
     stored = tuple(network.stored(network.step_bits) for network in cascade)
     last = None if restoring is None else restoring.stored(restoring.step_bits)
-    planes = restore(foretell(synthesise(integers, pyramid, unit=side.unit), stored), last).reshape(len(integers[0]), -1)
+    planes = restore(foretell(synthesise(integers, pyramid, unit=side.unit), stored), last).reshape(
+        len(integers[0]), -1
+    )
     sections = {
         Section.LATENT_BASIS: _basis(planes, source, step).to_bytes(),
         Section.LATENT_SIDE: write_side(side, network),

@@ -20,6 +20,7 @@ from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
+from xr_inr.core.latent.requantise import Trellis, requantise
 from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.latent.tries import LatentFit
@@ -120,8 +121,8 @@ class _Batch:
                 # A fit that begins again does not go back.
                 self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
         for number, answer in zip(numbers, found, strict=True):
-            self._send(number, answer.latents if isinstance(answer, Swept) else answer)
-        if sweeps:
+            self._send(number, answer.latents if type(answer) is Swept else answer)
+        if any(isinstance(answer, Swept) for answer in found):
             self._monitor.report(self._whole_progress())
 
     def _answers(self, asks: Sequence[Ask | None], *, last: bool) -> Sequence[Any] | None:
@@ -129,17 +130,20 @@ class _Batch:
         found: list[Any] = []
         descents = [ask for ask in asks if isinstance(ask, Descent)]
         local_turns = [ask for ask in asks if isinstance(ask, LocalTurn)]
-        if not descents and not local_turns:
+        trellises = [ask for ask in asks if isinstance(ask, Trellis)]
+        if not descents and not local_turns and not trellises:
             return rotate_together([ask for ask in asks if isinstance(ask, Turn)])
 
         def do() -> None:
             if descents:
                 descend(descents)
                 found.extend([None] * len(descents))
+            elif trellises:
+                found.extend(requantise(ask) for ask in trellises)
             else:
                 found.extend(turn_locally(local_turns))
 
-        size = sum(ask.size for ask in descents) + sum(ask.size for ask in local_turns)
+        size = sum(ask.size for ask in (*descents, *local_turns, *trellises))
         return found if self._done_together(do, size, last=last) else None
 
     def _serve_less(self, numbers: Sequence[int]) -> None:
@@ -273,4 +277,6 @@ def _kind(ask: Ask) -> tuple[type[Ask], Any]:
     """Return what tells asks that can be served together from others."""
     if isinstance(ask, Sweep):
         return Sweep, (ask.scene.pyramid, ask.rounder.soft.home)
+    if isinstance(ask, Trellis):
+        return Trellis, None
     return type(ask), ask.counts if isinstance(ask, Turn) else ask.kind

@@ -16,12 +16,11 @@ from xr_inr.core.latent.by_components import analysed, synthesised
 from xr_inr.core.latent.cascade_fit import CascadeTask, fit_cascade
 from xr_inr.core.latent.foretold import beyond
 from xr_inr.core.latent.local_turn import LocalTurn
-from xr_inr.core.latent.latents import LatentSide
 from xr_inr.core.latent.memory import home_of
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.quantise import Rounder, Sweep, first_latents
-from xr_inr.core.latent.requantise import requantise
+from xr_inr.core.latent.requantise import Trellis
 from xr_inr.core.latent.restoration_fit import RestorationTask, fit_restoration
 from xr_inr.core.latent.rotation import turned_planes
 from xr_inr.core.latent.soft_scene import SoftScene
@@ -199,7 +198,7 @@ class Fitting:
         for index in range(self._preset.trellis_rounds):
             if self._haste.hurried or not self._fine:
                 break
-            self._requantise(self._judge(self._sections(self._latents)).missed - (0.0 if index else saved))
+            yield from self._requantise(self._judge(self._sections(self._latents)).missed - (0.0 if index else saved))
 
     def _restart(self) -> None:
         """Round what the networks leave of the planes, from nothing."""
@@ -277,7 +276,7 @@ class Fitting:
         self._assembled = None
         self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
 
-    def _requantise(self, missed: float) -> None:
+    def _requantise(self, missed: float) -> Steps[None]:
         """Let latents go through a trellis, at a step or a lambda that comes nearer to the target.
 
         Where few would, latents are whole from now on.
@@ -290,12 +289,9 @@ class Fitting:
             self._weight = WEIGHT
         else:
             self._turn_weight(_TRELLIS_PACE * missed)
-        found = requantise(self._latents, self._scene, self._rounder, self._weight, self._side)
-        if found is None:
-            self._fine, self._side = False, None
-            self._latents = [torch.round(part) for part in self._latents]
-        else:
-            self._latents, self._side = found.latents, found.side
+        found = yield Trellis(self._rounder, self._latents, self._scene, self._weight, self._side)
+        self._latents, self._side = found.latents, found.side
+        self._fine = found.side is not None
 
     def _rescale(self, factor: float, *, whole: bool = True) -> None:
         self._assembled, self._side = None, None
@@ -333,7 +329,7 @@ class Fitting:
                 break
             pace *= _HASTE
             if self._fine:
-                self._requantise(missed)
+                yield from self._requantise(missed)
             if self._fine:
                 continue
             self._turn_weight(pace * missed)

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.latent.context import PASSES, Place
 from xr_inr.core.latent.fine import FINE_UNIT
-from xr_inr.core.latent.latents import Chosen, LatentSide, walk
+from xr_inr.core.latent.latents import Chosen, Latents, LatentSide, walk
 from xr_inr.core.latent.level_changes import LevelChanges
 from xr_inr.core.latent.network_changes import NetworkChanges
-from xr_inr.core.latent.quantise import Rounder, side_of, whole
+from xr_inr.core.latent.quantise import Rounder, Swept, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, bordered, soft_magnitudes
-from xr_inr.core.latent.soft_scene import SoftScene
+from xr_inr.core.latent.soft_scene import Missed, SoftScene
 from xr_inr.core.latent.symbols import Integers
 from xr_inr.core.latent.trellis import Chains, search
 from xr_inr.core.latent.wavelet import squared_norms
@@ -38,47 +37,53 @@ _FEWEST = 256
 
 
 @dataclass(frozen=True)
-class Requantised:
-    """Latents of which the wide ones went through a trellis."""
+class Trellis:
+    """What latents are to be decided anew."""
+
+    rounder: Rounder
+    """Tells what others pay for a latent, and the offsets of components."""
 
     latents: list[Tensor]
-    """One tensor a subband, (rank, height, width), sixteenths of a step as floats in steps."""
+    """Those that sweeps or a call before left, one tensor a subband, (rank, height, width), in steps."""
 
-    side: LatentSide
-    """What their laws follow from: it must be stored with them."""
+    scene: SoftScene
+    """What they should give."""
+
+    weight: float
+    """Squared steps that a bit is worth (lambda)."""
+
+    side: LatentSide | None
+    """That of a call before, to which latents are held: then they change only where it pays. None for a first call."""
+
+    @property
+    def size(self) -> int:
+        """How many latents there are."""
+        return sum(part.numel() for part in self.latents)
 
 
-def requantise(
-    latents: list[Tensor], scene: SoftScene, rounder: Rounder, weight: float, side: LatentSide | None = None
-) -> Requantised | None:
-    """Return latents decided anew, or None where too few are wide for a trellis.
+@dataclass(frozen=True)
+class Requantised(Swept):
+    """What came of it; latents are sixteenths of a step, as floats in steps."""
 
-    Parameters
-    ----------
-    latents
-        Those that sweeps or a call before left, one tensor a subband, in steps.
-    scene
-        What they should give.
-    rounder
-        Tells what others pay for a latent, and the offsets of components.
-    weight
-        Squared steps that a bit is worth (lambda).
-    side
-        That of a call before, to which latents are held: then they change only where it pays. None for a first call.
-    """
-    now, held = whole(latents, FINE_UNIT), side is not None
+    side: LatentSide | None
+    """What their laws follow from: it must be stored with them. None where so few are wide that all were left whole."""
+
+
+def requantise(asked: Trellis) -> Requantised:
+    """Return latents decided anew."""
+    latents, scene, side = asked.latents, asked.scene, asked.side
+    now, soft = whole(latents, FINE_UNIT), asked.rounder.soft
     if side is None:
-        side = side_of(now, scene.pyramid, rounder.offsets, fine_from=FINE_FROM)
-    if not (side.scales > 0).any():
-        return None
-    slopes = [part.cpu().numpy() for part in scene.missed(latents).slopes]
-    charged = [part.cpu().numpy() for part in _charged(latents, side, rounder.soft)]
-    calls = _Calls(now, slopes, charged, side, scene, weight=weight, latents=latents, held=held)
-    found = walk(None, side, scene.pyramid, rounder.soft.network, calls.decide)
-    if calls.fine < _FEWEST:
-        return None
+        side = side_of(now, scene.pyramid, asked.rounder.offsets, fine_from=FINE_FROM)
+    missed = scene.missed(latents)
+    error = float(missed.squares.sum())
+    if (side.scales > 0).any():
+        calls = _Calls(asked, now, side, missed)
+        found = walk(None, side, scene.pyramid, soft.network, calls.decide)
+    if not (side.scales > 0).any() or calls.fine < _FEWEST:
+        return Requantised([torch.round(part) for part in latents], error, None)
     home = latents[0].device
-    return Requantised([torch.from_numpy(part.astype(np.float32) / FINE_UNIT).to(home) for part in found], side)
+    return Requantised([torch.from_numpy(part.astype(np.float32) / FINE_UNIT).to(home) for part in found], error, side)
 
 
 @torch.no_grad()
@@ -98,23 +103,14 @@ def _charged(latents: list[Tensor], side: LatentSide, soft: SoftCoder) -> list[T
 class _Calls:
     """Decides on the latents of one call after the other."""
 
-    def __init__(
-        self,
-        now: list[NDArray[np.int32]],
-        slopes: list[NDArray[np.float32]],
-        charged: list[NDArray[np.float32]],
-        side: LatentSide,
-        scene: SoftScene,
-        *,
-        weight: float,
-        latents: list[Tensor],
-        held: bool,
-    ) -> None:
-        self._now, self._slopes, self._charged = now, slopes, charged
-        self._side, self._weight = side, weight
-        self._norms = [(_CAUTION if held else 1.0) * norm for norm in squared_norms(scene.pyramid)]
-        self._changes = LevelChanges(scene.pyramid, len(now[0]))
-        self._networks = NetworkChanges(scene, latents, self._changes)
+    def __init__(self, asked: Trellis, now: Latents, side: LatentSide, missed: Missed) -> None:
+        pyramid = asked.scene.pyramid
+        self._now, self._slopes = now, [part.cpu().numpy() for part in missed.slopes]
+        self._charged = [part.cpu().numpy() for part in _charged(asked.latents, side, asked.rounder.soft)]
+        self._fine_from, self._weight = side.fine_from, asked.weight
+        self._norms = [(1.0 if asked.side is None else _CAUTION) * norm for norm in squared_norms(pyramid)]
+        self._changes = LevelChanges(pyramid, len(now[0]))
+        self._networks = NetworkChanges(asked.scene, asked.latents, self._changes)
         self._states = np.zeros(len(now[0]), np.int32)
         self.fine = 0
         """How many latents so far were fine."""
@@ -140,8 +136,8 @@ class _Calls:
             now=now.reshape(len(components), -1),
         )
         states = self._states[components]
-        found = search(chains, states, self._side.fine_from, self._weight)
+        found = search(chains, states, self._fine_from, self._weight)
         self._states[components] = states
-        self.fine += int(np.count_nonzero(halves >= 2 * self._side.fine_from))
+        self.fine += int(np.count_nonzero(halves >= 2 * self._fine_from))
         self._changes.add(place, components, ((found.reshape(now.shape) - now) / FINE_UNIT).astype(np.float32))
         return found

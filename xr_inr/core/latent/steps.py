@@ -14,6 +14,7 @@ from xr_inr.core.latent.descent import Descent
 from xr_inr.core.latent.local_turn import LocalTurn
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep
+from xr_inr.core.latent.requantise import Trellis
 from xr_inr.core.latent.rotation import Turn
 from xr_inr.core.latent.smallest import mean_only
 from xr_inr.core.monitor import Monitor
@@ -81,7 +82,7 @@ class Widths:
     """Of the one that restores."""
 
 
-Ask = Sweep | Turn | LocalTurn | Descent
+Ask = Sweep | Trellis | Turn | LocalTurn | Descent
 """What a fit asks for: it is sent latents, or directions, or nothing, once a network is fitted."""
 
 Found = TypeVar("Found")
