@@ -149,7 +149,7 @@ BASIS = (
         "no least squares",
         "The turned directions are the basis; it is not fitted to the decoded planes in the end.",
         kept=YES,
-        replaces={"model.Fitting._sections": _AS_TURNED.remembering, "assembly._basis": constant(_AS_TURNED.basis)},
+        replaces={"rounding.Rounding._sections": _AS_TURNED.remembering, "assembly._basis": constant(_AS_TURNED.basis)},
     ),
     Variant(
         "one basis step",

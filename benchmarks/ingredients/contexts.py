@@ -28,7 +28,7 @@ for the next coarser level, which component it is, all components of earlier gro
 def networks(network: Callable[[], ContextNetwork]) -> Mapping[str, Maker]:
     """Return what replaces the shipped network, for fit and decoder."""
     once = functools.cache(network)
-    return {"model.shipped": lambda _original: once, "network.shipped": lambda _original: once}
+    return {"rounding.shipped": lambda _original: once, "network.shipped": lambda _original: once}
 
 
 def without(group: str) -> ContextNetwork:

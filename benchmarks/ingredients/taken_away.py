@@ -203,14 +203,14 @@ TAKEN_AWAY = (
         "first rounding alone",
         "Latents are rounded once, with a dead zone; the step alone meets the target. No rate-distortion optimisation.",
         kept=YES,
-        replaces={"batch.sweep_together": _first_rounding, "model._FAR": constant(0.0)},
+        replaces={"batch.sweep_together": _first_rounding, "rounding._FAR": constant(0.0)},
         preset={"sweeps": 1},
     ),
     Variant(
         "one sweep",
         "Every payload that is looked at comes from the first rounding by one sweep over all latents.",
         kept=YES,
-        replaces={"batch.sweep_together": _single_sweep, "model.PROBE_SWEEPS": constant(1)},
+        replaces={"batch.sweep_together": _single_sweep, "rounding.PROBE_SWEEPS": constant(1)},
         preset={"sweeps": 1},
     ),
     Variant(

@@ -15,7 +15,7 @@ from benchmarks.pretraining.start import scale_alone
 from xr_inr.core.arrays import NUMPY
 from xr_inr.core.bitstream import Section, read_container
 from xr_inr.core.decode import Payload
-from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation, tries
+from xr_inr.core.latent import aim, basis, context, model, quantise, restoration_fit, rotation, rounding, tries
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.network import shipped
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -66,7 +66,7 @@ def quick():
         patch.setattr(rotation, "_ITERATIONS", 10)
         patch.setattr(refinement, "ITERATIONS", 10)
         patch.setattr(own_network, "SETTINGS", FitSettings(steps=20, batch=512))
-        for module, name in ((tries, "_PROBES"), (model, "PROBE_SWEEPS"), (model, "_RESTARTS")):
+        for module, name in ((tries, "_PROBES"), (rounding, "PROBE_SWEEPS"), (model, "_RESTARTS")):
             patch.setattr(module, name, 1)
         # The scene is so small that hardly any restoring network pays.
         fitted = restoration_fit._Problem.fitted

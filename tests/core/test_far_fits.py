@@ -26,7 +26,7 @@ def few_sweeps(tiny_presets, monkeypatch):  # noqa: ARG001 - these are made quic
     for name, preset in LATENT_PRESETS.items():
         fewer = {"sweeps": 3, "turn_iterations": min(preset.turn_iterations, 3), "tries": min(preset.tries, 2)}
         monkeypatch.setitem(LATENT_PRESETS, name, replace(preset, **fewer))
-    monkeypatch.setattr("xr_inr.core.latent.model._CORRECTIONS", 4)
+    monkeypatch.setattr("xr_inr.core.latent.rounding._CORRECTIONS", 4)
     monkeypatch.setattr(bounded, "_FITS", 1)
 
 

@@ -133,9 +133,9 @@ def test_no_fit_asks_for_numbers_of_planes_one_by_one(far, make_scene, tiny_pres
     monkeypatch.setitem(
         LATENT_PRESETS, "fast", dataclasses.replace(LATENT_PRESETS["fast"], sweeps=1, turn_iterations=0)
     )
-    monkeypatch.setattr("xr_inr.core.latent.model._CORRECTIONS", 1)
+    monkeypatch.setattr("xr_inr.core.latent.rounding._CORRECTIONS", 1)
     encode_array(make_scene((7, *SIZE)), FitRequest(preset="fast", device="cuda", bpppb=4.0))
-    assert far.waits["item in model.py:<genexpr>"] == 0 < far.waits["copy in model.py:_energy_left_out"]
+    assert far.waits["item in rounding.py:<genexpr>"] == 0 < far.waits["copy in rounding.py:_energy_left_out"]
 
 
 def sirens(scenes, **changes):

@@ -11,7 +11,7 @@ from xr_inr.core import rate
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.encode import encode_array, encode_arrays
 from xr_inr.core.latent import batch as latent_batch
-from xr_inr.core.latent import model, tries
+from xr_inr.core.latent import model, rounding, tries
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.presets import LATENT_PRESETS
@@ -183,7 +183,7 @@ class TestFailures:
         assert all(found.figures.psnr >= 20.0 for found in caught.value.encoded.values())
 
     def test_a_quality_that_one_of_two_does_not_reach_is_that_ones_failure(self, monkeypatch):
-        monkeypatch.setattr(model, "_CORRECTIONS", 4)
+        monkeypatch.setattr(rounding, "_CORRECTIONS", 4)
         monkeypatch.setattr(tries, "_FINER_FITS", 0)
         scene = prepare_scene(chunk())
         quality = Quality("psnr", 20.0)
@@ -229,7 +229,7 @@ class Listener:
 
 
 class TestInterrupts:
-    SWEEPS = 6 + 3
+    SWEEPS = 6 + LATENT_PRESETS["fast"].trellis_rounds + 3
     """That the fit of each array takes at least, probes included."""
 
     def test_progress_is_that_of_all_arrays_and_never_falls(self):

@@ -10,7 +10,7 @@ import torch
 from xr_inr.core import device as devices
 from xr_inr.core import encode, memory
 from xr_inr.core.encode import encode_arrays
-from xr_inr.core.latent import batch, model, tries
+from xr_inr.core.latent import batch, model, rounding, tries
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.request import FitRequest
 from xr_inr.exceptions import BatchError, BudgetError
@@ -150,7 +150,7 @@ def lacking(do, device_of):
 
 LACKS = {
     "in a sweep": (batch, "sweep_together", lambda sweeps: sweeps[0].rounder.soft.device),
-    "between sweeps": (model, "Rounder", lambda *arguments: arguments[3]),
+    "between sweeps": (rounding, "Rounder", lambda *arguments: arguments[3]),
 }
 
 

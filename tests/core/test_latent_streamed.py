@@ -9,7 +9,7 @@ import torch
 from tests.far_device import FAR
 from xr_inr.core import encode, memory, rate
 from xr_inr.core.encode import encode_array, encode_arrays
-from xr_inr.core.latent import batch, by_components, model, patches, soft
+from xr_inr.core.latent import batch, by_components, model, patches, rounding, soft
 from xr_inr.core.latent.batch import fit_latents
 from xr_inr.core.latent.by_components import Synthesis, analysed, synthesised
 from xr_inr.core.latent.memory import home_of
@@ -46,7 +46,7 @@ def beside(monkeypatch, tiny_presets):  # noqa: ARG001 - in force while a test e
 @pytest.fixture
 def small_device(monkeypatch, beside, some_at_a_time):  # noqa: ARG001 - in force while a test encodes
     """That device has memory for nothing but parts."""
-    monkeypatch.setattr(model, "home_of", lambda _device, _latents: CPU)
+    monkeypatch.setattr(rounding, "home_of", lambda _device, _latents: CPU)
 
 
 @pytest.mark.usefixtures("some_at_a_time")

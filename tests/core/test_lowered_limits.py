@@ -12,11 +12,11 @@ from xr_inr.core.latent import (
     batch,
     by_components,
     foretold,
-    model,
     patches,
     plan,
     quantise,
     rotation,
+    rounding,
     soft,
     soft_scene,
     symbols,
@@ -112,7 +112,7 @@ def test_a_target_is_met(make, preset, target, value):
 @pytest.mark.parametrize("make", SCENES.values(), ids=SCENES.keys())
 def test_a_target_is_met_where_parts_are_sent_to_a_device(make, monkeypatch):
     monkeypatch.setattr(encode.devices, "resolve", lambda _: torch.device("cpu", 0))
-    monkeypatch.setattr(model, "home_of", lambda _device, _latents: torch.device("cpu"))
+    monkeypatch.setattr(rounding, "home_of", lambda _device, _latents: torch.device("cpu"))
     scene = make()
     payload = xr_inr.encode(scene, preset="balanced", nodata=0, bpppb=4.0)
     assert reached(scene, payload)["bpppb"] <= 4.0

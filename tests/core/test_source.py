@@ -9,7 +9,7 @@ import pytest
 from xr_inr.core import source as sources
 from xr_inr.core.decode import decode
 from xr_inr.core.encode import encode_array
-from xr_inr.core.latent import model, plan
+from xr_inr.core.latent import plan, rounding
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.request import FitRequest
 from xr_inr.core.scene import prepare_scene
@@ -139,8 +139,8 @@ def test_a_fit_by_tiles_is_as_good_as_one_of_the_whole_scene(name, request):
 def test_a_tile_is_read_a_few_times_however_many_payloads_are_tried(name, target, monkeypatch):
     array, nodata = SCENES[name]
     rows, tried = Rows(array), []
-    assemble = model.assemble
-    monkeypatch.setattr(model, "assemble", lambda *args, **kwargs: tried.append(1) or assemble(*args, **kwargs))
+    assemble = rounding.assemble
+    monkeypatch.setattr(rounding, "assemble", lambda *args, **kwargs: tried.append(1) or assemble(*args, **kwargs))
     asked = {"bpppb": 1.0, "psnr": 45.0}[target]
     encode_array(rows, FitRequest(preset="fast", device="cpu", **{target: asked}), nodata=nodata)
     # Where a quality is asked for, each payload is compared once with all samples, which are one part here.

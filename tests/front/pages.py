@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from xr_inr.core.latent import aim, model, tries
+from xr_inr.core.latent import aim, model, rounding, tries
 from xr_inr.core.latent.presets import LATENT_PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ def in_haste():
     with pytest.MonkeyPatch.context() as patch:
         for name, preset in LATENT_PRESETS.items():
             patch.setitem(LATENT_PRESETS, name, dataclasses.replace(preset, sweeps=1))
-        for module, name in ((tries, "_PROBES"), (model, "PROBE_SWEEPS"), (model, "_RESTARTS")):
+        for module, name in ((tries, "_PROBES"), (rounding, "PROBE_SWEEPS"), (model, "_RESTARTS")):
             patch.setattr(module, name, 1)
         patch.setattr(aim, "FULL", 0.1)
         patch.setattr(aim, "QUALITY_SLACK", 20.0)

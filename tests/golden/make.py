@@ -98,6 +98,7 @@ RESTORED: dict[str, Any] = {
     "bpppb": 0.4,
     "sections": NETWORK | {Section.LATENT_RESTORATION},
 }
+FINE: dict[str, Any] = {"shape": (10, 45, 38), "bpppb": 1.2, "sections": LATENTS | {Section.LATENT_FINE}}
 
 CASES = (
     Case("latent", "fast", "<u2", "plain", sections=LATENTS),
@@ -106,6 +107,8 @@ CASES = (
     Case("latent", "best", "<f4", "masked", nodata=True, sections=LATENTS | MASKED | {Section.CONSTANTS}),
     Case("latent", "balanced", "<f4", "network", **CURVED),
     Case("latent", "balanced", "<u2", "restored", **RESTORED),
+    Case("latent", "fast", "<u2", "fine", **FINE),
+    Case("latent", "balanced", "<i2", "fine_nodata", nodata=True, **FINE),
     Case("latent", "fast", ">i2", "big_endian", sections=LATENTS),
     Case("latent", "fast", "|u1", "constant", constant=True, sections=frozenset({Section.CONSTANTS})),
     Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),

@@ -143,7 +143,7 @@ class _Batch:
             else:
                 found.extend(turn_locally(local_turns))
 
-        size = sum(ask.size for ask in (*descents, *local_turns, *trellises))
+        size = sum(ask.size for some in (descents, local_turns, trellises) for ask in some)
         return found if self._done_together(do, size, last=last) else None
 
     def _serve_less(self, numbers: Sequence[int]) -> None:

@@ -33,8 +33,8 @@ Chosen = slice | NDArray[np.intp]
 """Components: a slice where they adjoin."""
 
 Exchange = Callable[[context.Place, Chosen, Integers | None, Integers, Integers], Integers]
-"""Codes or finds latents of a pass and some components, and returns them: given are the latents, None where they are not
-known, and half indices of scales and means in eighths.
+"""Codes or finds latents of a pass and some components, and returns them: given are the latents, None where they are
+not known, and half indices of scales and means in eighths.
 
 All arrays are (components, latents of each).
 """
@@ -222,6 +222,23 @@ def walk(
     *,
     arrays: Arrays = NUMPY,
 ) -> list[Array]:
+    """Go through all calls in the order they are coded, and return the latents that were exchanged.
+
+    Parameters
+    ----------
+    known
+        The latents, if they are known; laws follow from what is exchanged in any case.
+    side
+        What is stored beside them.
+    pyramid
+        The subbands.
+    network
+        The context network.
+    exchange
+        Is given each call, its laws with it, and returns its latents.
+    arrays
+        Where laws are computed.
+    """
     components = side.scales.shape[1]
     # Those after the last that is coded anywhere would change no feature of those before.
     rank = int(np.flatnonzero((side.scales > 0).any(axis=0)).max(initial=-1)) + 1

@@ -1,8 +1,8 @@
 """How changes of latents bear on the error of others: the wavelet is not quite orthonormal.
 
-Latents are changed in the order they are coded, coarse to fine. What they change is kept as planes of the level they are
-of, in units in which planes of finer levels have about the same squared error; so what a change does to a latent of its
-level, or of a finer one, is the product of both their shapes there.
+Latents are changed in the order they are coded, coarse to fine. What they change is kept as planes of the level they
+are of, in units in which planes of finer levels have about the same squared error; so what a change does to a latent of
+its level, or of a finer one, is the product of both their shapes there.
 """
 
 from __future__ import annotations

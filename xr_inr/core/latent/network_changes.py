@@ -1,8 +1,8 @@
 """How changes of latents reach other planes through sinusoidal networks.
 
-A network foretells later planes from the first as they are decoded: when latents of these are decided anew, what it says
-of the others changes, and their latents, which are decided later, had better know of it. So networks are evaluated again
-between calls, on planes with all changes so far.
+A network foretells later planes from the first as they are decoded: when latents of these are decided anew, what it
+says of the others changes, and their latents, which are decided later, had better know of it. So networks are evaluated
+again between calls, on planes with all changes so far.
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ import numpy as np
 
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.basis import MOST_COMPONENTS
-from xr_inr.core.latent.model import OCTAVES_OF_STEP, PROBE_SWEEPS, Fitting, Haste
+from xr_inr.core.latent.model import Fitting
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.rotation import Turn, components_for
+from xr_inr.core.latent.rounding import OCTAVES_OF_STEP, PROBE_SWEEPS, Haste
 from xr_inr.core.latent.steps import LatentResult, Steps, Task, Widths
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.monitor import Progress
@@ -52,7 +53,7 @@ class LatentFit:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.planned = task.preset.tries * task.preset.sweeps + PROBE_SWEEPS
+        self.planned = task.preset.tries * (task.preset.sweeps + task.preset.trellis_rounds) + PROBE_SWEEPS
         """Sweeps that a fit without corrections takes."""
 
         self._haste = Haste()
@@ -133,7 +134,7 @@ class LatentFit:
             Sum of squared errors of the planes, in squared steps.
         """
         done, psnr = (0, -np.inf) if self._fitting is None else self._fitting.reached(error)
-        done = min(done, self.task.preset.sweeps + PROBE_SWEEPS)
+        done = min(done, self.task.preset.sweeps + self.task.preset.trellis_rounds + PROBE_SWEEPS)
         return Progress("fit", self._before + done, self.planned, psnr)
 
     @property
@@ -157,7 +158,7 @@ class LatentFit:
         for number in range(1, preset.tries):
             if self.hurried:
                 break
-            self._before = number * preset.sweeps
+            self._before = number * (preset.sweeps + preset.trellis_rounds)
             widths = Widths(
                 _as_wide(preset.synthesis_widths, kept.widths[0]), _as_wide(preset.restoration_widths, kept.widths[1])
             )
