@@ -76,9 +76,11 @@ CHANGED = (
     ),
     Variant(
         "joint refinement",
-        f"After the sweeps, {refinement.ITERATIONS} steps of gradient descent on latents and sinusoidal networks "
-        "together, latents rounded softly with noise. Budgets may stay unfilled by 10 %; real sizes are compared.",
+        f"After the sweeps, in place of the trellis, {refinement.ITERATIONS} steps of gradient descent on latents and "
+        "sinusoidal networks together, latents rounded softly with noise. Budgets may stay unfilled by 10 %; real "
+        "sizes are compared.",
         kept=NO,
+        preset={"trellis_rounds": 0},
         replaces={"model.Fitting._round": refinement.after_sweeps, "aim.FULL": constant(0.9)},
     ),
     Variant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -30,6 +31,7 @@ from xr_inr.core.latent.network import (
     shipped,
 )
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
+from xr_inr.core.latent.presets import LATENT_PRESETS
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.scene_layout import SceneLayout
 
@@ -49,9 +51,13 @@ def own_network(task: Task) -> Iterator[None]:
     Parameters
     ----------
     task
-        The scene, which is fitted once with the shipped network: the latents that the own one is fitted to.
+        The scene, which is fitted once with the shipped network and without a trellis: the latents that the own one is
+        fitted to.
     """
-    network, differences = _network_for(_example(task.encode().payload))
+    whole = {name: replace(preset, trellis_rounds=0) for name, preset in LATENT_PRESETS.items()}
+    with mock.patch.dict(LATENT_PRESETS, whole):
+        latents = _example(task.encode().payload)
+    network, differences = _network_for(latents)
 
     def write_side(original: Callable[[LatentSide, ContextNetwork], bytes]) -> object:
         def written(side: LatentSide, network: ContextNetwork) -> bytes:

@@ -220,7 +220,7 @@ TAKEN_AWAY = (
         preset={"trellis_rounds": 0},
     ),
     Variant(
-        "trellis of eight states, targets as before",
+        "trellis, fixed targets",
         "While latents go through the trellis, their targets do not follow what was changed before them.",
         kept=YES,
         replaces={"level_changes.LevelChanges.felt": _nothing_felt},
