@@ -7,6 +7,8 @@ again between calls, on planes with all changes so far.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,8 +47,7 @@ class NetworkChanges:
         self._before: list[Tensor] = []
         if not scene.networks:
             return
-        device = scene.planes.device if scene.device is None else scene.device
-        self._planes = synthesised(latents, scene.pyramid, device).cpu()
+        self._planes = synthesised(latents, scene.pyramid, scene.worked_on).cpu()
         for network in self._cascade:
             self._before.append(network(self._planes[: network.inputs]))
             self._planes[_spoken_of(network)] += self._before[-1]
@@ -64,7 +65,7 @@ class NetworkChanges:
             self._place, self._complete = place, 0
             if self._restoring is not None:
                 self._corrected = self._restoring(self._now(place, self._restoring.inputs)) - self._restored
-        for network, before in list(zip(self._cascade, self._before, strict=True))[self._complete :]:
+        for network, before in islice(zip(self._cascade, self._before, strict=True), self._complete, None):
             if network.inputs > components[-1]:
                 break
             self._foretold[_spoken_of(network)] = network(self._now(place, network.inputs)) - before

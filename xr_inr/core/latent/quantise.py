@@ -23,7 +23,7 @@ from xr_inr.core.latent.neighbours import fit_mean_weights
 from xr_inr.core.latent.network import LARGEST_OFFSET, OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout, SoftScenes
 from xr_inr.core.latent.soft import SoftCoder, bordered, code_lengths, soft_magnitudes
-from xr_inr.core.latent.soft_features import Visit
+from xr_inr.core.latent.soft_parts import Part, looked_at
 from xr_inr.core.latent.soft_scene import Missed, SoftScene
 from xr_inr.core.latent.wavelet import Pyramid, squared_norms
 
@@ -184,23 +184,9 @@ def sweep_together(sweeps: Sequence[Sweep]) -> list[Swept]:
     return _swept(sweeps, soft, SoftScenes([sweep.scene for sweep in sweeps], soft.layout))
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Latents that are looked at together, each array (latents,)."""
-
-    visits: list[Visit]
-    now: Tensor
-    means: Tensor
-    indices: Tensor
-
-    def to(self, device: torch.device) -> _Part:
-        """Return the same on a device."""
-        return _Part(self.visits, self.now.to(device), self.means.to(device), self.indices.to(device))
-
-
 @torch.no_grad()
 def _decided(
-    part: _Part, targets: Tensor, norms: Tensor, *, slopes: Tensor, weight: float | Tensor, drawn: Tensor
+    part: Part, targets: Tensor, norms: Tensor, *, slopes: Tensor, weight: float | Tensor, drawn: Tensor
 ) -> Tensor:
     """Return the latents of a part, those drawn decided anew."""
     # Zeros whose targets round to zero have no other candidate.
@@ -233,16 +219,10 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
     visits = soft.visits(side.scales > 0)
     if not visits:
         return [Swept(*one) for one in zip((sweep.latents for sweep in sweeps), _errors(missed, layout), strict=True)]
-    sizes, padded = bordered([soft_magnitudes(part) for part in latents]), bordered(latents)
-    seen, found, parts = soft.features_of(sizes, side), soft.slopes(sizes), []
-    for some in soft.parts(visits):
-        features = seen.of(some)
-        of_latents = torch.tensor(offsets, dtype=torch.float32, device=soft.device)[soft.components(some)]
-        now, means = soft.gather(latents, some), soft.means(padded, side, some)
-        laws = soft.laws(features, soft.biases(some), of_latents, now, means)
-        found.add(features, laws.gradient, some)
-        parts.append(_Part(some, now, means, laws.indices).to(soft.home))
-    bits = found.of_magnitudes()
+    sizes = bordered([soft_magnitudes(part) for part in latents])
+    others = soft.slopes(sizes)
+    parts = [part.to(soft.home) for part in looked_at(latents, sizes, side, soft, others)]
+    bits = others.of_magnitudes()
     norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
     decided, of_offsets = [], torch.zeros(3, layout.rank, dtype=torch.float64, device=soft.device)
     for held in parts:
@@ -292,7 +272,7 @@ def _drawn(sweeps: Sequence[Sweep], chunks: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _add_bits_of_offsets(bits: Tensor, part: _Part, components: Tensor) -> None:
+def _add_bits_of_offsets(bits: Tensor, part: Part, components: Tensor) -> None:
     """Add to `bits`, (3, rank), what each component takes were its offset less by one, the same, more by one."""
     step = _DECIDED_AT_ONCE[components.device.type]
     for start in range(0, len(components), step):

@@ -19,8 +19,9 @@ from xr_inr.core.latent.fine import FINE_UNIT
 from xr_inr.core.latent.latents import Chosen, Latents, LatentSide, walk
 from xr_inr.core.latent.level_changes import LevelChanges
 from xr_inr.core.latent.network_changes import NetworkChanges
-from xr_inr.core.latent.quantise import Rounder, Swept, side_of, whole
+from xr_inr.core.latent.quantise import Rounder, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, bordered, soft_magnitudes
+from xr_inr.core.latent.soft_parts import looked_at
 from xr_inr.core.latent.soft_scene import Missed, SoftScene
 from xr_inr.core.latent.symbols import Integers
 from xr_inr.core.latent.trellis import Chains, search
@@ -62,8 +63,14 @@ class Trellis:
 
 
 @dataclass(frozen=True)
-class Requantised(Swept):
-    """What came of it; latents are sixteenths of a step, as floats in steps."""
+class Requantised:
+    """What came of it."""
+
+    latents: list[Tensor]
+    """The latents decided anew, sixteenths of a step as floats in steps; whole where `side` is None."""
+
+    error: float
+    """Sum of squared errors of the planes before that, in squared steps."""
 
     side: LatentSide | None
     """What their laws follow from: it must be stored with them. None where so few are wide that all were left whole."""
@@ -77,10 +84,9 @@ def requantise(asked: Trellis) -> Requantised:
         side = side_of(now, scene.pyramid, asked.rounder.offsets, fine_from=FINE_FROM)
     missed = scene.missed(latents)
     error = float(missed.squares.sum())
-    if (side.scales > 0).any():
-        calls = _Calls(asked, now, side, missed)
-        found = walk(None, side, scene.pyramid, soft.network, calls.decide)
-    if not (side.scales > 0).any() or calls.fine < _FEWEST:
+    calls = _Calls(asked, now, side, missed)
+    found = walk(None, side, scene.pyramid, soft.network, calls.decide) if (side.scales > 0).any() else []
+    if calls.fine < _FEWEST:
         return Requantised([torch.round(part) for part in latents], error, None)
     home = latents[0].device
     return Requantised([torch.from_numpy(part.astype(np.float32) / FINE_UNIT).to(home) for part in found], error, side)
@@ -89,15 +95,11 @@ def requantise(asked: Trellis) -> Requantised:
 @torch.no_grad()
 def _charged(latents: list[Tensor], side: LatentSide, soft: SoftCoder) -> list[Tensor]:
     """Return by how many bits the code lengths of others grow with the magnitude of each latent."""
-    sizes, padded = bordered([soft_magnitudes(part) for part in latents]), bordered(latents)
-    seen, found = soft.features_of(sizes, side), soft.slopes(sizes)
-    offsets = torch.tensor(side.offsets, dtype=torch.float32, device=soft.device)
-    for visits in soft.parts(soft.visits(side.scales > 0)):
-        features = seen.of(visits)
-        values, means = soft.gather(latents, visits), soft.means(padded, side, visits)
-        laws = soft.laws(features, soft.biases(visits), offsets[soft.components(visits)], values, means)
-        found.add(features, laws.gradient, visits)
-    return found.of_magnitudes()
+    sizes = bordered([soft_magnitudes(part) for part in latents])
+    others = soft.slopes(sizes)
+    for _ in looked_at(latents, sizes, side, soft, others):
+        pass
+    return others.of_magnitudes()
 
 
 class _Calls:

@@ -145,7 +145,8 @@ class Rounding:
     def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1
         self._assembled = None
-        self._latents = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
+        swept = yield Sweep(self._rounder, self._latents, self._scene, weight, share)
+        self._latents = swept.latents
 
     def _round_by_trellis(self) -> Steps[None]:
         """Let latents go through a trellis, the first time at the step that what it saves asks for."""

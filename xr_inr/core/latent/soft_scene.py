@@ -214,7 +214,7 @@ class SoftScene:
         foretelling
             Whether gradients reach the first planes through what the networks make of them.
         """
-        planes = synthesised(latents, self.pyramid, self._device)
+        planes = synthesised(latents, self.pyramid, self.worked_on)
         return self.with_foretold(planes, foretelling=foretelling)
 
     def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
@@ -242,7 +242,7 @@ class SoftScene:
         What networks add to planes is taken as given. So the curvature is that of the wavelet alone, and about 2
         everywhere.
         """
-        synthesis = Synthesis(latents, self.pyramid, self._device)
+        synthesis = Synthesis(latents, self.pyramid, self.worked_on)
         with torch.no_grad():
             errors = self.with_foretold(synthesis.planes, foretelling=False) - self.planes
             counted = errors if self.heard is None else errors * self.heard
@@ -250,5 +250,6 @@ class SoftScene:
         return Missed(squares, synthesis.slopes(2.0 * counted))
 
     @property
-    def _device(self) -> torch.device:
+    def worked_on(self) -> torch.device:
+        """Where planes of latents are computed."""
         return self.planes.device if self.device is None else self.device
