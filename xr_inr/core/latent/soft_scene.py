@@ -146,14 +146,13 @@ def coordinates(planes: Tensor, input_octaves: Tensor, slope_octaves: Tensor, *,
     height, width = planes.shape[1:]
     seen = torch.nn.functional.pad(planes[None], (1, 1, 1, 1), mode="replicate")[0]
     slopes = [
-        (seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + width] - planes).flatten(1)
-        for down, across in BESIDE
+        seen[:, 1 + down : 1 + down + height, 1 + across : 1 + across + width] - planes for down, across in BESIDE
     ]
     if curved:
         slopes = [torch.stack(slopes).sum(0)]
-    scaled = [slope * torch.exp2(-slope_octaves[:, None]) for slope in slopes]
-    found = torch.cat([planes.flatten(1) * torch.exp2(-input_octaves[:, None]), *scaled])
-    return found.T.clamp(-LARGEST_INPUT, LARGEST_INPUT)
+    octaves = torch.cat([input_octaves, *[slope_octaves] * len(slopes)])
+    found = torch.cat([planes, *slopes]).flatten(1).mul_(torch.exp2(-octaves)[:, None])
+    return found.clamp_(-LARGEST_INPUT, LARGEST_INPUT).T
 
 
 def _levels(values: Tensor, bits: int) -> np.ndarray:
