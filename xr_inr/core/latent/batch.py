@@ -20,7 +20,7 @@ from xr_inr.core.latent.local_turn import LocalTurn, turn_locally
 from xr_inr.core.latent.memory import latents_at_once
 from xr_inr.core.latent.presets import LatentPreset
 from xr_inr.core.latent.quantise import Sweep, Swept, sweep_together
-from xr_inr.core.latent.requantise import Requantised, Trellis, requantise
+from xr_inr.core.latent.requantise import Trellis, requantise
 from xr_inr.core.latent.rotation import Turn, rotate_together
 from xr_inr.core.latent.steps import Ask, LatentResult, Steps, Task
 from xr_inr.core.latent.tries import LatentFit
@@ -116,13 +116,13 @@ class _Batch:
             self._serve_less(numbers)
             return
         for number, answer in zip(numbers, found, strict=True):
-            if isinstance(answer, (Swept, Requantised)):
+            if isinstance(answer, Swept):
                 now = self._fits[number].progress(answer.error)
                 # A fit that begins again does not go back.
                 self._progress[number] = replace(now, iteration=max(now.iteration, self._progress[number].iteration))
         for number, answer in zip(numbers, found, strict=True):
             self._send(number, answer)
-        if any(isinstance(answer, (Swept, Requantised)) for answer in found):
+        if any(isinstance(answer, Swept) for answer in found):
             self._monitor.report(self._whole_progress())
 
     def _answers(self, asks: Sequence[Ask | None], *, last: bool) -> Sequence[Any] | None:

@@ -221,7 +221,7 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
         return [Swept(*one) for one in zip((sweep.latents for sweep in sweeps), _errors(missed, layout), strict=True)]
     sizes = bordered([soft_magnitudes(part) for part in latents])
     others = soft.slopes(sizes)
-    parts = [part.to(soft.home) for part in looked_at(latents, sizes, side, soft, others)]
+    parts = [part.to(soft.home) for part in looked_at(visits, latents, sizes, side, soft=soft, others=others)]
     bits = others.of_magnitudes()
     norms = [norm.expand_as(part) for norm, part in zip(sweeps[0].rounder.norms, latents, strict=True)]
     decided, of_offsets = [], torch.zeros(3, layout.rank, dtype=torch.float64, device=soft.device)

@@ -19,7 +19,7 @@ from xr_inr.core.latent.fine import FINE_UNIT
 from xr_inr.core.latent.latents import Chosen, Latents, LatentSide, walk
 from xr_inr.core.latent.level_changes import LevelChanges
 from xr_inr.core.latent.network_changes import NetworkChanges
-from xr_inr.core.latent.quantise import Rounder, side_of, whole
+from xr_inr.core.latent.quantise import Rounder, Swept, side_of, whole
 from xr_inr.core.latent.soft import SoftCoder, bordered, soft_magnitudes
 from xr_inr.core.latent.soft_parts import looked_at
 from xr_inr.core.latent.soft_scene import Missed, SoftScene
@@ -63,14 +63,8 @@ class Trellis:
 
 
 @dataclass(frozen=True)
-class Requantised:
-    """What came of it."""
-
-    latents: list[Tensor]
-    """The latents decided anew, sixteenths of a step as floats in steps; whole where `side` is None."""
-
-    error: float
-    """Sum of squared errors of the planes before that, in squared steps."""
+class Requantised(Swept):
+    """What came of it; latents are sixteenths of a step, as floats in steps, and whole where `side` is None."""
 
     side: LatentSide | None
     """What their laws follow from: it must be stored with them. None where so few are wide that all were left whole."""
@@ -97,7 +91,7 @@ def _charged(latents: list[Tensor], side: LatentSide, soft: SoftCoder) -> list[T
     """Return by how many bits the code lengths of others grow with the magnitude of each latent."""
     sizes = bordered([soft_magnitudes(part) for part in latents])
     others = soft.slopes(sizes)
-    for _ in looked_at(latents, sizes, side, soft, others):
+    for _ in looked_at(soft.visits(side.scales > 0), latents, sizes, side, soft=soft, others=others):
         pass
     return others.of_magnitudes()
 

@@ -37,12 +37,20 @@ class Part:
 
 @torch.no_grad()
 def looked_at(
-    latents: list[Tensor], sizes: list[Tensor], side: LatentSide, soft: SoftCoder, others: FeatureSlopes
+    visits: list[Visit],
+    latents: list[Tensor],
+    sizes: list[Tensor],
+    side: LatentSide,
+    *,
+    soft: SoftCoder,
+    others: FeatureSlopes,
 ) -> Iterator[Part]:
-    """Yield all latents that are coded, with their laws, and tell `others` how code lengths hang on features.
+    """Yield the latents of visits, with their laws, and tell `others` how code lengths hang on features.
 
     Parameters
     ----------
+    visits
+        What to look at.
     latents
         One tensor a subband, (rank, height, width).
     sizes
@@ -56,9 +64,9 @@ def looked_at(
     """
     seen, padded = soft.features_of(sizes, side), bordered(latents)
     offsets = torch.tensor(side.offsets, dtype=torch.float32, device=soft.device)
-    for visits in soft.parts(soft.visits(side.scales > 0)):
-        features = seen.of(visits)
-        now, means = soft.gather(latents, visits), soft.means(padded, side, visits)
-        laws = soft.laws(features, soft.biases(visits), offsets[soft.components(visits)], now, means)
-        others.add(features, laws.gradient, visits)
-        yield Part(visits, now, means, laws.indices)
+    for some in soft.parts(visits):
+        features = seen.of(some)
+        now, means = soft.gather(latents, some), soft.means(padded, side, some)
+        laws = soft.laws(features, soft.biases(some), offsets[soft.components(some)], now, means)
+        others.add(features, laws.gradient, some)
+        yield Part(some, now, means, laws.indices)
