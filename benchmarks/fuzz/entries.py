@@ -22,6 +22,7 @@ from xr_inr.core.decode import Payload, decode
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import foretell, read_cascade
 from xr_inr.core.latent.reading import LatentReader, read_side
+from xr_inr.core.latent.repeat_map import read_repeats
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.wavelet import Pyramid
 from xr_inr.core.mask import Mask
@@ -161,6 +162,11 @@ def _fine(data: bytes) -> None:
     reader.within((0, 8), (0, 8))
 
 
+def _repeats(data: bytes) -> None:
+    """Read a map of repeated pixels, and resolve it."""
+    _ = read_repeats(data, _SIZE).repeated
+
+
 def _residual(data: bytes) -> None:
     """Decode samples: another residual layer on top of a payload's model."""
     model, held = next(part for part in seeds.parts() if Section.RESIDUAL in part[1])
@@ -179,6 +185,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.LATENT_SIDE: lambda data: read_side(data, _BANDS, Pyramid.of(_SIZE)),
     Section.LATENT_STREAM: _stream,
     Section.LATENT_FINE: _fine,
+    Section.LATENT_REPEATS: _repeats,
     Section.LATENT_RESTORATION: _restoring,
     Section.RESIDUAL: _residual,
 }

@@ -12,9 +12,11 @@ import numpy as np
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.latent.cascade import write_cascade
+from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
+from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 
 FOLDER = Path(__file__).parents[2] / "tests" / "golden" / "version_1"
@@ -132,8 +134,15 @@ def _with_all(payload: bytes) -> bytes:
     if model is Model.LATENT:
         held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3), Section.LATENT_RESTORATION: _restoring(rank=3)}
         # No law of these is so wide: the stream stays one, and altered it is read from a lower scale on.
-        held = held | {Section.LATENT_FINE: bytes([_WIDEST])}
+        held = held | {Section.LATENT_FINE: bytes([_WIDEST]), Section.LATENT_REPEATS: _repeats(height, width)}
     return write_container(model, held | changed.to_sections())
+
+
+def _repeats(height: int, width: int) -> bytes:
+    """Return a map of repeated pixels: planes of seeds are too small for details, so that their streams stay ones."""
+    left, above = np.zeros((2, height, width), np.bool_)
+    left[0, 2::2] = True
+    return write_repeats(Repeats(left, above))
 
 
 def _restoring(rank: int) -> bytes:

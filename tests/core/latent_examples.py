@@ -13,10 +13,12 @@ from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of, wa
 from xr_inr.core.latent.laws import SCALES, scale_of_index
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
 from xr_inr.core.latent.reading import write_fine, write_side
+from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.trellis import Chains
 from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
+from xr_inr.core.repeats import Repeats
 
 
 def drawn(low, high, shape, seed=0):
@@ -165,14 +167,33 @@ class Example:
     sections: dict
 
 
+def make_repeats(size, *, share=0.3, seed=0):
+    """Return pixels that repeat others: so many of all are like the one left of them, and so many the one above."""
+    generator = np.random.default_rng(seed)
+    left, above = generator.random((2, *size)) < share
+    left[:, 0], above[0] = False, False
+    return Repeats(left, above)
+
+
 def make_example(
-    size=(24, 27), *, bands=5, rank=4, synthesis=True, restoring=False, fine_from=SCALES, seed=0, silent=()
+    size=(24, 27),
+    *,
+    bands=5,
+    rank=4,
+    synthesis=True,
+    restoring=False,
+    fine_from=SCALES,
+    seed=0,
+    silent=(),
+    repeats=None,
 ):
     """Return the sections of a whole latent model; the latents of `silent` components are all zero."""
     latents = make_latents(size, rank, seed=seed)
     for part in latents:
         part[list(silent)] = 0
     side = make_side(latents, size, seed=seed)
+    if repeats is not None:
+        side = replace(side, repeated=repeats.repeated[None])
     if fine_from < SCALES:
         latents, side = make_fine(side, size, shipped(), fine_from=fine_from, seed=seed)
     sections = {
@@ -186,4 +207,6 @@ def make_example(
         sections[Section.LATENT_RESTORATION] = write_restoration(make_restoring(rank, seed=seed))
     if fine_from < SCALES:
         sections[Section.LATENT_FINE] = write_fine(side)
+    if repeats is not None:
+        sections[Section.LATENT_REPEATS] = write_repeats(repeats)
     return Example(size, bands, latents, sections)

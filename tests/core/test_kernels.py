@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import NETWORKS, drawn, make_fine, make_latents, make_side
+from tests.core.latent_examples import NETWORKS, drawn, make_fine, make_latents, make_repeats, make_side
 from tests.core.ways import COMPILED, both_ways, needs_kernels
 from tests.golden import make
 from xr_inr.core.arrays import NUMPY
@@ -274,7 +274,8 @@ def some_side(size, rank, seed, share_silent):
     silent |= drawn(0, 9, (levels, 1), seed + 2) < share_silent - 4
     weights = drawn(-127, 127, (MEAN_CLASSES, MEAN_WEIGHTS), seed)
     offsets = drawn(-LARGEST_OFFSET, LARGEST_OFFSET, rank, seed)
-    return LatentSide(np.where(silent, 0, scales).astype(np.int32), weights.astype(np.int32), offsets.astype(np.int32))
+    side = LatentSide(np.where(silent, 0, scales).astype(np.int32), weights.astype(np.int32), offsets.astype(np.int32))
+    return replace(side, repeated=make_repeats(size, seed=seed).repeated[None]) if seed % 2 else side
 
 
 SIZES = [(1, 1), (1, 9), (9, 2), (5, 7), (11, 12), (12, 11), (13, 40), (24, 27), (45, 22), (97, 100)]
@@ -303,9 +304,12 @@ def test_any_bytes_as_latents(data, planes, network, seed, share_silent):
     ("rank", "largest", "network"),
     [(1, 40, "small"), (3, LARGEST_LATENT, "shipped"), (9, 3, "shipped"), (6, 9, "highest"), (5, 9, "lowest")],
 )
-def test_latents_that_an_encoder_wrote(size, rank, largest, network):
+@pytest.mark.parametrize("repeating", [False, True], ids=["plain", "repeating"])
+def test_latents_that_an_encoder_wrote(size, rank, largest, network, repeating):
     latents = make_latents(size, rank, largest=largest)
     side, pyramid = make_side(latents, size), Pyramid.of(size)
+    if repeating:
+        side = replace(side, repeated=make_repeats(size).repeated[None])
     data, reference = both_ways(lambda: encode_latents(latents, side, pyramid, NETWORKS[network]))
     assert data == reference
     for found in both_ways(lambda: decode_latents(data, side, pyramid, NETWORKS[network])):
@@ -337,17 +341,21 @@ def test_any_bytes_as_fine_latents(data, planes, network, seed, fine_from):
 
 @pytest.mark.parametrize("size", SIZES[:-1], ids=str)
 @pytest.mark.parametrize(
-    ("rank", "fine_from", "spread", "network"),
+    ("laws", "network"),
     [
-        (1, 6, 1.0, "shipped"),
-        (3, 1, 300.0, "small"),
-        (9, 12, 1.0, "shipped"),
-        (6, 40, 3.0, "highest"),
-        (5, 4, 9.0, "small"),
+        ((1, 6, 1.0), "shipped"),
+        ((3, 1, 300.0), "small"),
+        ((9, 12, 1.0), "shipped"),
+        ((6, 40, 3.0), "highest"),
+        ((5, 4, 9.0), "small"),
     ],
 )
-def test_fine_latents_that_an_encoder_wrote(size, rank, fine_from, spread, network):
+@pytest.mark.parametrize("repeating", [False, True], ids=["plain", "repeating"])
+def test_fine_latents_that_an_encoder_wrote(size, laws, network, repeating):
+    rank, fine_from, spread = laws
     side, pyramid = make_side(make_latents(size, rank, largest=60), size), Pyramid.of(size)
+    if repeating:
+        side = replace(side, repeated=make_repeats(size).repeated[None])
     latents, side = make_fine(side, size, NETWORKS[network], fine_from=fine_from, spread=spread)
     data, reference = both_ways(lambda: encode_latents(latents, side, pyramid, NETWORKS[network]))
     assert data == reference

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import drawn, make_basis, make_cascade, make_example, make_network, make_side
+from tests.core.latent_examples import (
+    drawn,
+    make_basis,
+    make_cascade,
+    make_example,
+    make_network,
+    make_repeats,
+    make_side,
+)
 from xr_inr.core.bitstream import Section
 from xr_inr.core.latent import network as networks
 from xr_inr.core.latent import reading
@@ -22,6 +30,7 @@ from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import LARGEST_OFFSET, shipped
 from xr_inr.core.latent.parameters import write_parameters
 from xr_inr.core.latent.reading import LatentReader, read_side, write_side
+from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.wavelet import Pyramid, synthesise
 from xr_inr.exceptions import PayloadError
@@ -71,6 +80,25 @@ def test_samples_of_fine_latents_are_the_basis_applied_to_the_planes():
         np.testing.assert_array_equal(every_sample(reader_of(example), example), expected_samples(example))
 
 
+REPEATING = make_example(restoring=True, repeats=make_repeats((24, 27)))
+
+
+@pytest.mark.parametrize("fine_from", [6, SCALES], ids=["fine", "whole"])
+def test_pixels_that_repeat_others_have_their_samples(fine_from):
+    repeats = make_repeats((24, 27))
+    example = make_example(restoring=True, repeats=repeats, fine_from=fine_from)
+    found = every_sample(reader_of(example), example)
+    assert repeats.repeated.mean() > 0.3
+    np.testing.assert_array_equal(found, expected_samples(example)[:, *repeats.sources])
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff" * 12, write_repeats(make_repeats((24, 27)))[:-3]])
+def test_a_map_of_repeated_pixels_that_is_none_is_refused_when_samples_are_asked_for(data):
+    reader = reader_of(REPEATING, LATENT_REPEATS=data)
+    with pytest.raises(PayloadError):
+        every_sample(reader, REPEATING)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -104,10 +132,11 @@ SPANS = [st.integers(0, size - 1).flatmap(lambda low, size=size: st.tuples(st.ju
          for size in EXAMPLE.size]  # fmt: skip
 
 
+@pytest.mark.parametrize("example", [EXAMPLE, REPEATING], ids=["plain", "repeating"])
 @settings(max_examples=40)
 @given(st.lists(st.tuples(*SPANS), min_size=1, max_size=6))
-def test_windows_are_parts_of_the_whole_in_any_succession(windows):
-    whole, reader = every_sample(reader_of(EXAMPLE), EXAMPLE), reader_of(EXAMPLE)
+def test_windows_are_parts_of_the_whole_in_any_succession(example, windows):
+    whole, reader = every_sample(reader_of(example), example), reader_of(example)
     for rows, columns in windows:
         found = samples(reader, *np.ogrid[slice(*rows), slice(*columns)], np.arange(EXAMPLE.bands))
         np.testing.assert_array_equal(found, whole[:, slice(*rows), slice(*columns)])

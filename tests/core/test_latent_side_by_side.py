@@ -12,7 +12,7 @@ from xr_inr.core.latent.soft import SoftCoder, bordered, soft_magnitudes
 from xr_inr.core.latent.soft_scene import SoftScene, SoftSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, analyse
 
-from .latent_examples import make_cascade
+from .latent_examples import make_cascade, make_repeats
 
 DEVICES = [
     torch.device("cpu"),
@@ -22,6 +22,11 @@ CPU = DEVICES[0]
 PYRAMID = Pyramid.of((24, 27))
 RANKS = (3, 1, 6, 4)
 LAYOUT = Layout(RANKS)
+REPEATED = [
+    None if seed == 1 else make_repeats(PYRAMID.size, share=0.05 * seed, seed=seed).repeated[None]
+    for seed in range(len(RANKS))
+]
+"""Pixels of each chunk that repeat others; of the first there are none, of the second it is not told."""
 
 
 def scene_of(rank, *, seed, device=CPU, masked=False, synthesis=False):
@@ -32,7 +37,11 @@ def scene_of(rank, *, seed, device=CPU, masked=False, synthesis=False):
     heard[4:9, 5:20] = 0.0
     cascade = [SoftSynthesis.of(network, device) for network in make_cascade(rank)] if synthesis else []
     return SoftScene(
-        torch.tensor(planes, dtype=torch.float32, device=device), heard if masked else None, PYRAMID, cascade
+        torch.tensor(planes, dtype=torch.float32, device=device),
+        heard if masked else None,
+        PYRAMID,
+        cascade,
+        repeated=REPEATED[seed],
     )
 
 
@@ -92,28 +101,30 @@ class TestLayout:
 
 
 class TestCoder:
-    def test_features_and_means_are_those_of_each_chunk_alone(self, all_latents):
+    def test_features_means_and_offsets_are_those_of_each_chunk_alone(self, all_latents):
         together = SoftCoder(PYRAMID, RANKS, shipped(), CPU)
         offsets = LAYOUT.joined_array([offsets_of(rank) for rank in RANKS])
-        side = side_of(whole(joined(all_latents)), PYRAMID, offsets, LAYOUT)
+        repeated = SoftScenes(scenes(), LAYOUT).repeated
+        side = side_of(whole(joined(all_latents)), PYRAMID, offsets, layout=LAYOUT, repeated=repeated)
         visits = together.visits(side.scales > 0)
         padded = bordered([soft_magnitudes(part) for part in joined(all_latents)])
         features = together.features(padded, side, visits)
-        means = together.means(bordered(joined(all_latents)), side, visits)
+        means, shifts = together.means(bordered(joined(all_latents)), side, visits), together.offsets(side, visits)
         chunks = together.chunks(together.components(visits))
         for chunk, latents in enumerate(all_latents):
             alone = SoftCoder(PYRAMID, RANKS[chunk], shipped(), CPU)
-            own = side_of(whole(latents), PYRAMID, offsets_of(RANKS[chunk]))
+            own = side_of(whole(latents), PYRAMID, offsets_of(RANKS[chunk]), repeated=REPEATED[chunk])
             seen = alone.visits(own.scales > 0)
             of_chunk = features[:, chunks == chunk]
             expected = alone.features(bordered([soft_magnitudes(part) for part in latents]), own, seen)
             torch.testing.assert_close(of_chunk, expected, atol=1e-2, rtol=0)
             assert torch.equal(means[chunks == chunk], alone.means(bordered(latents), own, seen))
+            assert torch.equal(shifts[chunks == chunk], alone.offsets(own, seen))
 
     @pytest.mark.parametrize("parts", [1, 3])
     def test_slopes_of_magnitudes_are_those_that_go_back_through_the_features(self, all_latents, parts):
         coder = SoftCoder(PYRAMID, RANKS, shipped(), CPU)
-        side = side_of(whole(joined(all_latents)), PYRAMID, np.zeros(LAYOUT.rank, np.int32), LAYOUT)
+        side = side_of(whole(joined(all_latents)), PYRAMID, np.zeros(LAYOUT.rank, np.int32), layout=LAYOUT)
         visits = coder.visits(side.scales > 0)
         leaves = [plane.requires_grad_() for plane in bordered([soft_magnitudes(p) for p in joined(all_latents)])]
         slopes = coder.slopes([leaf.detach() for leaf in leaves])
@@ -133,7 +144,7 @@ class TestCoder:
         assert found.any()
 
     def test_empty_components_are_not_coded(self, all_latents):
-        side = side_of(whole(joined(all_latents)), PYRAMID, np.zeros(LAYOUT.rank, np.int32), LAYOUT)
+        side = side_of(whole(joined(all_latents)), PYRAMID, np.zeros(LAYOUT.rank, np.int32), layout=LAYOUT)
         coded = np.flatnonzero(side.scales.any(axis=0))
         assert set(coded) <= {component for part in LAYOUT.parts for component in range(part.start, part.stop)}
 

@@ -75,6 +75,9 @@ class Case:
     nodata: bool = False
     """Whether samples are nodata; floats have NaN as well, and a band that is constant."""
 
+    repeating: bool = False
+    """Whether the scene was laid on a map by the nearest neighbour, so that many pixels are alike."""
+
     weight_bits: int | None = None
     sections: frozenset[Section] = frozenset()
     """What the payload must hold, so that it tests what it is for."""
@@ -99,6 +102,12 @@ RESTORED: dict[str, Any] = {
     "sections": NETWORK | {Section.LATENT_RESTORATION},
 }
 FINE: dict[str, Any] = {"shape": (10, 45, 38), "bpppb": 1.2, "sections": LATENTS | {Section.LATENT_FINE}}
+REPEATING: dict[str, Any] = {
+    "repeating": True,
+    "shape": (10, 45, 38),
+    "bpppb": 1.2,
+    "sections": LATENTS | {Section.LATENT_REPEATS, Section.LATENT_FINE},
+}
 
 CASES = (
     Case("latent", "fast", "<u2", "plain", sections=LATENTS),
@@ -109,6 +118,7 @@ CASES = (
     Case("latent", "balanced", "<u2", "restored", **RESTORED),
     Case("latent", "fast", "<u2", "fine", **FINE),
     Case("latent", "balanced", "<i2", "fine_nodata", nodata=True, **FINE),
+    Case("latent", "fast", "<u2", "repeats", **REPEATING),
     Case("latent", "fast", ">i2", "big_endian", sections=LATENTS),
     Case("latent", "fast", "|u1", "constant", constant=True, sections=frozenset({Section.CONSTANTS})),
     Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),
@@ -141,6 +151,10 @@ def scene_of(case: Case) -> tuple[NDArray[Any], float | None]:
     scale, offset = SCALES[dtype.str[1:]]
     scaled = scale * values + offset
     scene = (scaled if dtype.kind == "f" else np.rint(scaled)).astype(dtype)
+    if case.repeating:
+        rows = 0.8 * y * height / 3.0 + np.sin(2.0 * x)
+        columns = 0.8 * x * width / 4.0 + 1.3 * np.sin(3.0 * y)
+        scene = scene[:, np.rint(rows).astype(int) % height, np.rint(columns).astype(int) % width]
     if not case.nodata:
         return scene, None
     scene[:, 3:7, 5:12] = NODATA

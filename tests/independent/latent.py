@@ -8,6 +8,7 @@ from .arithmetic import evaluate
 from .coder import Stream, sets_of
 from .container import Fields
 from .latents import latents_of, subbands_of
+from .repeats import repeats_of
 
 KINDS = {-2: (0, 0, 0), -1: (14, -6, 0), 0: (8, 0, 0), 1: (8, 0, 1), 2: (14, -6, 1)}
 LIMITS = [(36, 45, 57)[n % 3] << n // 3 for n in range(47)]
@@ -181,11 +182,16 @@ def values_of(sections, header, network_file):
         if 13 in sections:
             (fine_from,) = sections[13]
             assert 1 <= fine_from <= 47
-        latents = latents_of(sections[9], sections[10], rank, subbands, network_file, fine_from=fine_from)
+        repeats = repeats_of(sections[14], size) if 14 in sections else None
+        latents = latents_of(
+            sections[9], sections[10], rank, subbands, network_file, fine_from=fine_from, repeats=repeats
+        )
         planes = synthesised(latents, subbands, 16 if fine_from else 1)
         if 8 in sections:
             planes = with_networks(planes, sections[8])
         if 12 in sections:
             planes = restored(planes, sections[12])
+        if repeats is not None:
+            planes = planes[:, *repeats.sources()]
         sums = directions @ (planes.reshape(rank, -1).astype(float) * 2.0**-6)
     return ((sums + mean[:, None]) * step).reshape(bands, *size)

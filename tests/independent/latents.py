@@ -71,7 +71,7 @@ def summed(planes, rows, columns, offsets):
     return sum(at(planes, rows + down, columns + across) for down, across in offsets)
 
 
-def latents_of(side, data, rank, subbands, network_file, *, fine_from=None):
+def latents_of(side, data, rank, subbands, network_file, *, fine_from=None, repeats=None):
     """Return the latents of each subband, (rank, height, width), in sixteenths if some are fine."""
     unit = 16 if fine_from else 1
     network = network_of(side[:4], network_file)
@@ -119,13 +119,23 @@ def latents_of(side, data, rank, subbands, network_file, *, fine_from=None):
                 flat = features[:, chosen].reshape(13, -1)
                 shifts = np.repeat(offsets[chosen], len(rows) * len(columns))
                 halves = half_indices(network, flat, biases, shifts)
-                found = calls.call(halves, means[chosen].ravel(), np.repeat(chosen, len(rows) * len(columns)))
+                own_means = means[chosen]
+                silence(repeats, subbands[number], (rows, columns), halves.reshape(own_means.shape), own_means)
+                found = calls.call(halves, own_means.ravel(), np.repeat(chosen, len(rows) * len(columns)))
                 values = found.reshape(len(chosen), len(rows), len(columns))
                 where = np.ix_(chosen, rows, columns)
                 latents[number][where] = values
                 sizes[number][where] = table(np.abs(values), unit)
     stream.end()
     return latents
+
+
+def silence(repeats, subband, place, halves, means):
+    """Give silent latents laws about 0 of the narrowest scale, in place."""
+    level, orientation, _ = subband
+    if repeats is not None and level == 0 and orientation != 3:
+        silent = repeats.silent(orientation)[np.ix_(*place)]
+        halves[:, silent], means[:, silent] = 0, 0
 
 
 def features_of_pass(sizes, subbands, number, known, place):

@@ -213,6 +213,42 @@ def test_fine_latents_give_the_samples_of_the_package(payload_of_eight_component
     np.testing.assert_array_equal(decode(payload), expected(payload))
 
 
+def with_repeats(payload, share):
+    """Return a payload in which some pixels repeat others, with latents for the laws that follow."""
+    from dataclasses import replace
+
+    from tests.core.latent_examples import make_latents, make_repeats
+    from xr_inr.core import bitstream
+    from xr_inr.core.latent.latents import encode_latents
+    from xr_inr.core.latent.reading import read_side
+    from xr_inr.core.latent.repeat_map import write_repeats
+    from xr_inr.core.latent.wavelet import Pyramid
+
+    model, sections = bitstream.read_container(payload)
+    sections.pop(bitstream.Section.LATENT_FINE, None)
+    pyramid, repeats = Pyramid.of((24, 26)), make_repeats((24, 26), share=share)
+    side, network = read_side(sections[bitstream.Section.LATENT_SIDE], 8, pyramid)
+    latents = make_latents((24, 26), 8)
+    for part, row in zip(latents, [0, *np.repeat(np.arange(1, pyramid.levels + 1), 3)], strict=True):
+        part[side.scales[row] == 0] = 0
+    side = replace(side, repeated=repeats.repeated[None])
+    changed = {
+        bitstream.Section.LATENT_STREAM: encode_latents(latents, side, pyramid, network),
+        bitstream.Section.LATENT_REPEATS: write_repeats(repeats),
+    }
+    return bitstream.write_container(model, {**sections, **changed})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.2, 0.6, 0.97])
+def test_repeated_pixels_have_the_samples_of_the_package(payload_of_eight_components, share):
+    from xr_inr.core.decode import decode as expected
+
+    payload = with_repeats(payload_of_eight_components, share)
+    samples = decode(payload)
+    np.testing.assert_array_equal(samples, expected(payload))
+    np.testing.assert_array_equal(expected(payload, window=(slice(7, 9), slice(11, 12))), samples[:, 7:9, 11:12])
+
+
 @pytest.mark.parametrize("window", [np.s_[12:14, 6:9], np.s_[0:1, 0:1], np.s_[23:24, 20:26]], ids=str)
 def test_windows_of_the_package_are_parts_of_what_the_page_gives(payload_of_eight_components, window):
     """With as many pixels around them as there are networks, which the page says is enough."""

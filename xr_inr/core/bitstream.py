@@ -50,6 +50,7 @@ class Section(enum.IntEnum):
     RESIDUAL = 11
     LATENT_RESTORATION = 12
     LATENT_FINE = 13
+    LATENT_REPEATS = 14
 
 
 class ByteWriter:

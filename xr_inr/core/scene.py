@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.mask import NODATA, VALID, Mask
+from xr_inr.core.repeats import Repeats, RepeatsSeen
 from xr_inr.core.sample_rules import check_finite, check_form, check_nodata, good_bands
 from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 from xr_inr.core.source import Rows, Samples, SampleSource, source_of, tiles
@@ -41,6 +42,9 @@ class Scene:
 
     weights: NDArray[np.float64] | None = None
     """(fitted bands,) what `values` are multiplied with, as `fitted_weights` gives them; None for 1."""
+
+    repeats: Repeats | None = None
+    """Which pixels have the spectra of neighbours, bad bands aside; None if none do."""
 
     @property
     def size(self) -> int:
@@ -152,13 +156,14 @@ def prepare_scene(
     if source.dtype.kind == "f" and marker is None:
         marker = source.dtype.type(np.nan)
     bands, _, width = source.shape
-    figures, mask_tiles = [BandFigures() for _ in range(bands)], MaskTiles(bands)
+    figures, mask_tiles, repeats = [BandFigures() for _ in range(bands)], MaskTiles(bands), RepeatsSeen(good)
     for rows in tiles(source.shape):
         tile = source.read(rows)
         classes = classify(tile, marker)
         check_finite(tile, True if classes is None else classes == VALID, first_row=rows[0])
         mask_tiles.see(classes, (rows[1] - rows[0], width))
         see_bands(figures, tile, classes)
+        repeats.see(tile, classes)
     valid_samples = sum(of_band.count for of_band, counts in zip(figures, good, strict=True) if counts)
     if not valid_samples and not allow_void:
         count = math.prod(source.shape[1:]) * int(good.sum())
@@ -169,7 +174,7 @@ def prepare_scene(
         for f, counts in zip(figures, good, strict=True)
         if counts and f.count
     ]
-    return Scene(layout, source, valid_samples, max(peaks, default=0.0))
+    return Scene(layout, source, valid_samples, max(peaks, default=0.0), repeats=repeats.found())
 
 
 def _layout(

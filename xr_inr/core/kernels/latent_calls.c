@@ -39,7 +39,7 @@ enum {
 
 /* What is stored beside latents, as Python gives it. */
 typedef struct {
-    PyObject *network, *logarithms, *scales, *means, *offsets;
+    PyObject *network, *logarithms, *scales, *means, *offsets, *repeated;
     Py_ssize_t height, width;
     int fine_from;
 } Given;
@@ -56,15 +56,20 @@ static Py_buffer *opened(const Given *given, PyObject *of_latents, Buffers *buff
     if (!is_fine_from(given->fine_from)) return NULL;
     const int unit_bits = given->fine_from == LAW_SCALES ? 0 : FINE_UNIT_BITS;
     *pyramid = pyramid_of((size_t)given->height, (size_t)given->width);
-    Py_buffer *network, *logarithms, *scales, *means, *offsets;
+    Py_buffer *network, *logarithms, *scales, *means, *offsets, *repeated;
     if (!(network = buffer(buffers, given->network, FLOAT32, READ, NETWORK_SIZE)) ||
         !(logarithms = buffer(buffers, given->logarithms, UINT8, READ, LOGARITHMS << unit_bits)) ||
         !(means = buffer(buffers, given->means, INT32, READ, MEAN_CLASSES * MEAN_WEIGHTS)) ||
         !within(means, -127, 127, "the weight of a neighbour") ||
         !(offsets = buffer(buffers, given->offsets, FLOAT32, READ, -1)) ||
+        !(repeated = buffer(buffers, given->repeated, UINT8, READ, -1)) ||
         !(scales = buffer(buffers, given->scales, INT32, READ, (pyramid->levels + 1) * elements(offsets))) ||
         !within(scales, 0, LAW_SCALES - 1, "the index of a scale"))
         return NULL;
+    if (elements(repeated) && elements(repeated) != given->height * given->width) {
+        PyErr_SetString(PyExc_ValueError, "there must be one number for each pixel, or none, that says whether it repeats another");
+        return NULL;
+    }
     const size_t components = (size_t)elements(offsets);
     if (components > MOST_COMPONENTS) {
         PyErr_Format(PyExc_ValueError, "there must be at most %d components", MOST_COMPONENTS);
@@ -75,6 +80,7 @@ static Py_buffer *opened(const Given *given, PyObject *of_latents, Buffers *buff
     side->scales = scales->buf;
     side->mean_weights = means->buf;
     side->offsets = offsets->buf;
+    side->repeated = elements(repeated) ? repeated->buf : NULL;
     side->logarithms = logarithms->buf;
     side->fine_from = given->fine_from;
     side->unit_bits = unit_bits;
@@ -85,9 +91,9 @@ PyObject *py_read_latents(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *of_state, *of_words, *of_laws, *of_latents, *result = NULL;
     Given given;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOOnniO", &of_state, &of_words, &of_laws, &given.network, &given.logarithms,
-                          &given.scales, &given.means, &given.offsets, &given.height, &given.width, &given.fine_from,
-                          &of_latents))
+    if (!PyArg_ParseTuple(arguments, "OOOOOOOOOnniO", &of_state, &of_words, &of_laws, &given.network, &given.logarithms,
+                          &given.scales, &given.means, &given.offsets, &given.repeated, &given.height, &given.width,
+                          &given.fine_from, &of_latents))
         return NULL;
     const Laws *laws = PyCapsule_GetPointer(of_laws, LAWS_NAME);
     if (!laws) return NULL;
@@ -113,9 +119,9 @@ PyObject *py_tell_latents(PyObject *self, PyObject *arguments) {
     (void)self;
     PyObject *of_latents, *of_values, *of_scales, *of_means, *of_told, *of_sizes, *result = NULL;
     Given given;
-    if (!PyArg_ParseTuple(arguments, "OOOOOnniOOOOOO", &given.network, &given.logarithms, &given.scales, &given.means,
-                          &given.offsets, &given.height, &given.width, &given.fine_from, &of_latents, &of_values, &of_scales,
-                          &of_means, &of_told, &of_sizes))
+    if (!PyArg_ParseTuple(arguments, "OOOOOOnniOOOOOO", &given.network, &given.logarithms, &given.scales, &given.means,
+                          &given.offsets, &given.repeated, &given.height, &given.width, &given.fine_from, &of_latents,
+                          &of_values, &of_scales, &of_means, &of_told, &of_sizes))
         return NULL;
     Buffers buffers = {.count = 0};
     Py_buffer *latents, *values, *scales, *means, *first, *sizes;

@@ -23,7 +23,7 @@ typedef struct {
 
 Pyramid pyramid_of(size_t height, size_t width) {
     size_t heights[MOST_LEVELS + 1] = {height}, widths[MOST_LEVELS + 1] = {width};
-    Pyramid found = {.levels = 0, .count = 1};
+    Pyramid found = {.height = height, .width = width, .count = 1};
     for (size_t side = height < width ? height : width; found.levels < MOST_LEVELS && (side + 1) / 2 >= SMALLEST_SIDE;) {
         side = (side + 1) / 2;
         heights[found.levels + 1] = (heights[found.levels] + 1) / 2;

@@ -17,6 +17,7 @@ typedef struct {
 } Subband;
 
 typedef struct {
+    size_t height, width;
     int levels, count;
     Subband subbands[MOST_SUBBANDS];
 } Pyramid;
@@ -28,6 +29,8 @@ typedef struct {
     const int32_t *scales;
     /* MEAN_CLASSES x MEAN_WEIGHTS. */
     const int32_t *mean_weights;
+    /* Height x width of the scene: 1 where a pixel repeats another; NULL where none does. */
+    const uint8_t *repeated;
     /* (components) what each adds to its scale indices. */
     const float *offsets;
     /* Magnitudes of 0, 1, 2 and so on, LOGARITHMS << unit_bits of them. */

@@ -137,6 +137,17 @@ static void means_of(const Surroundings *known, const Place *place, size_t compo
     }
 }
 
+/* Laws about 0 and the narrowest, at a row of positions whose pixels repeat others: core/latent/silent.py. */
+static void silence(const Surroundings *known, const Place *place, size_t row, int32_t *halves, int32_t *means) {
+    const Subband *own = &known->pyramid->subbands[place->subband];
+    if (!known->side->repeated || own->level != 0 || own->orientation == APPROXIMATION) return;
+    const size_t width = known->pyramid->width, odd_row = own->orientation != 0, odd_column = own->orientation != 1;
+    const size_t down = 2 * (FIRST_ROW[place->number] + 2 * row) + odd_row;
+    const uint8_t *pixel = known->side->repeated + down * width + 2 * FIRST_COLUMN[place->number] + odd_column;
+    for (size_t n = 0; n < place->columns; n++)
+        if (pixel[4 * n]) halves[n] = means[n] = 0;
+}
+
 void laws_of(
     const Surroundings *known, const ContextNetwork *network, const Place *place, size_t component, int last_bits,
     int32_t *halves, int32_t *means
@@ -157,5 +168,6 @@ void laws_of(
         of_groups(known, place, last_bits, row, features + 11 * count);
         half_indices(network, count, features, (ptrdiff_t)count, known->offsets, halves + row * count);
         means_of(known, place, component, row, means + row * count);
+        silence(known, place, row, halves + row * count, means + row * count);
     }
 }

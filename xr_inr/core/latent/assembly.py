@@ -63,7 +63,7 @@ def assemble(
     pyramid = source.pyramid
     integers = whole(latents, 1 if side is None else side.unit)
     if side is None:
-        side = side_of(integers, pyramid, offsets)
+        side = side_of(integers, pyramid, offsets, repeated=source.repeated)
     stored = tuple(network.stored(network.step_bits) for network in cascade)
     last = None if restoring is None else restoring.stored(restoring.step_bits)
     planes = restore(foretell(synthesise(integers, pyramid, unit=side.unit), stored), last).reshape(
@@ -76,6 +76,8 @@ def assemble(
     }
     if side.fine_from < SCALES:
         sections[Section.LATENT_FINE] = write_fine(side)
+    if source.repeats is not None:
+        sections[Section.LATENT_REPEATS] = source.stored_repeats
     if stored:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)
     if last is not None:
@@ -86,20 +88,27 @@ def assemble(
 def _basis(planes: NDArray[np.float32], source: ScenePlanes, step: float) -> LatentBasis:
     """Least squares: the mean and the directions that bring decoded planes nearest to the scene."""
     rank = len(planes)
-    pixels, sums, gram = 0, np.zeros(rank), np.zeros((rank, rank))
+    pixels, sums, gram = 0.0, np.zeros(rank), np.zeros((rank, rank))
+    counted = None if source.counted is None else source.counted.ravel()
     own_sums: NDArray[np.float64] | float = 0.0
     products: NDArray[np.float64] | float = 0.0
     for part, own in source.parts():
         seen = planes[:, part] * np.float32(2.0**-PLANE_BITS)
         values = own
-        if source.void is not None:
-            heard = ~source.void.ravel()[part]
+        if counted is not None:
+            heard = counted[part] > 0
             seen, values = seen[:, heard], values[:, heard]
-        pixels += seen.shape[1]
-        sums += seen.sum(axis=1, dtype=np.float64)
-        own_sums = own_sums + values.sum(axis=1, dtype=np.float64)
-        gram += seen @ seen.T
-        products = products + (values @ seen.T).astype(np.float64)
+        weighted, own_weighted = seen, values
+        if counted is not None and source.repeats is not None:
+            often = counted[part][heard]
+            weighted, own_weighted = seen * often, values * often
+            pixels += float(often.sum(dtype=np.float64))
+        else:
+            pixels += seen.shape[1]
+        sums += weighted.sum(axis=1, dtype=np.float64)
+        own_sums = own_sums + own_weighted.sum(axis=1, dtype=np.float64)
+        gram += weighted @ seen.T
+        products = products + (own_weighted @ seen.T).astype(np.float64)
     products, shifts = source.of_bands(np.asarray(products), np.asarray(own_sums))
     centre, shift = sums / pixels, shifts / pixels / step
     gram -= pixels * np.outer(centre, centre)

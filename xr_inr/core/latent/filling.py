@@ -1,4 +1,4 @@
-"""Values for pixels where nothing was measured, so that planes go on smoothly there.
+"""Values for samples and pixels where nothing was measured, so that spectra and planes go on smoothly there.
 
 An error costs nothing there, whatever they are; but a plane that broke off where the measured part ends would have an
 edge, and its subbands take bits.
@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+_ROUNDS = 3
+_SHARE = 1e-3
+"""Of the strongest component's energy: what weaker ones say of masked samples is not heard."""
 
 
 def fill(planes: NDArray[np.float32], void: NDArray[np.bool_]) -> None:
@@ -30,6 +34,32 @@ def fill(planes: NDArray[np.float32], void: NDArray[np.bool_]) -> None:
             known = share > 0.0
             found[known] = total[known] / share[known]
         plane[void] = found[void]
+
+
+def fill_spectra(
+    centred: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    vectors: NDArray[np.float64],
+    energies: NDArray[np.float64],
+) -> None:
+    """Fill masked samples, in place, with what the strong components of their pixels say.
+
+    Parameters
+    ----------
+    centred
+        (bands, pixels) samples less their mean.
+    valid
+        (bands, pixels) which of them were measured.
+    vectors, energies
+        (bands, components) KLT directions, and (components,) their energies, the strongest first.
+    """
+    rank = max(1, int((energies > _SHARE * energies[0]).sum()))
+    leading = vectors[:, :rank].astype(np.float32)
+    partly = np.flatnonzero(~valid.all(axis=0) & valid.any(axis=0))
+    for _ in range(_ROUNDS):
+        spectra = centred[:, partly]
+        foretold = leading @ (leading.T @ spectra)
+        centred[:, partly] = np.where(valid[:, partly], spectra, foretold)
 
 
 def _halvings(values: NDArray[np.float32]) -> list[NDArray[np.float32]]:

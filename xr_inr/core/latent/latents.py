@@ -21,8 +21,9 @@ from xr_inr.core.latent.fine import FINE_UNIT, FineLaws
 from xr_inr.core.latent.laws import FRACTIONS, SCALES, index_of_scale
 from xr_inr.core.latent.network import OFFSET_UNIT, ContextNetwork
 from xr_inr.core.latent.scales import ScaleIndices, kernel_weights
+from xr_inr.core.latent.silent import silent_in
 from xr_inr.core.latent.symbols import Integers, SymbolDecoder, SymbolEncoder
-from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid
+from xr_inr.core.latent.wavelet import APPROXIMATION, LARGEST_LATENT, Pyramid, Subband
 from xr_inr.exceptions import PayloadError
 
 _LARGEST_NEIGHBOUR = 255
@@ -57,6 +58,10 @@ class LatentSide:
     fine_from: int = SCALES
     """Latents whose law's scale index is at least this are fine; there are none where it is `SCALES`."""
 
+    repeated: NDArray[np.bool_] | None = None
+    """(chunks, height, width) the pixels of each chunk that repeat others, whose finest latents are silent; None where
+    none do."""
+
     @property
     def unit(self) -> int:
         """What latents count: quantiser steps over this."""
@@ -68,15 +73,20 @@ def unit_of(fine_from: int) -> int:
     return 1 if fine_from == SCALES else FINE_UNIT
 
 
-def scales_of(latents: Latents, pyramid: Pyramid, unit: int = 1) -> NDArray[np.int32]:
-    """Return the `LatentSide.scales` of latents, which count quantiser steps over `unit`."""
+def scales_of(
+    latents: Latents, pyramid: Pyramid, unit: int = 1, silent: NDArray[np.float64] | float = 0.0
+) -> NDArray[np.int32]:
+    """Return the `LatentSide.scales` of latents, which count quantiser steps over `unit`.
+
+    So many as `silent` of each component's finest details, (rank,), are silent, or the same of all.
+    """
     rank = len(latents[0])
     found = np.zeros((pyramid.levels + 1, rank), np.int32)
     for row in range(pyramid.levels + 1):
         parts = latents[:1] if row == 0 else latents[3 * row - 2 : 3 * row + 1]
         total = sum(np.abs(part).sum((1, 2), dtype=np.float64) for part in parts)
-        count = sum(part[0].size for part in parts)
-        means = np.asarray(total) / max(count, 1) / unit
+        count = sum(part[0].size for part in parts) - (silent if row == pyramid.levels > 0 else 0.0)
+        means = np.asarray(total) / np.maximum(count, 1) / unit
         index = np.rint(index_of_scale(np.maximum(means, 1e-9)))
         found[row] = np.where(means > 0, np.clip(index, 1, SCALES - 1), 0).astype(np.int32)
     return found
@@ -210,7 +220,8 @@ def _given(side: LatentSide, network: ContextNetwork) -> tuple[NDArray[Any], ...
     """Return what the C kernels take of what goes before latents."""
     offsets = (side.offsets / OFFSET_UNIT).astype(np.float32)
     scales, weights = (np.ascontiguousarray(part, np.int32) for part in (side.scales, side.mean_weights))
-    return kernel_weights(network), context.kernel_logarithms(side.unit), scales, weights, offsets
+    repeated = np.zeros(0, np.uint8) if side.repeated is None else side.repeated.astype(np.uint8).ravel()
+    return kernel_weights(network), context.kernel_logarithms(side.unit), scales, weights, offsets, repeated
 
 
 def walk(
@@ -272,6 +283,8 @@ def walk(
         target, target_magnitudes = place.of(latents[place.subband]), place.of(padded[place.subband])
         biases = place.number, subband.orientation, subband.level
         offsets = arrays.xp.broadcast_to(component_offsets, (rank, points))
+        silent = _silent(place, side, subband)
+        means[:, silent] = 0
         nothing = arrays.zeros((points,), "float32")
         before, last, last_size = nothing, nothing, 1
         for (start, stop), chosen in zip(groups, chosen_of[scale_row(place.subband)], strict=True):
@@ -285,6 +298,7 @@ def walk(
                         features[:, chosen].reshape(context.FEATURES, -1), biases, offsets[chosen].reshape(-1)
                     )
                 ).reshape(-1, points)
+                halves[:, silent] = 0
                 known_here = None if given is None else given[chosen]
                 values = arrays.put(exchange(place, chosen, known_here, halves, means[chosen]))
                 magnitudes = context.magnitudes(values, arrays, side.unit)
@@ -308,6 +322,12 @@ def _chosen(active: NDArray[np.bool_], start: int, stop: int) -> Chosen | None:
 def _lattice(place: context.Place) -> tuple[slice, slice]:
     row, column = context.PASSES[place.number]
     return slice(row, None, 2), slice(column, None, 2)
+
+
+def _silent(place: context.Place, side: LatentSide, subband: Subband) -> NDArray[np.intp]:
+    """Return which positions of a pass are silent."""
+    found = silent_in(side.repeated, subband)
+    return np.zeros(0, np.intp) if found is None else np.flatnonzero(found[0][_lattice(place)])
 
 
 def _means(place: context.Place, padded: Array, weights: NDArray[np.int32], xp: types.ModuleType, unit: int) -> Array:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xr_inr.core.latent import context
 from xr_inr.core.latent.latents import Latents, mean_class
+from xr_inr.core.latent.silent import silent_in
 from xr_inr.core.latent.wavelet import Pyramid
 
 _LARGEST_WEIGHT = 63
@@ -18,7 +19,11 @@ Floats = NDArray[np.float64]
 
 
 def fit_mean_weights(
-    latents: Latents, pyramid: Pyramid, parts: Sequence[slice] = (slice(None),), unit: int = 1
+    latents: Latents,
+    pyramid: Pyramid,
+    parts: Sequence[slice] = (slice(None),),
+    unit: int = 1,
+    repeated: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
     """Return the `LatentSide.mean_weights` of latents; 0 where too few latents could tell.
 
@@ -32,6 +37,8 @@ def fit_mean_weights(
         The components of each chunk.
     unit
         The latents count quantiser steps over this.
+    repeated
+        As `LatentSide.repeated`, a plane for each part: what is silent tells nothing.
 
     Returns
     -------
@@ -54,6 +61,11 @@ def fit_mean_weights(
         busy = np.abs(sums).sum(1, keepdims=True)
         # A latent counts by the inverse of its likely variance; one whose neighbours are all 0 adds nothing.
         weighted = sums / np.square(1.0 + busy)
+        silent = silent_in(repeated, subband)
+        if silent is not None:
+            row_of_pass, column = context.PASSES[place.number]
+            for part, quiet in zip(parts, silent, strict=True):
+                weighted[part] *= ~quiet[row_of_pass::2, column::2].ravel()
         size = len(known)
         normal[row, place.number, :, :size, :size] += weighted @ sums.swapaxes(1, 2)
         right[row, place.number, :, :size] += (weighted @ value.reshape(len(value), -1, 1))[..., 0]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.latent.filling import fill
+from xr_inr.core.latent.energies import averaged, covariance
+from xr_inr.core.latent.filling import fill, fill_spectra
+from xr_inr.core.latent.repeat_filling import settle
+from xr_inr.core.latent.repeat_map import write_repeats
+from xr_inr.core.latent.silent import silent_in
 from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
+from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene import Scene, Tile
 from xr_inr.core.source import WHOLE_SAMPLES, tiles
 from xr_inr.core.spectral import analyse as analyse_spectra
@@ -18,10 +22,7 @@ from xr_inr.core.spectral import analyse as analyse_spectra
 MOST_PLANES = 160
 _LARGEST_PLANNED = 2.0**16
 _BITS_OF_AN_ENTRY = 1.5
-_FILL_ROUNDS = 3
-_FILL_SHARE = 1e-3
 _STEPS = 40
-_LATENTS_AT_ONCE = 2**16
 _FIRST_PLANES = 24
 """Planes of a large scene that are held to begin with, and added when more are asked for."""
 
@@ -55,6 +56,12 @@ class ScenePlanes:
         energy counts."""
 
         height, width = scene.layout.shape[1:]
+        self.repeats: Repeats | None = None
+        """Which pixels repeat others, where that shall be stored: they take none of what planes take, then."""
+
+        self.stored_repeats = b""
+        """The section that says so."""
+
         self.pyramid = Pyramid.of((height, width))
         """The subbands of a plane."""
 
@@ -81,6 +88,33 @@ class ScenePlanes:
         if void and any(part.any() for part in void):
             self.void = np.concatenate(void).reshape(height, width)
         self._analyse_planes(0)
+
+    def free(self, repeats: Repeats) -> None:
+        """Let planes be what takes least at pixels that repeat others; whatever holds the same ones keeps them."""
+        self.repeats, self.stored_repeats = repeats, write_repeats(repeats)
+        self._planes = self._planes.copy()
+        self._analyse_planes(0)
+
+    @property
+    def counted(self) -> NDArray[np.float32] | None:
+        """(height, width) for how many pixels each one stands; None if each stands for itself.
+
+        That is 0 where nothing was measured, and where it repeats another.
+        """
+        measured = None if self.void is None else (~self.void).astype(np.float32)
+        if self.repeats is None:
+            return measured
+        return self.repeats.counts if measured is None else self.repeats.counts * measured
+
+    @property
+    def repeated(self) -> NDArray[np.bool_] | None:
+        """(1, height, width) the `LatentSide.repeated`."""
+        return None if self.repeats is None else self.repeats.repeated[None]
+
+    def settle(self, planes: NDArray[np.float32]) -> None:
+        """Let planes, (components, height, width), be what takes least, in place, where that is free."""
+        if self.repeats is not None:
+            settle(planes, self.repeats.repeated)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -169,7 +203,7 @@ class ScenePlanes:
         centred: NDArray[np.float32] = tile.values - self.mean.astype(np.float32)[:, None]
         if tile.valid is not None:
             centred[~tile.valid] = 0.0
-            _fill(centred, tile.valid, self._analysis.vectors, self._analysis.energies)
+            fill_spectra(centred, tile.valid, self._analysis.vectors, self._analysis.energies)
         return centred
 
     def _hold(self, count: int) -> None:
@@ -190,11 +224,15 @@ class ScenePlanes:
 
         That is local energies and covariances of subbands, and the largest magnitude.
         """
-        if self.void is not None:
-            fill(self._planes[first:].reshape(-1, *self.pyramid.size), self.void)
+        added = self._planes[first:].reshape(-1, *self.pyramid.size)
+        counted = self.counted
+        if counted is not None:
+            fill(added, counted == 0)
+        self.settle(added)
         subbands = analyse(self._planes.reshape(-1, *self.pyramid.size), self.pyramid)
-        self._energies = [_averaged(np.square(part)) for part in subbands]
-        self._covariances = np.stack([_covariance(part) for part in subbands if part[0].size])
+        silent = [silent_in(self.repeated, subband) for subband in self.pyramid.subbands]
+        self._energies = [averaged(np.square(part), quiet) for part, quiet in zip(subbands, silent, strict=True)]
+        self._covariances = np.stack([covariance(part) for part in subbands if part[0].size])
         self._largest = max(float(np.abs(part).max()) for part in subbands if part.size)
 
     def costs(self, step: float, components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -267,7 +305,7 @@ class ScenePlanes:
                 break
         return low
 
-    @cached_property
+    @property
     def finest_step(self) -> float:
         """The smallest step at which every latent can be stored, on the [0, 1] scale."""
         # No latent of a plane that is not held is larger than the root of its energy, with about what filling adds.
@@ -283,38 +321,3 @@ class ScenePlanes:
     @property
     def _coarsest(self) -> float:
         return self.finest_step * _LARGEST_PLANNED * 4.0
-
-
-def _covariance(part: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the mean of products of the components of a subband, (components, components)."""
-    flat = part.reshape(len(part), -1)
-    found = np.zeros((len(flat), len(flat)))
-    for start in range(0, flat.shape[1], _LATENTS_AT_ONCE):
-        few = flat[:, start : start + _LATENTS_AT_ONCE].astype(np.float64)
-        found += few @ few.T
-    return found / flat.shape[1]
-
-
-def _averaged(energies: NDArray[np.floating]) -> NDArray[np.float32]:
-    if min(energies.shape[-2:]) < 2:
-        return energies.astype(np.float32)
-    padded = np.pad(energies, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    averaged: NDArray[np.float32] = ((rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9.0).astype(np.float32)
-    return averaged
-
-
-def _fill(
-    centred: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    vectors: NDArray[np.float64],
-    energies: NDArray[np.float64],
-) -> None:
-    """Fill masked samples, in place, with what the strong components of their pixels say."""
-    rank = max(1, int((energies > _FILL_SHARE * energies[0]).sum()))
-    leading = vectors[:, :rank].astype(np.float32)
-    partly = np.flatnonzero(~valid.all(axis=0) & valid.any(axis=0))
-    for _ in range(_FILL_ROUNDS):
-        spectra = centred[:, partly]
-        foretold = leading @ (leading.T @ spectra)
-        centred[:, partly] = np.where(valid[:, partly], spectra, foretold)

@@ -58,17 +58,25 @@ def side_of(
     latents: Latents,
     pyramid: Pyramid,
     offsets: NDArray[np.int32],
+    *,
     layout: Layout | None = None,
     fine_from: int = SCALES,
+    repeated: NDArray[np.bool_] | None = None,
 ) -> LatentSide:
     """Return what is stored beside latents to predict them, with these offsets of components.
 
-    Where a layout of several chunks is given, it is that of all of them, as `SoftCoder` takes it.
+    Where a layout of several chunks is given, it is that of all of them, as `SoftCoder` takes it, and `repeated` has a
+    plane for each.
     """
     parts = (slice(None),) if layout is None else layout.parts
     unit = unit_of(fine_from)
-    scales, weights = scales_of(latents, pyramid, unit), fit_mean_weights(latents, pyramid, parts, unit)
-    return LatentSide(scales, weights, offsets, fine_from)
+    silent: NDArray[np.float64] | float = 0.0
+    if repeated is not None:
+        counts = repeated.sum((1, 2)).astype(np.float64)
+        silent = counts[np.zeros(len(latents[0]), np.int64) if layout is None else layout.chunks]
+    scales = scales_of(latents, pyramid, unit, silent)
+    weights = fit_mean_weights(latents, pyramid, parts, unit, repeated)
+    return LatentSide(scales, weights, offsets, fine_from, repeated)
 
 
 class Rounder:
@@ -214,7 +222,7 @@ def _swept(sweeps: Sequence[Sweep], soft: SoftCoder, scene: SoftScene) -> list[S
     integers = whole(latents)
     # Begun before the CPU looks at the integers, so that a device works meanwhile.
     missed = scene.missed(latents)
-    side = side_of(integers, soft.pyramid, offsets, layout)
+    side = side_of(integers, soft.pyramid, offsets, layout=layout, repeated=scene.repeated)
     del integers
     visits = soft.visits(side.scales > 0)
     if not visits:

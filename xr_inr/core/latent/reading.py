@@ -21,9 +21,11 @@ from xr_inr.core.latent.latents import LatentSide, decode_latents
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
+from xr_inr.core.latent.repeat_map import read_repeats
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
+from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.exceptions import PayloadError
 
@@ -174,6 +176,8 @@ class LatentReader:
         self._pyramid = Pyramid.of(size)
         self._latents: list[Array] | None = None
         self._kept: PlaneWindow | None = None
+        self._repeats: Repeats | None = None
+        self._stored_repeats: bytes | None = None
         self._spent = 0
         self._lock = threading.Lock()
         if self.basis.rank:
@@ -182,6 +186,7 @@ class LatentReader:
             self._side, self._network = read_side(sections[Section.LATENT_SIDE], self.basis.rank, self._pyramid)
             if Section.LATENT_FINE in sections:
                 self._side = replace(self._side, fine_from=read_fine(sections[Section.LATENT_FINE]))
+            self._stored_repeats = sections.get(Section.LATENT_REPEATS)
             self._stream = sections[Section.LATENT_STREAM]
             if Section.LATENT_SYNTHESIS in sections:
                 self.cascade = read_cascade(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
@@ -216,6 +221,9 @@ class LatentReader:
         if not self.basis.rank:
             return *self._pyramid.whole, self._arrays.zeros((0, *self._pyramid.size), "float32")
         if self._latents is None:
+            if self._stored_repeats is not None and self._repeats is None:
+                self._repeats = read_repeats(self._stored_repeats, self._pyramid.size)
+                self._side = replace(self._side, repeated=self._repeats.repeated[None])
             self._latents = decode_latents(self._stream, self._side, self._pyramid, self._network, self._arrays)
         self._spent += self._pyramid.cost(window)
         if self._spent < self._pyramid.cost(self._pyramid.whole):
@@ -236,15 +244,19 @@ class LatentReader:
             chosen = self._arrays.put(active)
             parts = [part[chosen] for part in latents]
             planes[chosen] = synthesise(parts, self._pyramid, seen, self._arrays, self._side.unit)
+        planes = restore(foretell(planes, self.cascade, self._arrays), self.restoring, self._arrays)
         rows, columns = (
             slice(start - first, stop - first) for (start, stop), (first, _) in zip(window, seen, strict=True)
         )
-        planes = foretell(planes, self.cascade, self._arrays)
-        return restore(planes, self.restoring, self._arrays)[:, rows, columns]
+        if self._repeats is None:
+            return planes[:, rows, columns]
+        part = slice(*window[0]), slice(*window[1])
+        down, across = (index[part] - first for index, (first, _) in zip(self._repeats.sources, seen, strict=True))
+        return planes[:, self._arrays.put(down), self._arrays.put(across)]
 
     def _seen(self, window: Window) -> Window:
-        """Return a window and the pixels around it that its own are foretold from."""
-        margin = len(self.networks)
+        """Return a window and the pixels around it that its own are foretold from, or repeat."""
+        margin = len(self.networks) + (self._repeats is not None)
         rows, columns = (
             (max(start - margin, 0), min(stop + margin, size))
             for (start, stop), size in zip(window, self._pyramid.size, strict=True)

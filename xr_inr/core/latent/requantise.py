@@ -75,7 +75,7 @@ def requantise(asked: Trellis) -> Requantised:
     latents, scene, side = asked.latents, asked.scene, asked.side
     now, soft = whole(latents, FINE_UNIT), asked.rounder.soft
     if side is None:
-        side = side_of(now, scene.pyramid, asked.rounder.offsets, fine_from=FINE_FROM)
+        side = side_of(now, scene.pyramid, asked.rounder.offsets, fine_from=FINE_FROM, repeated=scene.repeated)
     missed = scene.missed(latents)
     error = float(missed.squares.sum())
     calls = _Calls(asked, now, side, missed)

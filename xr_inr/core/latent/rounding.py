@@ -101,11 +101,15 @@ class Rounding:
         latents = rank * math.prod(source.pyramid.size)
         self._home = CPU if task.streamed else home_of(task.device, latents)
         planes = turned_planes(source.leading(count), turn / step)
-        heard = None
-        if source.void is not None:
-            heard = torch.tensor(~source.void, dtype=torch.float32, device=self._home)
+        heard, counted = None, source.counted
+        self._counted = 1.0
+        """For how many pixels one stands on average."""
+        if counted is not None:
+            # Errors of pixels that stand for several count once, as the norms of latents have it.
+            heard = torch.tensor(counted > 0, dtype=torch.float32, device=self._home)
+            self._counted = float(counted.sum()) / max(float(heard.sum()), 1.0)
         tensor = torch.tensor(planes, dtype=torch.float32, device=self._home)
-        self._scene = SoftScene(tensor, heard, source.pyramid, device=task.device)
+        self._scene = SoftScene(tensor, heard, source.pyramid, device=task.device, repeated=source.repeated)
         self._side: LatentSide | None = None
         self._fine = False
         self._begin_rounding()
@@ -113,7 +117,8 @@ class Rounding:
 
     def reached(self, error: float) -> tuple[int, float]:
         """Return how many sweeps are done, and the PSNR of unrounded samples, from the error in squared steps."""
-        return self._done, self._aim.psnr_of((error * self._step**2 + self._left_out) / self._source.size)
+        squares = self._counted * error * self._step**2 + self._left_out
+        return self._done, self._aim.psnr_of(squares / self._source.size)
 
     @property
     def streamed(self) -> bool:
@@ -125,6 +130,10 @@ class Rounding:
             yield from self._sweep(self._weight, SHARES[0])
 
     def _first_latents(self, planes: Tensor) -> list[Tensor]:
+        if self._source.repeats is not None:
+            settled = planes.cpu().numpy().copy()
+            self._source.settle(settled)
+            planes = torch.from_numpy(settled).to(planes.device)
         return first_latents(analysed(planes, self._source.pyramid, self._device))
 
     def _begin_rounding(self) -> None:
@@ -140,7 +149,7 @@ class Rounding:
         heard = self._scene.heard
         squares = (plane.double().square() for plane in self._scene.planes)
         each = torch.stack([(part if heard is None else part * heard).sum() for part in squares])
-        return max(self._source.energy - float(sum(each.tolist())) * self._step**2, 0.0)
+        return max(self._source.energy - self._counted * float(sum(each.tolist())) * self._step**2, 0.0)
 
     def _sweep(self, weight: float, share: float) -> Steps[None]:
         self._done += 1

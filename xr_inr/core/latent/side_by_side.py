@@ -80,6 +80,10 @@ class SoftScenes(SoftScene):
                 for scene in scenes
             ]
             self.heard = layout.joined(heard)
+        repeated = [scene.repeated for scene in scenes]
+        if any(part is not None for part in repeated):
+            none = np.zeros((1, *first.pyramid.size), np.bool_)
+            self.repeated = np.concatenate([none if part is None else part for part in repeated])
 
     def with_foretold(self, planes: Tensor, *, foretelling: bool) -> Tensor:
         """Return planes with what networks add to them; as `SoftScene.with_foretold`."""

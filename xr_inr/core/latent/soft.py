@@ -18,10 +18,14 @@ from xr_inr.core.latent.latents import LatentSide, mean_class, scale_row, told_o
 from xr_inr.core.latent.laws import PER_OCTAVE, SCALES, TAIL_SHARE, TAIL_WIDTH, UNIT_SCALE
 from xr_inr.core.latent.network import LARGEST_VALUE, OFFSET_UNIT, SHAPES, VALUE_UNIT, WEIGHT_UNIT, ContextNetwork
 from xr_inr.core.latent.side_by_side import Layout
+from xr_inr.core.latent.silent import silent_in
 from xr_inr.core.latent.soft_features import Groups, Passes, SoftFeatures, Visit, beside
 from xr_inr.core.latent.wavelet import Pyramid
 
 _SMALLEST = 2.0**-15
+
+_SILENCED = -float(OFFSET_UNIT * 2**10)
+"""Offset of laws that brings any scale index to 0, whatever the network says."""
 
 _FEATURES_AT_ONCE = {"cpu": 2**17, "cuda": 2**22}
 """Latents whose features are held at a time; a component of a subband that has more is taken alone."""
@@ -160,6 +164,20 @@ class SoftCoder:
         """Return which component each latent of visits is of, (latents,)."""
         return torch.cat([visit.active.repeat_interleave(math.prod(visit.size)) for visit in visits])
 
+    def offsets(self, side: LatentSide, visits: list[Visit]) -> Tensor:
+        """Return what is added to the scale index of each latent, in units of 1 / `OFFSET_UNIT`, (latents,)."""
+        found = torch.tensor(side.offsets, dtype=torch.float32, device=self.device)[self.components(visits)]
+        if side.repeated is None:
+            return found
+        return torch.where(torch.cat([self._silent(side, visit) for visit in visits]), _SILENCED, found)
+
+    def _silent(self, side: LatentSide, visit: Visit) -> Tensor:
+        """Return which latents of a visit are silent, (latents,)."""
+        silent = silent_in(side.repeated, self.pyramid.subbands[visit.subband])
+        if silent is None:
+            return torch.zeros(visit.count, dtype=torch.bool, device=self.device)
+        return torch.from_numpy(silent).to(self.device)[self._chunks[visit.active]].flatten()
+
     def chunks(self, components: Tensor) -> Tensor:
         """Return which chunk components are of."""
         return self._chunks[components]
@@ -180,7 +198,8 @@ class SoftCoder:
             sums = beside(visit.of(latents[visit.subband]))
             own = self._weights_of_passes(weights[row], visit)
             means = (sums[kind].clamp(-255, 255).mul_(own[kind][:, numbers]) for kind in range(len(sums)))
-            found.append(functools.reduce(operator.add, means).flatten())
+            total = functools.reduce(operator.add, means).flatten()
+            found.append(total if side.repeated is None else total.masked_fill(self._silent(side, visit), 0.0))
         return torch.cat(found)
 
     def _weights_of_passes(self, weights: Tensor, visit: Visit) -> Tensor:

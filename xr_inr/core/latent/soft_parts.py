@@ -63,10 +63,9 @@ def looked_at(
         Made of the same `sizes`.
     """
     seen, padded = soft.features_of(sizes, side), bordered(latents)
-    offsets = torch.tensor(side.offsets, dtype=torch.float32, device=soft.device)
     for some in soft.parts(visits):
         features = seen.of(some)
         now, means = soft.gather(latents, some), soft.means(padded, side, some)
-        laws = soft.laws(features, soft.biases(some), offsets[soft.components(some)], now, means)
+        laws = soft.laws(features, soft.biases(some), soft.offsets(side, some), now, means)
         others.add(features, laws.gradient, some)
         yield Part(some, now, means, laws.indices)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from xr_inr.core.fixed_point import MAX_ROW_SUM
@@ -178,7 +179,8 @@ class SoftScene:
     """(rank, height, width) in quantiser steps."""
 
     heard: Tensor | None
-    """(height, width) 1 where an error counts, 0 where nothing was measured; None if all count."""
+    """(height, width) 1 where an error counts, 0 where nothing was measured or the pixel repeats another; None if all
+    count."""
 
     pyramid: Pyramid
     """The subbands."""
@@ -191,6 +193,9 @@ class SoftScene:
 
     device: torch.device | None = None
     """Where planes of latents are computed; where planes lie if None. Networks are where they are."""
+
+    repeated: NDArray[np.bool_] | None = None
+    """As `LatentSide.repeated`."""
 
     @property
     def networks(self) -> list[SoftSynthesis]:

@@ -8,6 +8,7 @@ way (`batch` drives them).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,8 +71,8 @@ class LatentFit:
         BudgetError
             When no payload can be that small or that good; the message says what was reached.
         """
-        aim, source = self.task.aim, ScenePlanes(self.task.aim.scene)
-        step = _first_step(source, aim)
+        aim = self.task.aim
+        source, step = _planned(aim)
         for _ in range(_PROBES):
             rank = min(source.rank(step, WEIGHT)[0], MOST_COMPONENTS)
             if rank == 0 and (aim.budget is not None or aim.judge(LatentResult.mean_only(aim.scene).sections).met):
@@ -177,8 +178,26 @@ def _as_wide(tried: Sequence[int], kept: int) -> tuple[int, ...]:
     return tuple(width for width in tried if width == kept) or tuple(tried[:1])
 
 
+def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
+    """Return the scene as planes, and about the step that the target asks for.
+
+    Pixels that repeat others are told of where what that saves is likely to be more than what it takes.
+    """
+    plain = ScenePlanes(aim.scene)
+    step = _first_step(plain, aim)
+    if aim.scene.repeats is None:
+        return plain, step
+    telling = copy(plain)
+    telling.free(aim.scene.repeats)
+    finer = _first_step(telling, aim)
+    if aim.budget is not None:
+        return (telling, finer) if finer < step else (plain, step)
+    bits, fewer = plain.rank(step, WEIGHT)[1], telling.rank(finer, WEIGHT)[1]
+    return (telling, finer) if fewer + 8.0 * len(telling.stored_repeats) < bits else (plain, step)
+
+
 def _first_step(source: ScenePlanes, aim: Aim) -> float:
     if aim.budget is None:
         return source.step_for_error(aim.error())
-    outside = aim.size({}) + _HEADER_BYTES
+    outside = aim.size({}) + _HEADER_BYTES + len(source.stored_repeats)
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -202,12 +202,24 @@ def analyse(planes: Array, pyramid: Pyramid, xp: types.ModuleType = np) -> list[
     details: list[list[Array]] = []
     low = planes
     for _ in range(pyramid.levels):
-        low_x, high_x = split(low, xp)
-        low, low_high = (part.swapaxes(-1, -2) for part in split(low_x.swapaxes(-1, -2), xp))
-        high_low, high_high = (part.swapaxes(-1, -2) for part in split(high_x.swapaxes(-1, -2), xp))
-        details.append([high_low, low_high, high_high])
+        low, *own = details_of(low, xp)
+        details.append(own)
     flat = [low] + [part for level in reversed(details) for part in level]
     return [part / pyramid.gain(subband) for part, subband in zip(flat, pyramid.subbands, strict=True)]
+
+
+def details_of(planes: Array, xp: types.ModuleType) -> tuple[Array, Array, Array, Array]:
+    """Return the low-pass planes after one halving, and details along x, along y and along both, not normalised."""
+    low_x, high_x = split(planes, xp)
+    low, along_y = (part.swapaxes(-1, -2) for part in split(low_x.swapaxes(-1, -2), xp))
+    along_x, both = (part.swapaxes(-1, -2) for part in split(high_x.swapaxes(-1, -2), xp))
+    return low, along_x, along_y, both
+
+
+def whole_of(halves: Sequence[Array], xp: types.ModuleType, rounded: Callable[[Array], Array] = _unrounded) -> Array:
+    """Undo `details_of`, each lifting step rounded as told."""
+    low, along_x, along_y, both = halves
+    return _merge(_merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2), xp, rounded)
 
 
 def synthesise(
@@ -263,8 +275,7 @@ def _joined(
         if kernels.KERNELS is not None and xp is np and rounded is np.round:
             merged = _merged(kernels.KERNELS, low, along_x, along_y, both)
         else:
-            low_x, high_x = _merge(low, along_y, xp, rounded, -2), _merge(along_x, both, xp, rounded, -2)
-            merged = _merge(low_x, high_x, xp, rounded)
+            merged = whole_of((low, along_x, along_y, both), xp, rounded)
         # What was read begins with an even row and column, and reaches beyond what is asked for.
         read, asked = windows[pyramid.levels - index], windows[pyramid.levels - index - 1]
         rows, columns = (
@@ -315,7 +326,7 @@ def _merge(even: Array, odd: Array, xp: types.ModuleType, rounded: Callable[[Arr
 
 
 def merged(low: Array, high: Array) -> Array:
-    """Return the samples of which low-pass ones and details, along the last axis, are the lifting's, unrounded."""
+    """Undo `split`, of numpy arrays and unrounded."""
     return _merge(low, high, np, _unrounded)
 
 
