@@ -20,6 +20,7 @@ from benchmarks.ingredients.studies import (
     lifting,
     packets,
     place,
+    repeats,
     reconstruction,
     turns,
 )
@@ -75,6 +76,17 @@ def test_study_gives_percentages(name):
     found = STUDIES[name].measure(planes_of())
     assert found
     assert all(math.isfinite(percent) and abs(percent) < 100 for percent in found.values())
+
+
+def test_repeated_pixels_leave_less_of_the_error_where_there_are_any(monkeypatch):
+    monkeypatch.setattr(repeats, "RATE", 2.0)
+    plain = planes_of()
+    rows, columns = (np.rint(0.8 * np.arange(size)).astype(int) for size in plain.cube.shape[1:])
+    alike = dataclasses.replace(plain, cube=plain.cube[:, rows[:, None], columns])
+    found = STUDIES["repeated pixels"].measure(alike)
+    assert found["pixels that repeat another, of all"] > 20
+    assert found["squared error, fast"] < -5
+    assert STUDIES["repeated pixels"].measure(plain)["squared error, fast"] == 0
 
 
 @pytest.mark.parametrize("grid", [0, 1])

@@ -14,6 +14,7 @@ from benchmarks.ingredients.studies.packets import packets
 from benchmarks.ingredients.studies.place import place
 from benchmarks.ingredients.studies.planes import StudyPlanes
 from benchmarks.ingredients.studies.reconstruction import reconstruction
+from benchmarks.ingredients.studies.repeats import repeats
 from benchmarks.ingredients.studies.turns import turns
 
 
@@ -89,6 +90,12 @@ STUDIES = {
             "column and row beside the planes, or do not, each from four initial weights; or 8 x 8 cosines over the "
             "scene are added to each plane: squared error, bytes counted as the error that they are worth.",
             place,
+        ),
+        Study(
+            "repeated pixels",
+            "Whole fits that may tell which pixels repeat a neighbour to the last bit, against fits that know of none: "
+            "squared error of payloads of one size. The model has this.",
+            repeats,
         ),
     )
 }
