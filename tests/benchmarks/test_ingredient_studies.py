@@ -20,8 +20,8 @@ from benchmarks.ingredients.studies import (
     lifting,
     packets,
     place,
-    repeats,
     reconstruction,
+    repeats,
     turns,
 )
 from benchmarks.ingredients.studies import run as runs
@@ -80,7 +80,8 @@ def test_study_gives_percentages(name):
 
 def test_repeated_pixels_leave_less_of_the_error_where_there_are_any(monkeypatch):
     monkeypatch.setattr(repeats, "RATE", 2.0)
-    plain = planes_of()
+    monkeypatch.setattr(repeats, "_PRESETS", ("fast",))
+    plain = planes_of(width=48)
     rows, columns = (np.rint(0.8 * np.arange(size)).astype(int) for size in plain.cube.shape[1:])
     alike = dataclasses.replace(plain, cube=plain.cube[:, rows[:, None], columns])
     found = STUDIES["repeated pixels"].measure(alike)

@@ -144,7 +144,23 @@ class TestBatches:
         for payload in found["cuda"]:
             np.testing.assert_array_equal(decode(payload, device="cuda"), decode(payload))
 
-    def test_a_bound_holds_where_pixels_repeat_others(self):
-        scene = laid_on_a_map()
-        found = encoded(scene, max_error=4)
-        assert np.abs(decode(found).astype(int) - scene).max() <= 4
+    @pytest.mark.parametrize("max_error", [0, 4])
+    def test_a_bound_holds_where_pixels_repeat_others_and_takes_less(self, max_error, monkeypatch):
+        """And beyond tiles of the residual layer, from which no pixel is copied into another."""
+        scene = laid_on_a_map((6, 70, 75))
+        scene[:, 10:25, 50:70] = NODATA
+        scene[4, 40:, :9] = NODATA
+        found = encoded(scene, max_error=max_error)
+        samples, opened = decode(found), Payload(found)
+        assert told(found)
+        assert np.abs(samples.astype(int) - scene).max() <= max_error
+        np.testing.assert_array_equal(samples == NODATA, scene == NODATA)
+        np.testing.assert_array_equal(opened.read(((62, 66), (61, 70)), [1, 5]), samples[[1, 5], 62:66, 61:70])
+        monkeypatch.setattr(scenes.RepeatsSeen, "found", lambda _: None)
+        assert len(found) < 0.93 * len(encoded(scene, max_error=max_error))
+
+    def test_a_map_that_takes_more_than_residuals_is_left_away(self):
+        scene = np.random.default_rng(0).integers(1, 3, (1, 40, 41)).astype(np.uint16)
+        found = encoded(scene, max_error=0)
+        assert not told(found)
+        np.testing.assert_array_equal(decode(found), scene)

@@ -108,6 +108,8 @@ REPEATING: dict[str, Any] = {
     "bpppb": 1.2,
     "sections": LATENTS | {Section.LATENT_REPEATS, Section.LATENT_FINE},
 }
+REPEATS_ALONE: dict[str, Any] = {"shape": (3, 20, 70), "sections": RESIDUAL | {Section.LATENT_REPEATS}}
+RESIDUES: dict[str, Any] = {"shape": (24, 20, 66), "sections": RESIDUAL | LATENTS | {Section.LATENT_REPEATS}}
 
 CASES = (
     Case("latent", "fast", "<u2", "plain", sections=LATENTS),
@@ -124,6 +126,8 @@ CASES = (
     Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),
     Case("latent", "fast", "<i2", "bound", max_error=2, nodata=True, sections=RESIDUAL | MASKED),
     Case("latent", "fast", "<u2", "bound", max_error=100, shape=(24, 40, 66), sections=RESIDUAL | LATENTS),
+    Case("latent", "fast", "<u2", "repeats_lossless", max_error=0, **(REPEATING | REPEATS_ALONE)),
+    Case("latent", "fast", "<i2", "repeats_bound", max_error=40, nodata=True, **(REPEATING | RESIDUES)),
     Case("latent", "fast", "<f4", "bound", max_error=0.05, nodata=True, sections=RESIDUAL | MASKED),
     Case("siren", "fast", "<u2", "plain", sections=INTEGERS),
     Case("siren", "balanced", "<i2", "nodata", nodata=True, sections=INTEGERS | MASKED),

@@ -93,7 +93,7 @@ def tile_of(data, step, valid, laws):
     return np.array(history)
 
 
-def with_residuals(data, header, samples):
+def with_residuals(data, header, repeats, samples):
     """Return the samples of fitted bands, (bands, height, width) in the dtype, that a model's become."""
     fields = Fields(data)
     step = fields.varint()
@@ -115,8 +115,16 @@ def with_residuals(data, header, samples):
     lengths = [fields.varint() for _ in tiles]
     low, high = float(header.low), float(header.high)
     numbers = np.rint((samples.astype(float) - low) / unit).astype(np.int64)
+    free = np.zeros((height, width), bool)
+    if repeats is not None:
+        rows, columns = np.indices((height, width))
+        to_rows, to_columns = repeats.sources()
+        free = (rows // side == to_rows // side) & (columns // side == to_columns // side)
+        free &= (rows != to_rows) | (columns != to_columns)
     for part, length in zip(tiles, lengths, strict=True):
-        valid = header.classes[header.fitted][:, *part] == 0
+        valid = (header.classes[header.fitted][:, *part] == 0) & ~free[part]
         numbers[:, *part] += tile_of(fields.take(length), step, valid, laws)
     assert not fields.rest()
+    if repeats is not None:
+        numbers[:, free] = numbers[:, to_rows[free], to_columns[free]]
     return np.clip(numbers * unit + low, low, high).astype(header.code)

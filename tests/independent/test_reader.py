@@ -10,7 +10,7 @@ import pytest
 
 from tests.golden import make
 
-from . import coder, container, latent, residual, siren
+from . import coder, container, latent, repeats, residual, siren
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text()
@@ -29,7 +29,8 @@ def decode(payload):
     values = siren.values_of(sections, header) if model == 1 else latent.values_of(sections, header, NETWORK)
     residuals = None
     if 11 in sections:
-        residuals = functools.partial(residual.with_residuals, sections[11], header)
+        told = repeats.repeats_of(sections[14], header.shape[1:]) if 14 in sections else None
+        residuals = functools.partial(residual.with_residuals, sections[11], header, told)
     return container.samples_of(header, values, residuals)
 
 
@@ -226,15 +227,15 @@ def with_repeats(payload, share):
 
     model, sections = bitstream.read_container(payload)
     sections.pop(bitstream.Section.LATENT_FINE, None)
-    pyramid, repeats = Pyramid.of((24, 26)), make_repeats((24, 26), share=share)
+    pyramid, alike = Pyramid.of((24, 26)), make_repeats((24, 26), share=share)
     side, network = read_side(sections[bitstream.Section.LATENT_SIDE], 8, pyramid)
     latents = make_latents((24, 26), 8)
     for part, row in zip(latents, [0, *np.repeat(np.arange(1, pyramid.levels + 1), 3)], strict=True):
         part[side.scales[row] == 0] = 0
-    side = replace(side, repeated=repeats.repeated[None])
+    side = replace(side, repeated=alike.repeated[None])
     changed = {
         bitstream.Section.LATENT_STREAM: encode_latents(latents, side, pyramid, network),
-        bitstream.Section.LATENT_REPEATS: write_repeats(repeats),
+        bitstream.Section.LATENT_REPEATS: write_repeats(alike),
     }
     return bitstream.write_container(model, {**sections, **changed})
 

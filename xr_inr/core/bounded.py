@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from xr_inr.core.bitstream import Model, Section, write_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.goal import FittedModel, Sections
+from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.smallest import mean_only
 from xr_inr.core.residual.balance import Tried, first_share, next_share
-from xr_inr.core.residual.fit import fit_layer
+from xr_inr.core.residual.fit import TILE_SIDE, fit_layer
 from xr_inr.core.residual.grid import Grid
 from xr_inr.core.residual.remainder import Remainder
 from xr_inr.core.scene import Scene
@@ -56,6 +57,10 @@ def fit_bounded(scene: Scene, array: NDArray[Any], max_error: float, fit: FitTo)
     grid = Grid.for_bound(scene.layout, max_error)
     mean = FittedModel({Section.LATENT_BASIS: mean_only(scene).to_bytes()}, 0)
     best, plain = _with_layer(scene, array, grid, mean, math.inf)
+    if scene.repeats is not None:
+        telling = {Section.LATENT_REPEATS: write_repeats(scene.repeats)}
+        told, _ = _with_layer(scene, array, grid, FittedModel(mean.sections | telling, 0), math.inf)
+        best = min(best, told, key=_size)
     if grid.step == 1 or max_error >= float(scene.layout.high) - float(scene.layout.low):
         # The layer predicts all, or has nothing to say: samples do not leave their range.
         return best
@@ -97,7 +102,19 @@ def _compared(
     for start in range(0, height, step):
         rows = (start, min(start + step, height))
         decoded[:, rows[0] : rows[1]] = payload.read((rows, (0, width)), fitted)
-    return samples, decoded, None if scene.valid is None else scene.valid.reshape(decoded.shape)
+    return samples, decoded, _coded(scene, model, decoded.shape)
+
+
+def _coded(scene: Scene, model: FittedModel, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return which samples have residuals, (fitted bands, height, width); None where all do.
+
+    None have those of pixels that repeat others of their tile, where a payload tells of them.
+    """
+    valid = None if scene.valid is None else scene.valid.reshape(shape)
+    if scene.repeats is None or Section.LATENT_REPEATS not in model.sections:
+        return valid
+    own = np.broadcast_to(~scene.repeats.within_tiles(TILE_SIDE), shape)
+    return own if valid is None else own & valid
 
 
 def _size(model: FittedModel) -> int:

@@ -61,6 +61,15 @@ class Repeats:
         found: Plane = (rows != np.arange(height)[:, None]) | (columns != np.arange(width))
         return found
 
+    def within_tiles(self, side: int) -> Plane:
+        """Return which pixels repeat another of the same tile, tiles being squares of a side."""
+        rows, columns = self.sources
+        height, width = rows.shape
+        same = rows // side == np.arange(height)[:, None] // side
+        same &= columns // side == np.arange(width) // side
+        found: Plane = same & self.repeated
+        return found
+
     @property
     def counts(self) -> NDArray[np.float32]:
         """(height, width) how many pixels each one stands for: 0 where it repeats another."""

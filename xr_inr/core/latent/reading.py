@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -176,8 +177,7 @@ class LatentReader:
         self._pyramid = Pyramid.of(size)
         self._latents: list[Array] | None = None
         self._kept: PlaneWindow | None = None
-        self._repeats: Repeats | None = None
-        self._stored_repeats: bytes | None = None
+        self._stored_repeats = sections.get(Section.LATENT_REPEATS)
         self._spent = 0
         self._lock = threading.Lock()
         if self.basis.rank:
@@ -186,7 +186,6 @@ class LatentReader:
             self._side, self._network = read_side(sections[Section.LATENT_SIDE], self.basis.rank, self._pyramid)
             if Section.LATENT_FINE in sections:
                 self._side = replace(self._side, fine_from=read_fine(sections[Section.LATENT_FINE]))
-            self._stored_repeats = sections.get(Section.LATENT_REPEATS)
             self._stream = sections[Section.LATENT_STREAM]
             if Section.LATENT_SYNTHESIS in sections:
                 self.cascade = read_cascade(sections[Section.LATENT_SYNTHESIS], self.basis.rank)
@@ -197,6 +196,17 @@ class LatentReader:
     def networks(self) -> Cascade:
         """All sinusoidal networks, in the order they are evaluated."""
         return self.cascade if self.restoring is None else (*self.cascade, self.restoring)
+
+    @cached_property
+    def repeats(self) -> Repeats | None:
+        """Which pixels repeat others; None where that is not told.
+
+        Raises
+        ------
+        PayloadError
+            When the section is out of range.
+        """
+        return None if self._stored_repeats is None else read_repeats(self._stored_repeats, self._pyramid.size)
 
     def within(self, rows: Span, columns: Span) -> PlaneWindow:
         """Return the planes of a part of the scene, or of a larger one around it.
@@ -221,10 +231,9 @@ class LatentReader:
         if not self.basis.rank:
             return *self._pyramid.whole, self._arrays.zeros((0, *self._pyramid.size), "float32")
         if self._latents is None:
-            if self._stored_repeats is not None and self._repeats is None:
-                self._repeats = read_repeats(self._stored_repeats, self._pyramid.size)
-                self._side = replace(self._side, repeated=self._repeats.repeated[None])
-            self._latents = decode_latents(self._stream, self._side, self._pyramid, self._network, self._arrays)
+            repeated = None if self.repeats is None else self.repeats.repeated[None]
+            side = replace(self._side, repeated=repeated)
+            self._latents = decode_latents(self._stream, side, self._pyramid, self._network, self._arrays)
         self._spent += self._pyramid.cost(window)
         if self._spent < self._pyramid.cost(self._pyramid.whole):
             return *window, self._planes(self._latents, window)
@@ -248,15 +257,15 @@ class LatentReader:
         rows, columns = (
             slice(start - first, stop - first) for (start, stop), (first, _) in zip(window, seen, strict=True)
         )
-        if self._repeats is None:
+        if self.repeats is None:
             return planes[:, rows, columns]
         part = slice(*window[0]), slice(*window[1])
-        down, across = (index[part] - first for index, (first, _) in zip(self._repeats.sources, seen, strict=True))
+        down, across = (index[part] - first for index, (first, _) in zip(self.repeats.sources, seen, strict=True))
         return planes[:, self._arrays.put(down), self._arrays.put(across)]
 
     def _seen(self, window: Window) -> Window:
         """Return a window and the pixels around it that its own are foretold from, or repeat."""
-        margin = len(self.networks) + (self._repeats is not None)
+        margin = len(self.networks) + (self.repeats is not None)
         rows, columns = (
             (max(start - margin, 0), min(stop + margin, size))
             for (start, stop), size in zip(window, self._pyramid.size, strict=True)

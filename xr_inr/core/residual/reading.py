@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xr_inr.core.decoded_values import restore
 from xr_inr.core.mask import VALID
+from xr_inr.core.repeats import Repeats
 from xr_inr.core.residual.stored import ResidualLayer, Span
 from xr_inr.core.residual.walk import decode_tile
 from xr_inr.core.scene_layout import SceneLayout
@@ -27,6 +28,10 @@ class Around(Protocol):
 
 class Model(Protocol):
     """What the residual layer comes on top of."""
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """Which pixels repeat others; None where that is not told."""
 
     def within(self, rows: Span, columns: Span) -> Around:
         """Return what gives the samples of a part of the scene."""
@@ -101,6 +106,14 @@ class ResidualReader:
         rows, columns = layer.tiling.spans(number)
         positions = np.arange(*rows)[:, None], np.arange(*columns)[None]
         valid = layout.mask.classes(layout.fitted_bands, *positions) == VALID
+        repeats = self._model.repeats
+        if repeats is not None:
+            valid &= ~repeats.within_tiles(layer.tiling.side)[positions]
         residuals = decode_tile(layer.laws, layer.grid.step, valid, layer.streams[number], bands)
         model = restore(self._model.within(rows, columns)(*positions, np.arange(bands)), layout)
-        return layer.grid.samples(layer.grid.numbers(model) + residuals)
+        samples = layer.grid.samples(layer.grid.numbers(model) + residuals)
+        if repeats is not None:
+            free = repeats.within_tiles(layer.tiling.side)[positions]
+            down, across = (index[positions][free] for index in repeats.sources)
+            samples[:, free] = samples[:, down - rows[0], across - columns[0]]
+        return samples
