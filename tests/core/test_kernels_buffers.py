@@ -13,7 +13,7 @@ STATE, WORDS, FIVE = np.array([0, 2**40, 0], np.uint64), np.zeros(4, np.uint32),
 NETWORK = [np.zeros(size, np.float32) for size in (208, 16, 272, 17)]
 POINTS, INDICES = np.zeros((FEATURES, 5), np.float32), np.zeros(5, np.int32)
 SIDE = [np.zeros(737, np.float32), np.zeros(512, np.uint8), np.zeros((1, 2), np.int32), np.zeros(54, np.int32)]
-OFFSETS, LATENTS = np.zeros(2, np.float32), np.zeros((2, 5, 6), np.int32)
+OFFSETS, NONE, LATENTS = np.zeros(2, np.float32), np.zeros(0, np.uint8), np.zeros((2, 5, 6), np.int32)
 PLAIN = (3, 4, SCALES)
 """Height and width of latents of which none is fine."""
 
@@ -134,19 +134,19 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ("round_columns", rounding(plain=LEVELS + 2**26 + 1), "an entry must lie within"),
         ("round_columns", rounding(grown=np.full(4, 129)), "a growth must lie within"),
         ("round_columns", rounding(levels=frozen(LEVELS)), "read-only|not writable"),
-        ("read_latents", (*THERE, SIDE[0][1:], *SIDE[1:], OFFSETS, *PLAIN, LATENTS), "737 elements"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 5, SCALES, LATENTS), "70 elements"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS[:1], *PLAIN, LATENTS), "1 elements"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS, 0, 4, SCALES, LATENTS), "at least 1"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS, 2**40, 2**40, SCALES, LATENTS), r"at most 2\*\*44"),
+        ("read_latents", (*THERE, SIDE[0][1:], *SIDE[1:], OFFSETS, NONE, *PLAIN, LATENTS), "737 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, NONE, 3, 5, SCALES, LATENTS), "70 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS[:1], NONE, *PLAIN, LATENTS), "1 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, NONE, 0, 4, SCALES, LATENTS), "at least 1"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, NONE, 2**40, 2**40, SCALES, LATENTS), r"at most 2\*\*44"),
         (
             "read_latents",
-            (*THERE, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, *PLAIN, LATENTS),
+            (*THERE, *SIDE[:2], SIDE[2] + SCALES, SIDE[3], OFFSETS, NONE, *PLAIN, LATENTS),
             "a scale",
         ),
         (
             "read_latents",
-            (*THERE, *SIDE[:3], SIDE[3] - 128, OFFSETS, *PLAIN, LATENTS),
+            (*THERE, *SIDE[:3], SIDE[3] - 128, OFFSETS, NONE, *PLAIN, LATENTS),
             "weight of a neighbour",
         ),
         (
@@ -159,6 +159,7 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
                 np.zeros(256, np.int32),
                 SIDE[3],
                 np.zeros(256, np.float32),
+                NONE,
                 3,
                 4,
                 SCALES,
@@ -166,33 +167,35 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
             ),
             "at most 255",
         ),
-        ("tell_latents", (*SIDE, OFFSETS, 0, 4, SCALES, LATENTS, *told()), "at least 1"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 5, SCALES, LATENTS, *told()), "70 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, np.zeros(11, np.uint8), *PLAIN, LATENTS), "which pixels repeat"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, np.zeros(12, np.int8), *PLAIN, LATENTS), "must hold uint8"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, 0, 4, SCALES, LATENTS, *told()), "at least 1"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, 3, 5, SCALES, LATENTS, *told()), "70 elements"),
         (
             "tell_latents",
-            (*SIDE, OFFSETS, *PLAIN, np.full_like(LATENTS, -(2**31)), *told()),
+            (*SIDE, OFFSETS, NONE, *PLAIN, np.full_like(LATENTS, -(2**31)), *told()),
             "a latent must lie in",
         ),
         (
             "tell_latents",
-            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, *PLAIN, LATENTS, *told(count=1)),
+            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, NONE, *PLAIN, LATENTS, *told(count=1)),
             "room for all",
         ),
         (
             "tell_latents",
-            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, *PLAIN, LATENTS, *told(calls=0)),
+            (*SIDE[:2], SIDE[2] + 1, SIDE[3], OFFSETS, NONE, *PLAIN, LATENTS, *told(calls=0)),
             "room for all",
         ),
         (
             "tell_latents",
-            (*SIDE, OFFSETS, *PLAIN, LATENTS, *told()[:4], np.zeros(9, np.int32)),
+            (*SIDE, OFFSETS, NONE, *PLAIN, LATENTS, *told()[:4], np.zeros(9, np.int32)),
             "must hold int64",
         ),
-        ("tell_latents", (*SIDE, OFFSETS, *PLAIN, LATENTS, *told()[:3], *told(count=39)[3:]), "40 elements"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, 0, LATENTS, *told()), r"must lie in \[1, 48\]. Got 0"),
-        ("tell_latents", (*SIDE, OFFSETS, 3, 4, 6, LATENTS, *told()), "8192 elements"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 4, 49, LATENTS), r"must lie in \[1, 48\]. Got 49"),
-        ("read_latents", (*THERE, *SIDE, OFFSETS, 3, 4, 6, LATENTS), "8192 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, *PLAIN, LATENTS, *told()[:3], *told(count=39)[3:]), "40 elements"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, 3, 4, 0, LATENTS, *told()), r"must lie in \[1, 48\]. Got 0"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, 3, 4, 6, LATENTS, *told()), "8192 elements"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, NONE, 3, 4, 49, LATENTS), r"must lie in \[1, 48\]. Got 49"),
+        ("read_latents", (*THERE, *SIDE, OFFSETS, NONE, 3, 4, 6, LATENTS), "8192 elements"),
         ("take_fine", (*THERE, 0, *two_fives(), FIVE[:1].copy(), FIVE.copy()), "must lie in"),
         ("take_fine", (*THERE, 6, FIVE[:4].copy(), FIVE.copy(), FIVE[:1].copy(), FIVE.copy()), "5 elem"),
         (
@@ -218,10 +221,10 @@ def spectra(*, directions=None, planes=None, low=0.0, kind=2, samples=None):
         ),
         (
             "tell_latents",
-            (*SIDE, OFFSETS, *PLAIN, LATENTS, told()[0], told(count=5)[1], *told()[2:]),
+            (*SIDE, OFFSETS, NONE, *PLAIN, LATENTS, told()[0], told(count=5)[1], *told()[2:]),
             "40 elements",
         ),
-        ("tell_latents", (*SIDE, OFFSETS, *PLAIN, frozen(LATENTS), *told()), "read-only|not writable"),
+        ("tell_latents", (*SIDE, OFFSETS, NONE, *PLAIN, frozen(LATENTS), *told()), "read-only|not writable"),
         ("half_indices", (*NETWORK[:3], NETWORK[3][:16], POINTS, POINTS[0], INDICES), "17 elements"),
         ("half_indices", (*NETWORK, POINTS[:12], POINTS[0], INDICES), "65 elements"),
         ("half_indices", (*NETWORK, POINTS.T.copy(), POINTS[0], INDICES), "rows of floats"),

@@ -60,7 +60,8 @@ def round_columns(
 ) -> int: ...
 
 # `network` is float32: first, of_pass, of_orientation, of_level, second, third as `half_indices` has them, joined.
-# `logarithms` is uint8 (512,), or (8192,) where `fine_from` is below 48; `offsets` float32 (components,). The rest is
+# `logarithms` is uint8 (512,), or (8192,) where `fine_from` is below 48; `offsets` float32 (components,);
+# `repeated` uint8 (height, width), 1 for pixels that repeat others, or empty where none do. The rest is
 # int32: `scales` (levels + 1, components), `mean_weights` (9, 6), and `latents`, zeros, all subbands with a border of
 # one, joined.
 def read_latents(

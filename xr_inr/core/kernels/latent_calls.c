@@ -67,7 +67,7 @@ static Py_buffer *opened(const Given *given, PyObject *of_latents, Buffers *buff
         !within(scales, 0, LAW_SCALES - 1, "the index of a scale"))
         return NULL;
     if (elements(repeated) && elements(repeated) != given->height * given->width) {
-        PyErr_SetString(PyExc_ValueError, "there must be one number for each pixel, or none, that says whether it repeats another");
+        PyErr_SetString(PyExc_ValueError, "what says which pixels repeat others must have a number for each of them, or none");
         return NULL;
     }
     const size_t components = (size_t)elements(offsets);

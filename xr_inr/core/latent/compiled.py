@@ -99,7 +99,8 @@ class CompiledDecoder:
         Parameters
         ----------
         side
-            What goes before them, as `_kernels.pyi` has it: network, logarithms, scales, mean weights and offsets.
+            What goes before them, as `_kernels.pyi` has it: network, logarithms, scales, mean weights, offsets
+            and repeated pixels.
         size
             (height, width) of the planes.
         fine_from

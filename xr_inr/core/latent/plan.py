@@ -295,7 +295,7 @@ class ScenePlanes:
             left = (
                 self.energy
                 - self._totals[:rank].sum()
-                + (self.costs(middle, rank)[1].sum() * middle**2 if rank else 0.0)
+                + (self._stands_for * self.costs(middle, rank)[1].sum() * middle**2 if rank else 0.0)
             )
             if left / self.size > error:
                 high = middle
@@ -317,6 +317,11 @@ class ScenePlanes:
     def _measured(self) -> float:
         """The share of pixels with a valid sample."""
         return 1.0 if self.void is None else 1.0 - float(self.void.mean())
+
+    @property
+    def _stands_for(self) -> float:
+        """For how many pixels one stands, on average, of those whose finest latents take and leave anything."""
+        return 1.0 if self.repeats is None else 1.0 / (1.0 - float(self.repeats.repeated.mean()))
 
     @property
     def _coarsest(self) -> float:
