@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import make_example
+from tests.core.latent_examples import make_example, make_repeats
 from xr_inr.core.bitstream import (
     ByteReader,
     ByteWriter,
@@ -187,11 +187,15 @@ def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, 
         Payload(altered(masked_payload, lambda sections: sections | change))
 
 
+STREAMS = (Section.LATENT_STREAM, Section.LATENT_REPEATS)
+"""Sections that are looked at when samples are asked for."""
+
+
 @pytest.fixture(scope="module")
 def payload_with(encode, masked_scene, masked_payload, make_scene):
     """A function of a section that returns a payload that has it."""
     paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    latents = make_example((24, 27), restoring=True, fine_from=6).sections
+    latents = make_example((24, 27), restoring=True, fine_from=6, repeats=make_repeats((24, 27))).sections
     around = read_container(encode(make_scene((5, 24, 27)), bpppb=0.5, model="latent").payload)[1]
     latent = write_container(Model.LATENT, {Section.SCENE: around[Section.SCENE]} | latents)
     exact = encode(make_scene((5, 24, 27), "u2"), max_error=0, bpppb=None, model="latent").payload
@@ -219,15 +223,15 @@ def test_sealed_changes_of_any_section_never_escape_as_another_error(payload_wit
 @pytest.mark.parametrize(
     "change", [lambda content: content[:-5], lambda content: content + b"\x00"], ids=["cut", "longer"]
 )
-@pytest.mark.parametrize("tag", [tag for tag in Section if tag is not Section.LATENT_STREAM], ids=lambda tag: tag.name)
+@pytest.mark.parametrize("tag", [tag for tag in Section if tag not in STREAMS], ids=lambda tag: tag.name)
 def test_section_cut_or_lengthened_is_refused_even_when_sealed(payload_with, tag, change):
     # A range coder's last word may have bytes to spare, which take nothing away.
     with pytest.raises(PayloadError):
         Payload(altered(payload_with(tag), lambda sections: sections | {tag: change(sections[tag])}))
 
 
-def test_lengthened_stream_of_latents_is_refused_when_it_is_read(payload_with):
-    tag = Section.LATENT_STREAM
+@pytest.mark.parametrize("tag", STREAMS, ids=lambda tag: tag.name)
+def test_lengthened_stream_is_refused_when_it_is_read(payload_with, tag):
     longer = altered(payload_with(tag), lambda sections: sections | {tag: sections[tag] + b"\x00"})
     with pytest.raises(PayloadError):
         Payload(longer).read()

@@ -11,10 +11,12 @@ from xr_inr.core import bounded, decode, encode, measuring, source, spectral
 from xr_inr.core.latent import (
     batch,
     by_components,
+    energies,
     foretold,
     patches,
     plan,
     quantise,
+    repeat_filling,
     rotation,
     rounding,
     soft,
@@ -29,7 +31,9 @@ from xr_inr.core.residual import remainder
 LIMITS = [
     (patches, {"MOST_PIXELS": 144, "SIDE": 6}),
     (source, {"WHOLE_SAMPLES": 100, "TILE_SAMPLES": 600}),
-    (plan, {"WHOLE_SAMPLES": 100, "_FIRST_PLANES": 2, "_LATENTS_AT_ONCE": 50}),
+    (plan, {"WHOLE_SAMPLES": 100, "_FIRST_PLANES": 2}),
+    (energies, {"_LATENTS_AT_ONCE": 50}),
+    (repeat_filling, {"_PIXELS_AT_ONCE": 100}),
     (spectral, {"WHOLE_SAMPLES": 100, "_ANALYSED_PIXELS": 200}),
     (foretold, {"_PIXELS_AT_ONCE": 70}),
     (rotation, {"_PIXELS_AT_ONCE": 70}),
