@@ -51,6 +51,7 @@ class Section(enum.IntEnum):
     LATENT_RESTORATION = 12
     LATENT_FINE = 13
     LATENT_REPEATS = 14
+    LATENT_OUTLIERS = 15
 
 
 class ByteWriter:

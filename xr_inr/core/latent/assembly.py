@@ -78,6 +78,8 @@ def assemble(
         sections[Section.LATENT_FINE] = write_fine(side)
     if source.repeats is not None:
         sections[Section.LATENT_REPEATS] = source.stored_repeats
+    if source.outliers is not None:
+        sections[Section.LATENT_OUTLIERS] = source.stored_outliers
     if stored:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)
     if last is not None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xr_inr.core.latent.energies import averaged, covariance
 from xr_inr.core.latent.filling import fill, fill_spectra
+from xr_inr.core.latent.outlier_list import write_outliers
 from xr_inr.core.latent.repeat_filling import settle
 from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.silent import silent_in
 from xr_inr.core.latent.tradeoff import CALIBRATION, NOISE, RATE_SCALE
 from xr_inr.core.latent.wavelet import Pyramid, analyse
+from xr_inr.core.outliers import Outliers
 from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene import Scene, Tile
 from xr_inr.core.source import WHOLE_SAMPLES, tiles
 from xr_inr.core.spectral import analyse as analyse_spectra
+from xr_inr.core.standing_out import StandingOut
 
 MOST_PLANES = 160
 _LARGEST_PLANNED = 2.0**16
@@ -62,6 +66,12 @@ class ScenePlanes:
         self.stored_repeats = b""
         """The section that says so."""
 
+        self.outliers: Outliers | None = None
+        """Samples that are told of one by one, which the scene has no more."""
+
+        self.stored_outliers = b""
+        """The section that says so."""
+
         self.pyramid = Pyramid.of((height, width))
         """The subbands of a plane."""
 
@@ -73,10 +83,11 @@ class ScenePlanes:
         self._totals = np.zeros(self.count)
         first = self.count if self.size <= WHOLE_SAMPLES else min(self.count, _FIRST_PLANES)
         self._planes = np.empty((first, height * width), np.float32)
-        void = []
+        void, standing_out = [], []
         for tile in scene.tiles():
             if tile.valid is not None:
                 void.append(~tile.valid.any(axis=0))
+            standing_out.append(_standing_out(scene, tile))
             centred = self._centred(tile)
             self.energy += float(np.square(centred, dtype=np.float64).sum())
             self._sums += centred.sum(axis=1, dtype=np.float64)
@@ -87,6 +98,9 @@ class ScenePlanes:
                 self._kept = centred
         if void and any(part.any() for part in void):
             self.void = np.concatenate(void).reshape(height, width)
+        self.standing_out = StandingOut.joined(standing_out)
+        """Samples that stand out among those around them, on the [0, 1] scale."""
+
         self._analyse_planes(0)
 
     def free(self, repeats: Repeats) -> None:
@@ -94,6 +108,11 @@ class ScenePlanes:
         self.repeats, self.stored_repeats = repeats, write_repeats(repeats)
         self._planes = self._planes.copy()
         self._analyse_planes(0)
+
+    def tell_of(self, outliers: Outliers) -> None:
+        """Tell of samples that the scene has no more."""
+        self.outliers = outliers
+        self.stored_outliers = write_outliers(outliers, len(self.mean), self.pyramid.size[0] * self.pyramid.size[1])
 
     @property
     def counted(self) -> NDArray[np.float32] | None:
@@ -291,19 +310,19 @@ class ScenePlanes:
         low, high = self.finest_step, self._coarsest
         for _ in range(_STEPS):
             middle = float(np.sqrt(low * high))
-            rank = self.rank(middle, 0.13)[0]
-            left = (
-                self.energy
-                - self._totals[:rank].sum()
-                + (self._stands_for * self.costs(middle, rank)[1].sum() * middle**2 if rank else 0.0)
-            )
-            if left / self.size > error:
+            if self.left(middle, 0.13) / self.size > error:
                 high = middle
             else:
                 low = middle
             if high / low < 1.01:
                 break
         return low
+
+    def left(self, step: float, weight: float) -> float:
+        """Return about the squared error that components leave at that step, on the [0, 1] scale."""
+        rank = self.rank(step, weight)[0]
+        of_planes = self._stands_for * float(self.costs(step, rank)[1].sum()) * step**2 if rank else 0.0
+        return self.energy - float(self._totals[:rank].sum()) + of_planes
 
     @property
     def finest_step(self) -> float:
@@ -326,3 +345,12 @@ class ScenePlanes:
     @property
     def _coarsest(self) -> float:
         return self.finest_step * _LARGEST_PLANNED * 4.0
+
+
+def _standing_out(scene: Scene, tile: Tile) -> StandingOut:
+    shape = len(tile.values), -1, scene.layout.shape[2]
+    valid = None if tile.valid is None else tile.valid.reshape(shape)
+    found = StandingOut.of(scene.unweighted(tile.values).reshape(shape), valid, tile.pixels.start)
+    if scene.weights is None:
+        return found
+    return replace(found, heights=(found.heights * scene.weights[found.bands]).astype(np.float32))

@@ -21,11 +21,13 @@ from xr_inr.core.latent.context import MEAN_CLASSES, MEAN_WEIGHTS
 from xr_inr.core.latent.latents import LatentSide, decode_latents
 from xr_inr.core.latent.laws import SCALES
 from xr_inr.core.latent.network import IDENTITY_BYTES, LARGEST_OFFSET, ContextNetwork, network_of
+from xr_inr.core.latent.outlier_list import read_outliers
 from xr_inr.core.latent.parameters import read_parameters, write_parameters
 from xr_inr.core.latent.repeat_map import read_repeats
 from xr_inr.core.latent.restoration import read_restoration, restore
 from xr_inr.core.latent.synthesis import SineSynthesis
 from xr_inr.core.latent.wavelet import Pyramid, Span, Window, synthesise
+from xr_inr.core.outliers import Outliers
 from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene_layout import SceneLayout
 from xr_inr.exceptions import PayloadError
@@ -99,6 +101,9 @@ class PlaneWindow:
     arrays: Arrays
     """What kind of array `planes` is."""
 
+    outliers: Outliers | None = None
+    """Samples that are told of one by one."""
+
     def covers(self, rows: Span, columns: Span) -> bool:
         """Return whether a part of the scene lies in this one."""
         (top, bottom), (left, right) = self.rows, self.columns
@@ -129,11 +134,15 @@ class PlaneWindow:
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp], layout: SceneLayout
     ) -> NDArray[Any]:
         """Return the same in the scene's dtype and range, (bands, ...)."""
-        if self.arrays.device is not None:
-            return restore_values(self(rows, columns, bands), layout)
         shape = np.broadcast_shapes(rows.shape, columns.shape)
-        points = self._points(rows, columns, math.prod(shape))
-        return restore_planes(points, self.basis, bands, layout).reshape(len(bands), *shape)
+        if self.arrays.device is not None:
+            found = restore_values(self(rows, columns, bands), layout)
+        else:
+            points = self._points(rows, columns, math.prod(shape))
+            found = restore_planes(points, self.basis, bands, layout).reshape(len(bands), *shape)
+        if self.outliers is not None:
+            self.outliers.overwrite(found, *np.broadcast_arrays(rows, columns), bands, layout)
+        return found
 
     def _points(self, rows: NDArray[np.intp], columns: NDArray[np.intp], count: int) -> Array:
         """Return the planes at positions in the scene, (rank, positions)."""
@@ -178,6 +187,8 @@ class LatentReader:
         self._latents: list[Array] | None = None
         self._kept: PlaneWindow | None = None
         self._stored_repeats = sections.get(Section.LATENT_REPEATS)
+        self._stored_outliers = sections.get(Section.LATENT_OUTLIERS)
+        self._bands = bands
         self._spent = 0
         self._lock = threading.Lock()
         if self.basis.rank:
@@ -208,6 +219,19 @@ class LatentReader:
         """
         return None if self._stored_repeats is None else read_repeats(self._stored_repeats, self._pyramid.size)
 
+    @cached_property
+    def outliers(self) -> Outliers | None:
+        """Samples that are told of one by one; None where there are none.
+
+        Raises
+        ------
+        PayloadError
+            When the section is out of range.
+        """
+        if self._stored_outliers is None:
+            return None
+        return read_outliers(self._stored_outliers, self._bands, math.prod(self._pyramid.size))
+
     def within(self, rows: Span, columns: Span) -> PlaneWindow:
         """Return the planes of a part of the scene, or of a larger one around it.
 
@@ -223,7 +247,8 @@ class LatentReader:
         """
         with self._lock:
             if self._kept is None or not self._kept.covers(rows, columns):
-                self._kept = PlaneWindow(*self._made((rows, columns)), self.basis, self._arrays)
+                made = self._made((rows, columns))
+                self._kept = PlaneWindow(*made, self.basis, self._arrays, self.outliers)
             return self._kept
 
     def _made(self, window: Window) -> tuple[Span, Span, Array]:

@@ -16,6 +16,7 @@ import numpy as np
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.basis import MOST_COMPONENTS
 from xr_inr.core.latent.model import Fitting
+from xr_inr.core.latent.outlier_choice import chosen, level_bits_for, told_apart
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.rotation import Turn, components_for
 from xr_inr.core.latent.rounding import OCTAVES_OF_STEP, PROBE_SWEEPS, Haste
@@ -183,8 +184,7 @@ def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
 
     Pixels that repeat others are told of where what that saves is likely to be more than what it takes.
     """
-    plain = ScenePlanes(aim.scene)
-    step = _first_step(plain, aim)
+    plain, step = _without_outliers(aim)
     if aim.scene.repeats is None:
         return plain, step
     telling = copy(plain)
@@ -196,8 +196,31 @@ def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
     return (telling, finer) if fewer + 8.0 * len(telling.stored_repeats) < bits else (plain, step)
 
 
+def _without_outliers(aim: Aim) -> tuple[ScenePlanes, float]:
+    """Return the scene as planes, and about the step that the target asks for.
+
+    Outliers are told of where what that saves is likely to be more than what it takes.
+    """
+    plain = ScenePlanes(aim.scene)
+    step = _first_step(plain, aim)
+    level_bits = level_bits_for(step)
+    seen = plain.standing_out.of_these(chosen(plain.standing_out, plain.size, step, level_bits))
+    if not len(seen):
+        return plain, step
+    scene, outliers = told_apart(aim.scene, seen, level_bits)
+    telling = ScenePlanes(scene)
+    telling.tell_of(outliers)
+    other = _first_step(telling, aim)
+    if aim.budget is not None:
+        better = telling.left(other, WEIGHT) < plain.left(step, WEIGHT)
+    else:
+        bits, fewer = plain.rank(step, WEIGHT)[1], telling.rank(other, WEIGHT)[1]
+        better = fewer + 8.0 * len(telling.stored_outliers) < bits
+    return (telling, other) if better else (plain, step)
+
+
 def _first_step(source: ScenePlanes, aim: Aim) -> float:
     if aim.budget is None:
         return source.step_for_error(aim.error())
-    outside = aim.size({}) + _HEADER_BYTES + len(source.stored_repeats)
+    outside = aim.size({}) + _HEADER_BYTES + len(source.stored_repeats) + len(source.stored_outliers)
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
