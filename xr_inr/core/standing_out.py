@@ -8,10 +8,12 @@ an object, not an outlier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xr_inr.core.scene import Scene, Tile
 
 _KEPT = 256
 """One of so many samples at most is kept."""
@@ -58,8 +60,10 @@ class StandingOut:
 
     @classmethod
     def joined(cls, parts: list[StandingOut]) -> StandingOut:
-        """Return those of some rows and of the rows after them as one."""
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("pixels", "bands", "heights")))
+        """Return those of some rows and of the rows after them as one; none where there are no parts."""
+        none = cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        names = ("pixels", "bands", "heights")
+        return cls(*(np.concatenate([getattr(part, name) for part in (none, *parts)]) for name in names))
 
     def __len__(self) -> int:
         """How many there are."""
@@ -68,6 +72,16 @@ class StandingOut:
     def of_these(self, chosen: NDArray[np.bool_]) -> StandingOut:
         """Return some of them."""
         return StandingOut(self.pixels[chosen], self.bands[chosen], self.heights[chosen])
+
+
+def standing_out_of(scene: Scene, tile: Tile) -> StandingOut:
+    """Return the samples of a tile that stand out, on the scale of `Scene.values`, by index of the fitted band."""
+    shape = len(tile.values), -1, scene.layout.shape[2]
+    valid = None if tile.valid is None else tile.valid.reshape(shape)
+    found = StandingOut.of(scene.unweighted(tile.values).reshape(shape), valid, tile.pixels.start)
+    if scene.weights is None:
+        return found
+    return replace(found, heights=(found.heights * scene.weights[found.bands]).astype(np.float32))
 
 
 def _heights(values: NDArray[np.float32], valid: NDArray[np.bool_] | None) -> NDArray[np.float32]:

@@ -78,7 +78,7 @@ def assemble(
         sections[Section.LATENT_FINE] = write_fine(side)
     if source.repeats is not None:
         sections[Section.LATENT_REPEATS] = source.stored_repeats
-    if source.outliers is not None:
+    if source.stored_outliers:
         sections[Section.LATENT_OUTLIERS] = source.stored_outliers
     if stored:
         sections[Section.LATENT_SYNTHESIS] = write_cascade(stored)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xr_inr.core.latent.outlier_list import MOST_LEVEL_BITS, bits_of_one
 from xr_inr.core.latent.tradeoff import WEIGHT
 from xr_inr.core.outliers import Mended, Outliers
 from xr_inr.core.scene import Scene
+from xr_inr.core.source import tiles
 from xr_inr.core.standing_out import StandingOut
 
+_MARGINS = (1.0, 2.0, 8.0)
+"""What a squared height is at least, over what a sample takes: a part of it may be spared without telling of it."""
+
 _LEVELS_A_STEP = 1.5
-"""A level spans at most so many quantiser steps: half as many would take a bit more, and spare less than it is worth."""
+"""A level spans at most so many quantiser steps: half as many take a bit more, and spare less than it is worth."""
 
 
-def chosen(seen: StandingOut, size: int, step: float, level_bits: int) -> NDArray[np.bool_]:
-    """Return those whose squared heights are more than what telling of them takes.
+def choices(seen: StandingOut, size: int, step: float) -> Iterator[StandingOut]:
+    """Yield samples that are likely to be worth telling of: first many, then fewer that stand out more.
 
     Parameters
     ----------
@@ -29,15 +33,21 @@ def chosen(seen: StandingOut, size: int, step: float, level_bits: int) -> NDArra
         Samples of the fitted bands.
     step
         Quantiser step, on that scale.
-    level_bits
-        Bits of the value of one.
     """
     squares = np.square(seen.heights / np.float32(step), dtype=np.float64)
-    found: NDArray[np.bool_] = np.ones(len(seen), np.bool_)
-    for _ in range(2):
-        bits = bits_of_one(max(int(found.sum()), 1), size, level_bits)
-        found = squares > WEIGHT * bits
-    return found
+    last = 0
+    for margin in _MARGINS:
+        found = np.ones(len(seen), np.bool_)
+        for _ in range(2):
+            # The fewer there are, the more bits one takes.
+            bits = bits_of_one(max(int(found.sum()), 1), size, level_bits_for(step))
+            found = squares > margin * WEIGHT * bits
+        count = int(found.sum())
+        if count == 0:
+            return
+        if count != last:
+            yield seen.of_these(found)
+        last = count
 
 
 def level_bits_for(step: float) -> int:
@@ -62,10 +72,11 @@ def told_apart(scene: Scene, seen: StandingOut, level_bits: int) -> tuple[Scene,
     weights = 1.0 if scene.weights is None else scene.weights[seen.bands]
     bands = layout.fitted_bands[seen.bands]
     own = np.empty(len(seen))
-    rows = seen.pixels // width
-    for row in np.unique(rows).tolist():
-        here = rows == row
-        own[here] = scene.source.read((row, row + 1))[bands[here], 0, seen.pixels[here] % width]
+    down, across = np.divmod(seen.pixels, width)
+    for start, stop in tiles(layout.shape):
+        here = slice(*down.searchsorted([start, stop]))
+        if here.start < here.stop:
+            own[here] = scene.source.read((start, stop))[bands[here], down[here] - start, across[here]]
     top = (1 << level_bits) - 1
     levels = np.rint((own - float(layout.low)) / spread * top).astype(np.int64)
     rest = np.clip(own - seen.heights / weights * spread, float(layout.low), float(layout.high))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene import Scene, Tile
 from xr_inr.core.source import WHOLE_SAMPLES, tiles
 from xr_inr.core.spectral import analyse as analyse_spectra
-from xr_inr.core.standing_out import StandingOut
+from xr_inr.core.standing_out import StandingOut, standing_out_of
 
 MOST_PLANES = 160
 _LARGEST_PLANNED = 2.0**16
@@ -41,9 +40,11 @@ class ScenePlanes:
     ----------
     scene
         The scene; at least one band must be fitted.
+    outliers
+        Samples that are told of one by one, which the scene has no more; None if there are none.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, outliers: Outliers | None = None) -> None:
         self._analysis = analyse_spectra(scene)
         self._scene = scene
         self.size = scene.size
@@ -66,11 +67,8 @@ class ScenePlanes:
         self.stored_repeats = b""
         """The section that says so."""
 
-        self.outliers: Outliers | None = None
-        """Samples that are told of one by one, which the scene has no more."""
-
-        self.stored_outliers = b""
-        """The section that says so."""
+        self.stored_outliers = b"" if outliers is None else write_outliers(outliers, len(self.mean), height * width)
+        """The section that tells of outliers."""
 
         self.pyramid = Pyramid.of((height, width))
         """The subbands of a plane."""
@@ -87,7 +85,8 @@ class ScenePlanes:
         for tile in scene.tiles():
             if tile.valid is not None:
                 void.append(~tile.valid.any(axis=0))
-            standing_out.append(_standing_out(scene, tile))
+            if outliers is None:
+                standing_out.append(standing_out_of(scene, tile))
             centred = self._centred(tile)
             self.energy += float(np.square(centred, dtype=np.float64).sum())
             self._sums += centred.sum(axis=1, dtype=np.float64)
@@ -99,7 +98,7 @@ class ScenePlanes:
         if void and any(part.any() for part in void):
             self.void = np.concatenate(void).reshape(height, width)
         self.standing_out = StandingOut.joined(standing_out)
-        """Samples that stand out among those around them, on the [0, 1] scale."""
+        """Samples that stand out among those around them, on the scale of the planes; none where some are told of."""
 
         self._analyse_planes(0)
 
@@ -108,11 +107,6 @@ class ScenePlanes:
         self.repeats, self.stored_repeats = repeats, write_repeats(repeats)
         self._planes = self._planes.copy()
         self._analyse_planes(0)
-
-    def tell_of(self, outliers: Outliers) -> None:
-        """Tell of samples that the scene has no more."""
-        self.outliers = outliers
-        self.stored_outliers = write_outliers(outliers, len(self.mean), self.pyramid.size[0] * self.pyramid.size[1])
 
     @property
     def counted(self) -> NDArray[np.float32] | None:
@@ -345,12 +339,3 @@ class ScenePlanes:
     @property
     def _coarsest(self) -> float:
         return self.finest_step * _LARGEST_PLANNED * 4.0
-
-
-def _standing_out(scene: Scene, tile: Tile) -> StandingOut:
-    shape = len(tile.values), -1, scene.layout.shape[2]
-    valid = None if tile.valid is None else tile.valid.reshape(shape)
-    found = StandingOut.of(scene.unweighted(tile.values).reshape(shape), valid, tile.pixels.start)
-    if scene.weights is None:
-        return found
-    return replace(found, heights=(found.heights * scene.weights[found.bands]).astype(np.float32))

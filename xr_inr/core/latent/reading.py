@@ -141,7 +141,8 @@ class PlaneWindow:
             points = self._points(rows, columns, math.prod(shape))
             found = restore_planes(points, self.basis, bands, layout).reshape(len(bands), *shape)
         if self.outliers is not None:
-            self.outliers.overwrite(found, *np.broadcast_arrays(rows, columns), bands, layout)
+            down, across = np.broadcast_arrays(rows, columns)
+            self.outliers.overwrite(found, down, across, bands, layout)
         return found
 
     def _points(self, rows: NDArray[np.intp], columns: NDArray[np.intp], count: int) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from xr_inr.core.latent.aim import Aim
 from xr_inr.core.latent.basis import MOST_COMPONENTS
 from xr_inr.core.latent.model import Fitting
-from xr_inr.core.latent.outlier_choice import chosen, level_bits_for, told_apart
+from xr_inr.core.latent.outlier_choice import choices, level_bits_for, told_apart
 from xr_inr.core.latent.plan import ScenePlanes
 from xr_inr.core.latent.rotation import Turn, components_for
 from xr_inr.core.latent.rounding import OCTAVES_OF_STEP, PROBE_SWEEPS, Haste
@@ -31,6 +31,9 @@ _CLOSE = 0.12
 """Octaves of rate by which a probe may miss."""
 
 _FINER_FITS = 3
+
+_WORTHWHILE = 0.99
+"""What outliers that are told of leave at most of the error, or of the bits."""
 
 
 @dataclass(frozen=True)
@@ -199,24 +202,25 @@ def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
 def _without_outliers(aim: Aim) -> tuple[ScenePlanes, float]:
     """Return the scene as planes, and about the step that the target asks for.
 
-    Outliers are told of where what that saves is likely to be more than what it takes.
+    Outliers are told of where that is likely to spare a hundredth of the error, or of the bits, at least.
     """
     plain = ScenePlanes(aim.scene)
     step = _first_step(plain, aim)
-    level_bits = level_bits_for(step)
-    seen = plain.standing_out.of_these(chosen(plain.standing_out, plain.size, step, level_bits))
-    if not len(seen):
-        return plain, step
-    scene, outliers = told_apart(aim.scene, seen, level_bits)
-    telling = ScenePlanes(scene)
-    telling.tell_of(outliers)
-    other = _first_step(telling, aim)
+    most = _WORTHWHILE * _takes(plain, step, aim)
+    for seen in choices(plain.standing_out, plain.size, step):
+        scene, outliers = told_apart(aim.scene, seen, level_bits_for(step))
+        telling = ScenePlanes(scene, outliers)
+        other = _first_step(telling, aim)
+        if _takes(telling, other, aim) < most:
+            return telling, other
+    return plain, step
+
+
+def _takes(source: ScenePlanes, step: float, aim: Aim) -> float:
+    """Return about what a step leaves of the error where the target is a size, else what bits it takes."""
     if aim.budget is not None:
-        better = telling.left(other, WEIGHT) < plain.left(step, WEIGHT)
-    else:
-        bits, fewer = plain.rank(step, WEIGHT)[1], telling.rank(other, WEIGHT)[1]
-        better = fewer + 8.0 * len(telling.stored_outliers) < bits
-    return (telling, other) if better else (plain, step)
+        return source.left(step, WEIGHT)
+    return source.rank(step, WEIGHT)[1] + 8.0 * len(source.stored_outliers)
 
 
 def _first_step(source: ScenePlanes, aim: Aim) -> float:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xr_inr.core.decoded_values import restore
 from xr_inr.core.mask import VALID
 from xr_inr.core.repeats import Repeats
 from xr_inr.core.residual.stored import ResidualLayer, Span
@@ -18,11 +17,11 @@ from xr_inr.core.scene_layout import SceneLayout
 
 
 class Around(Protocol):
-    """Gives samples of fitted bands at positions, on the [0, 1] scale."""
+    """Gives samples of fitted bands at positions, in the scene's dtype and range."""
 
-    def __call__(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    def samples(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], bands: NDArray[np.intp], layout: SceneLayout
+    ) -> NDArray[Any]:
         """Return (bands, ...) at indices that broadcast together."""
 
 
@@ -110,7 +109,7 @@ class ResidualReader:
         if repeats is not None:
             valid &= ~repeats.within_tiles(layer.tiling.side)[positions]
         residuals = decode_tile(layer.laws, layer.grid.step, valid, layer.streams[number], bands)
-        model = restore(self._model.within(rows, columns)(*positions, np.arange(bands)), layout)
+        model = self._model.within(rows, columns).samples(*positions, np.arange(bands), layout)
         samples = layer.grid.samples(layer.grid.numbers(model) + residuals)
         if repeats is not None:
             free = repeats.within_tiles(layer.tiling.side)[positions]
