@@ -21,6 +21,7 @@ from xr_inr.core.bitstream import Section, read_container, write_container
 from xr_inr.core.decode import Payload, decode
 from xr_inr.core.latent.basis import LatentBasis
 from xr_inr.core.latent.cascade import foretell, read_cascade
+from xr_inr.core.latent.outlier_list import read_outliers
 from xr_inr.core.latent.reading import LatentReader, read_side
 from xr_inr.core.latent.repeat_map import read_repeats
 from xr_inr.core.latent.restoration import read_restoration, restore
@@ -186,6 +187,7 @@ _READERS: Mapping[Section, Callable[[bytes], Any]] = {
     Section.LATENT_STREAM: _stream,
     Section.LATENT_FINE: _fine,
     Section.LATENT_REPEATS: _repeats,
+    Section.LATENT_OUTLIERS: lambda data: read_outliers(data, _BANDS, _SIZE[0] * _SIZE[1]),
     Section.LATENT_RESTORATION: _restoring,
     Section.RESIDUAL: _residual,
 }

@@ -12,10 +12,12 @@ import numpy as np
 from xr_inr.core.bitstream import Model, Section, read_container, write_container
 from xr_inr.core.decode import Payload
 from xr_inr.core.latent.cascade import write_cascade
+from xr_inr.core.latent.outlier_list import write_outliers
 from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.mask import NAN, NODATA, Mask
+from xr_inr.core.outliers import Outliers
 from xr_inr.core.repeats import Repeats
 from xr_inr.core.scene_layout import CONSTANT, FITTED, VOID, SceneLayout
 
@@ -135,7 +137,14 @@ def _with_all(payload: bytes) -> bytes:
         held = held | {Section.LATENT_SYNTHESIS: _cascade(rank=3), Section.LATENT_RESTORATION: _restoring(rank=3)}
         # No law of these is so wide: the stream stays one, and altered it is read from a lower scale on.
         held = held | {Section.LATENT_FINE: bytes([_WIDEST]), Section.LATENT_REPEATS: _repeats(height, width)}
+        held = held | {Section.LATENT_OUTLIERS: _outliers(bands, height * width)}
     return write_container(model, held | changed.to_sections())
+
+
+def _outliers(bands: int, pixels: int) -> bytes:
+    """Return a list of five outliers."""
+    of_pixels, of_bands = np.divmod(np.linspace(0, bands * pixels - 1, 5).astype(np.int64), bands)
+    return write_outliers(Outliers(of_pixels, of_bands, np.arange(5, dtype=np.int64) * 900, 12), bands, pixels)
 
 
 def _repeats(height: int, width: int) -> bytes:

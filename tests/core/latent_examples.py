@@ -12,12 +12,14 @@ from xr_inr.core.latent.fine import FineLaws
 from xr_inr.core.latent.latents import LatentSide, encode_latents, scales_of, walk
 from xr_inr.core.latent.laws import SCALES, scale_of_index
 from xr_inr.core.latent.network import LARGEST_BIAS, LARGEST_OFFSET, LARGEST_WEIGHT, SHAPES, ContextNetwork, shipped
+from xr_inr.core.latent.outlier_list import write_outliers
 from xr_inr.core.latent.reading import write_fine, write_side
 from xr_inr.core.latent.repeat_map import write_repeats
 from xr_inr.core.latent.restoration import write_restoration
 from xr_inr.core.latent.synthesis import BESIDE, SineSynthesis
 from xr_inr.core.latent.trellis import Chains
 from xr_inr.core.latent.wavelet import LARGEST_LATENT, Pyramid
+from xr_inr.core.outliers import Outliers
 from xr_inr.core.repeats import Repeats
 
 
@@ -175,6 +177,14 @@ def make_repeats(size, *, share=0.3, seed=0):
     return Repeats(left, above)
 
 
+def make_outliers(shape, count, *, bits=12, seed=0):
+    """Return so many outliers of a scene whose fitted bands have some shape, anywhere and of any value."""
+    generator = np.random.default_rng(seed)
+    positions = np.sort(generator.choice(int(np.prod(shape)), count, replace=False))
+    pixels, bands = np.divmod(positions, shape[0])
+    return Outliers(pixels, bands, generator.integers(0, 1 << bits, count), bits)
+
+
 def make_example(
     size=(24, 27),
     *,
@@ -186,6 +196,7 @@ def make_example(
     seed=0,
     silent=(),
     repeats=None,
+    outliers=None,
 ):
     """Return the sections of a whole latent model; the latents of `silent` components are all zero."""
     latents = make_latents(size, rank, seed=seed)
@@ -209,4 +220,6 @@ def make_example(
         sections[Section.LATENT_FINE] = write_fine(side)
     if repeats is not None:
         sections[Section.LATENT_REPEATS] = write_repeats(repeats)
+    if outliers is not None:
+        sections[Section.LATENT_OUTLIERS] = write_outliers(outliers, bands, size[0] * size[1])
     return Example(size, bands, latents, sections)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.latent_examples import make_example, make_repeats
+from tests.core.latent_examples import make_example, make_outliers, make_repeats
 from xr_inr.core.bitstream import (
     ByteReader,
     ByteWriter,
@@ -187,7 +187,7 @@ def test_payload_whose_sections_do_not_agree_is_refused(masked_payload, change, 
         Payload(altered(masked_payload, lambda sections: sections | change))
 
 
-STREAMS = (Section.LATENT_STREAM, Section.LATENT_REPEATS)
+STREAMS = (Section.LATENT_STREAM, Section.LATENT_REPEATS, Section.LATENT_OUTLIERS)
 """Sections that are looked at when samples are asked for."""
 
 
@@ -195,7 +195,8 @@ STREAMS = (Section.LATENT_STREAM, Section.LATENT_REPEATS)
 def payload_with(encode, masked_scene, masked_payload, make_scene):
     """A function of a section that returns a payload that has it."""
     paper = encode(masked_scene, nodata=-999.0, preset="paper", bpppb=32.0).payload
-    latents = make_example((24, 27), restoring=True, fine_from=6, repeats=make_repeats((24, 27))).sections
+    told = {"repeats": make_repeats((24, 27)), "outliers": make_outliers((5, 24, 27), 9)}
+    latents = make_example((24, 27), restoring=True, fine_from=6, **told).sections
     around = read_container(encode(make_scene((5, 24, 27)), bpppb=0.5, model="latent").payload)[1]
     latent = write_container(Model.LATENT, {Section.SCENE: around[Section.SCENE]} | latents)
     exact = encode(make_scene((5, 24, 27), "u2"), max_error=0, bpppb=None, model="latent").payload

@@ -78,6 +78,9 @@ class Case:
     repeating: bool = False
     """Whether the scene was laid on a map by the nearest neighbour, so that many pixels are alike."""
 
+    spiky: bool = False
+    """Whether some samples are far off, as of dead or hot elements of a sensor."""
+
     weight_bits: int | None = None
     sections: frozenset[Section] = frozenset()
     """What the payload must hold, so that it tests what it is for."""
@@ -110,6 +113,8 @@ REPEATING: dict[str, Any] = {
 }
 REPEATS_ALONE: dict[str, Any] = {"shape": (3, 20, 70), "sections": RESIDUAL | {Section.LATENT_REPEATS}}
 RESIDUES: dict[str, Any] = {"shape": (24, 20, 66), "sections": RESIDUAL | LATENTS | {Section.LATENT_REPEATS}}
+SPIKY: dict[str, Any] = {"spiky": True, "shape": (10, 45, 38), "sections": LATENTS | {Section.LATENT_OUTLIERS}}
+SPIKY_RESIDUES: dict[str, Any] = {"sections": RESIDUAL | LATENTS | {Section.LATENT_OUTLIERS}}
 
 CASES = (
     Case("latent", "fast", "<u2", "plain", sections=LATENTS),
@@ -121,6 +126,7 @@ CASES = (
     Case("latent", "fast", "<u2", "fine", **FINE),
     Case("latent", "balanced", "<i2", "fine_nodata", nodata=True, **FINE),
     Case("latent", "fast", "<u2", "repeats", **REPEATING),
+    Case("latent", "fast", "<u2", "outliers", **SPIKY),
     Case("latent", "fast", ">i2", "big_endian", sections=LATENTS),
     Case("latent", "fast", "|u1", "constant", constant=True, sections=frozenset({Section.CONSTANTS})),
     Case("latent", "fast", "|u1", "lossless", max_error=0, sections=RESIDUAL),
@@ -128,6 +134,7 @@ CASES = (
     Case("latent", "fast", "<u2", "bound", max_error=100, shape=(24, 40, 66), sections=RESIDUAL | LATENTS),
     Case("latent", "fast", "<u2", "repeats_lossless", max_error=0, **(REPEATING | REPEATS_ALONE)),
     Case("latent", "fast", "<i2", "repeats_bound", max_error=40, nodata=True, **(REPEATING | RESIDUES)),
+    Case("latent", "fast", "<i2", "outliers_bound", max_error=40, nodata=True, **(SPIKY | SPIKY_RESIDUES)),
     Case("latent", "fast", "<f4", "bound", max_error=0.05, nodata=True, sections=RESIDUAL | MASKED),
     Case("siren", "fast", "<u2", "plain", sections=INTEGERS),
     Case("siren", "balanced", "<i2", "nodata", nodata=True, sections=INTEGERS | MASKED),
@@ -159,6 +166,9 @@ def scene_of(case: Case) -> tuple[NDArray[Any], float | None]:
         rows = 0.8 * y * height / 3.0 + np.sin(2.0 * x)
         columns = 0.8 * x * width / 4.0 + 1.3 * np.sin(3.0 * y)
         scene = scene[:, np.rint(rows).astype(int) % height, np.rint(columns).astype(int) % width]
+    if case.spiky:
+        hit = generator.random(case.shape) < 1e-3
+        scene[hit] = np.where(generator.random(hit.sum()) < 0.5, 0, scene.max())
     if not case.nodata:
         return scene, None
     scene[:, 3:7, 5:12] = NODATA

@@ -8,6 +8,7 @@ from .arithmetic import evaluate
 from .coder import Stream, sets_of
 from .container import Fields
 from .latents import latents_of, subbands_of
+from .outliers import outliers_of, overwritten
 from .repeats import repeats_of
 
 KINDS = {-2: (0, 0, 0), -1: (14, -6, 0), 0: (8, 0, 0), 1: (8, 0, 1), 2: (14, -6, 1)}
@@ -194,4 +195,5 @@ def values_of(sections, header, network_file):
         if repeats is not None:
             planes = planes[:, *repeats.sources()]
         sums = directions @ (planes.reshape(rank, -1).astype(float) * 2.0**-6)
-    return ((sums + mean[:, None]) * step).reshape(bands, *size)
+    values = ((sums + mean[:, None]) * step).reshape(bands, *size)
+    return overwritten(values, outliers_of(sections[15], values.shape)) if 15 in sections else values

@@ -250,6 +250,23 @@ def test_repeated_pixels_have_the_samples_of_the_package(payload_of_eight_compon
     np.testing.assert_array_equal(expected(payload, window=(slice(7, 9), slice(11, 12))), samples[:, 7:9, 11:12])
 
 
+@pytest.mark.parametrize(("count", "bits"), [(1, 1), (7, 9), (400, 24), (4992, 13)], ids=str)
+def test_outliers_have_the_samples_of_the_package(payload_of_eight_components, count, bits):
+    """One, some, and every sample of all fitted bands."""
+    from tests.core.latent_examples import make_outliers
+    from xr_inr.core import bitstream
+    from xr_inr.core.decode import decode as expected
+    from xr_inr.core.latent.outlier_list import write_outliers
+
+    model, sections = bitstream.read_container(payload_of_eight_components)
+    shape = expected(payload_of_eight_components).shape
+    listed = write_outliers(make_outliers(shape, count, bits=bits), shape[0], shape[1] * shape[2])
+    payload = bitstream.write_container(model, {**sections, bitstream.Section.LATENT_OUTLIERS: listed})
+    samples = decode(payload)
+    assert (samples != expected(payload_of_eight_components)).sum() > 0.9 * count
+    np.testing.assert_array_equal(samples, expected(payload))
+
+
 @pytest.mark.parametrize("window", [np.s_[12:14, 6:9], np.s_[0:1, 0:1], np.s_[23:24, 20:26]], ids=str)
 def test_windows_of_the_package_are_parts_of_what_the_page_gives(payload_of_eight_components, window):
     """With as many pixels around them as there are networks, which the page says is enough."""

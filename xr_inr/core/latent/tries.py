@@ -32,8 +32,8 @@ _CLOSE = 0.12
 
 _FINER_FITS = 3
 
-_WORTHWHILE = 0.99
-"""What outliers that are told of leave at most of the error, or of the bits."""
+_WORTHWHILE = 0.97
+"""What outliers that are told of must leave at most of the error, or of the bits, by an estimate that may miss."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
 def _without_outliers(aim: Aim) -> tuple[ScenePlanes, float]:
     """Return the scene as planes, and about the step that the target asks for.
 
-    Outliers are told of where that is likely to spare a hundredth of the error, or of the bits, at least.
+    Outliers are told of where that is likely to spare a few percent of the error, or of the bits, at least.
     """
     plain = ScenePlanes(aim.scene)
     step = _first_step(plain, aim)
