@@ -30,9 +30,9 @@ def hit(shape=(12, 64, 58), *, share=1e-3, seed=0):
     scene = clean(shape, seed=seed)
     random = np.random.default_rng(seed + 1)
     where = random.random(shape) < share
-    where[0, 0, :2] = True  # Whatever is drawn, there is a dead one and a hot one: the ends of the scale.
+    where[3, 5, [7, 20]] = True  # Whatever is drawn, there is a dead one and a hot one: the ends of the scale.
     scene[where] = np.where(random.random(where.sum()) < 0.5, 1, scene.max() + 500)
-    scene[0, 0, :2] = 1, scene.max()
+    scene[3, 5, [7, 20]] = 1, scene.max()
     return scene, where
 
 
