@@ -18,6 +18,8 @@ from benchmarks.ingredients.studies import (
     dependent,
     directions,
     lifting,
+    loop_filters,
+    outliers,
     packets,
     place,
     reconstruction,
@@ -88,6 +90,24 @@ def test_repeated_pixels_leave_less_of_the_error_where_there_are_any(monkeypatch
     assert found["pixels that repeat another, of all"] > 20
     assert found["squared error, fast"] < -5
     assert STUDIES["repeated pixels"].measure(plain)["squared error, fast"] == 0
+
+
+def test_outliers_that_are_told_of_leave_less_of_the_error_where_there_are_any(monkeypatch):
+    monkeypatch.setattr(outliers, "RATE", 2.0)
+    monkeypatch.setattr(outliers, "_PRESETS", ("fast",))
+    monkeypatch.setattr(outliers, "_SHARE", 2e-3)
+    found = STUDIES["outliers"].measure(planes_of(width=48))
+    assert found["as it is, fast"] == 0
+    assert found["with outliers, fast"] < -5
+
+
+def test_filters_give_back_what_a_filter_took():
+    """Less of it where they are fitted to less: more filters never remove less."""
+    plane = noise(40, 44)
+    blurred = 0.5 * plane + 0.5 * plane.roll(1, 0)
+    own = loop_filters.Sums.of(plane.double(), (blurred - plane).double(), loop_filters.busy(plane))
+    error = float((blurred - plane).double().square().sum())
+    assert 0.9 * error < own.whole().removed() <= own.removed() <= error
 
 
 @pytest.mark.parametrize("grid", [0, 1])

@@ -10,6 +10,8 @@ from benchmarks.ingredients.studies.contexts import contexts
 from benchmarks.ingredients.studies.dependent import dependent
 from benchmarks.ingredients.studies.directions import directions
 from benchmarks.ingredients.studies.lifting import lifting
+from benchmarks.ingredients.studies.loop_filters import loop_filters
+from benchmarks.ingredients.studies.outliers import outliers
 from benchmarks.ingredients.studies.packets import packets
 from benchmarks.ingredients.studies.place import place
 from benchmarks.ingredients.studies.planes import StudyPlanes
@@ -96,6 +98,19 @@ STUDIES = {
             "Whole fits that may tell which pixels repeat a neighbour to the last bit, against fits that know of none: "
             "squared error of payloads of one size. The model has this.",
             repeats,
+        ),
+        Study(
+            "outliers",
+            "Whole fits that may tell of samples that stand alone, against fits that know of none: squared error of "
+            "payloads of one size, of the scene and of the scene with one in ten thousand samples moved by one to six "
+            "standard deviations of their band. The model has this.",
+            outliers,
+        ),
+        Study(
+            "loop filters",
+            "Filters of 5 x 5 taps for decoded planes, fitted to the scene and told for nothing, as the adaptive loop "
+            "filters of video codecs: squared error of the planes.",
+            loop_filters,
         ),
     )
 }
