@@ -108,8 +108,8 @@ STUDIES = {
         ),
         Study(
             "loop filters",
-            "Filters of 5 x 5 taps for decoded planes, fitted to the scene and told for nothing, as the adaptive loop "
-            "filters of video codecs: squared error of the planes.",
+            "Filters of 5 x 5 taps for decoded planes, fitted to the scene, as the adaptive loop filters of video "
+            "codecs: squared error of the planes, the taps counted as the error that their bits are worth.",
             loop_filters,
         ),
     )
