@@ -144,6 +144,13 @@ def test_floats_come_back_as_near():
     assert np.abs(7 * decode(found) - scene)[where].mean() < 30
 
 
+def test_weights_of_bands_leave_values_as_they_were():
+    scene, where = hit()
+    found = encoded(scene, bpppb=0.3, band_weights=tuple(np.linspace(0.2, 1.0, 12)))
+    assert told(found)
+    assert np.abs(decode(found).astype(float) - scene)[where].mean() < 30
+
+
 def test_scenes_too_large_to_be_held_are_told_of_them_too(monkeypatch):
     monkeypatch.setattr("xr_inr.core.source.WHOLE_SAMPLES", 100)
     monkeypatch.setattr("xr_inr.core.source.TILE_SAMPLES", 12 * 58 * 7)
