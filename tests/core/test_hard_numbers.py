@@ -71,6 +71,10 @@ SPECIAL = {
     "one valid pixel": (only(RAMP, (slice(None), 1, 2), np.nan), None),
     "one valid sample": (only(RAMP, (0, 1, 2), np.nan), None),
     "a band constant but for one pixel": (with_one(np.full(SHAPE, 7.0), 8.0).astype("u2"), None),
+    "a float that stands out of nearly all there are": (
+        np.array([[[3, 0, 3], [3, 3, 3]], [[0, 3, 3], [3, 3, 3]], [[-1, 3, 3], [3, 3, 3]]], "f4") * np.float32(1e38),
+        None,
+    ),
     "nodata amid the values": (RAMP.astype("u1"), 11),
 }
 

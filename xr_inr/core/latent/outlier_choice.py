@@ -79,7 +79,8 @@ def told_apart(scene: Scene, seen: StandingOut, level_bits: int) -> tuple[Scene,
             own[here] = scene.source.read((start, stop))[bands[here], down[here] - start, across[here]]
     top = (1 << level_bits) - 1
     levels = np.rint((own - float(layout.low)) / spread * top).astype(np.int64)
-    rest = np.clip(own - seen.heights / weights * spread, float(layout.low), float(layout.high))
+    heights = seen.heights.astype(np.float64) / weights
+    rest = np.clip(own - heights * spread, float(layout.low), float(layout.high))
     if layout.dtype.kind in "iu":
         rest = np.rint(rest)
     mended = Mended(scene.source, seen.pixels, bands, rest.astype(layout.dtype))
