@@ -38,9 +38,9 @@ class Outliers:
         """The highest level there is."""
         return (1 << self.bits) - 1
 
-    def values(self, layout: SceneLayout) -> NDArray[Any]:
-        """Return the samples in the scene's dtype."""
-        return restore(self.levels / self.top, layout)
+    def values(self, layout: SceneLayout, chosen: NDArray[np.intp] | slice = slice(None)) -> NDArray[Any]:
+        """Return the samples, or some of them by index, in the scene's dtype."""
+        return restore(self.levels[chosen] / self.top, layout)
 
     def overwrite(
         self,
@@ -75,7 +75,7 @@ class Outliers:
         entries = np.arange(len(where)) + np.repeat(first[hit] - starts, counts)
         entry, band = np.nonzero(self.bands[entries][:, None] == bands)
         flat = samples.reshape(len(bands), -1)
-        flat[band, where[entry]] = self.values(layout)[entries[entry]]
+        flat[band, where[entry]] = self.values(layout, entries[entry])
 
 
 class Mended:

@@ -195,8 +195,7 @@ def _planned(aim: Aim) -> tuple[ScenePlanes, float]:
     finer = _first_step(telling, aim)
     if aim.budget is not None:
         return (telling, finer) if finer < step else (plain, step)
-    bits, fewer = plain.rank(step, WEIGHT)[1], telling.rank(finer, WEIGHT)[1]
-    return (telling, finer) if fewer + 8.0 * len(telling.stored_repeats) < bits else (plain, step)
+    return (telling, finer) if _bits(telling, finer) < _bits(plain, step) else (plain, step)
 
 
 def _without_outliers(aim: Aim) -> tuple[ScenePlanes, float]:
@@ -218,13 +217,20 @@ def _without_outliers(aim: Aim) -> tuple[ScenePlanes, float]:
 
 def _takes(source: ScenePlanes, step: float, aim: Aim) -> float:
     """Return about what a step leaves of the error where the target is a size, else what bits it takes."""
-    if aim.budget is not None:
-        return source.left(step, WEIGHT)
-    return source.rank(step, WEIGHT)[1] + 8.0 * len(source.stored_outliers)
+    return _bits(source, step) if aim.budget is None else source.left(step, WEIGHT)
+
+
+def _bits(source: ScenePlanes, step: float) -> float:
+    return source.rank(step, WEIGHT)[1] + 8.0 * _listed(source)
+
+
+def _listed(source: ScenePlanes) -> int:
+    """Return the bytes of the sections that tell of repeated pixels and of outliers."""
+    return len(source.stored_repeats) + len(source.stored_outliers)
 
 
 def _first_step(source: ScenePlanes, aim: Aim) -> float:
     if aim.budget is None:
         return source.step_for_error(aim.error())
-    outside = aim.size({}) + _HEADER_BYTES + len(source.stored_repeats) + len(source.stored_outliers)
+    outside = aim.size({}) + _HEADER_BYTES + _listed(source)
     return source.step_for_bits(8.0 * max(aim.budget - outside, 8), WEIGHT)
